@@ -1,0 +1,76 @@
+use std::error::Error;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// Port: what time it is.
+pub trait Clock: Send + Sync {
+    /// The present.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Port: new ids.
+pub trait Ids: Send + Sync {
+    /// A UUIDv7 never given before.
+    fn next(&self) -> Uuid;
+}
+
+/// Port: randomness fit for keys.
+pub trait Entropy: Send + Sync {
+    /// Fills `bytes`, or ends the process: there is no service without randomness.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Why storage did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Nothing was stored.
+    #[error("storage failed")]
+    Failed(#[source] Box<dyn Error + Send + Sync>),
+    /// A unique key is taken, by this tenant itself.
+    #[error("`{constraint}` is taken")]
+    Taken {
+        /// The constraint's name.
+        constraint: String,
+    },
+    /// A tenant's key can't be had, so nothing of it is read or written.
+    #[error("the tenant's key is unavailable")]
+    KeyUnavailable,
+    /// An earlier statement failed, so the unit can only be dropped.
+    #[error("the unit had already failed; nothing was stored")]
+    Poisoned,
+    /// What was recorded in another unit was offered.
+    #[error("the events were recorded in another unit; nothing was stored")]
+    ForeignReceipt,
+    /// The operation is declared as one that changes nothing.
+    #[error("`{0}` doesn't write")]
+    ReadOnly(&'static str),
+    /// A stored row is not what the schema promises.
+    #[error("`{table}.{column}` holds what the schema forbids")]
+    Corrupt {
+        /// Where.
+        table: &'static str,
+        /// In which column.
+        column: &'static str,
+    },
+}
+
+impl fmt::Debug for dyn Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl fmt::Debug for dyn Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ids")
+    }
+}
+
+impl fmt::Debug for dyn Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy")
+    }
+}

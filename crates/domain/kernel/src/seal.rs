@@ -1,0 +1,44 @@
+use std::fmt;
+
+use crate::{Entity, TenantId};
+
+/// Where a value lies: tenant, table and row, and column. A sealed value opens nowhere else.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Place<'a> {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Table (the entity's kind) and row.
+    pub row: Entity,
+    /// Column, or the field within it.
+    pub column: &'a str,
+}
+
+/// A keyed, salted digest of a value: shows later that it was the one meant, and nothing before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Commitment(pub [u8; 32]);
+
+impl fmt::Display for Commitment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A value nobody can read, and the commitment to what it was. What the bytes mean is the sealer's business.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SealedBytes {
+    /// The sealed value.
+    pub bytes: Vec<u8>,
+    /// Ties the audit log to it.
+    pub commitment: Commitment,
+}
+
+/// Port: seals values under one key.
+pub trait Sealer: Send + Sync {
+    /// Seals `text` for `place`.
+    fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<SealedBytes, SealError>;
+}
+
+/// The value could not be sealed; it must not be stored.
+#[derive(Debug, thiserror::Error)]
+#[error("the value could not be sealed")]
+pub struct SealError;
