@@ -1,1 +1,3 @@
 //! Ward.
+
+pub mod launcher;
