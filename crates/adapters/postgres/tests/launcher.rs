@@ -37,7 +37,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
+        let _ = fs::remove_dir_all(&self.0); // a failed test's server may still be writing
     }
 }
 
@@ -133,14 +133,25 @@ async fn a_long_path_and_a_closed_parent_are_no_obstacle() {
 }
 
 /// A process that belongs to whoever runs the cluster, and has nothing to do with it.
-fn bystander(data: &Path) -> Child {
-    let owner = fs::metadata(data.join("postgres")).unwrap();
-    let mut sleep = Command::new("sleep");
-    sleep.arg("600").current_dir("/");
-    if is_root() {
-        sleep.uid(owner.uid()).gid(owner.gid());
+struct Bystander(Child);
+
+impl Bystander {
+    fn of(data: &Path) -> Self {
+        let owner = fs::metadata(data.join("postgres")).unwrap();
+        let mut sleep = Command::new("sleep");
+        sleep.arg("600").current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+        if is_root() {
+            sleep.uid(owner.uid()).gid(owner.gid());
+        }
+        Self(sleep.spawn().unwrap())
     }
-    sleep.spawn().unwrap()
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 #[tokio::test]
@@ -148,17 +159,15 @@ async fn a_stale_pid_file_is_no_obstacle_and_its_process_is_left_alone() {
     let place = Place::new();
     let data = place.data();
     start(&data, Durability::None).stop().unwrap();
-    let mut bystander = bystander(&data);
+    let mut bystander = Bystander::of(&data);
     let stale = data.join("postgres/postmaster.pid");
-    for text in [format!("{}\n/elsewhere\n0\n5432\n/tmp\n\n0 0\nready\n", bystander.id()), String::new()] {
+    for text in [format!("{}\n/elsewhere\n0\n5432\n/tmp\n\n0 0\nready\n", bystander.0.id()), String::new()] {
         fs::write(&stale, text).unwrap();
         fs::set_permissions(&stale, fs::Permissions::from_mode(0o666)).unwrap();
         let cluster = start(&data, Durability::None);
         assert_eq!(number(&mut connect(&cluster).await, "SELECT 1").await, 1);
-        assert!(bystander.try_wait().unwrap().is_none(), "the bystander was hit");
+        assert!(bystander.0.try_wait().unwrap().is_none(), "the bystander was hit");
     }
-    bystander.kill().unwrap();
-    bystander.wait().unwrap();
 }
 
 #[tokio::test]
