@@ -34,6 +34,6 @@ pub use id::{ApiKeyId, Entity, EventId, JobId, RecordId, SubjectId, TenantId, Un
 pub use operation::{Action, Operation, Requires};
 pub use ports::{Clock, Entropy, Ids, StoreError};
 pub use principal::{Actor, Grants, Principal, Source};
-pub use seal::{Commitment, Place, SealError, SealedBytes, Sealer};
+pub use seal::{BlindIndex, Commitment, Indexer, Place, SealError, SealedBytes, Sealer, SubjectKeys};
 pub use text::{InvalidText, Text};
 pub use uuid::Uuid;
