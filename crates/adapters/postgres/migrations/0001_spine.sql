@@ -111,9 +111,9 @@ CREATE TABLE ward.audit_leaf (
     reason      text,
     entity_kind text NOT NULL,
     entity      uuid NOT NULL,
-    covers      uuid[] NOT NULL,
+    covers      jsonb NOT NULL,
     changes     jsonb NOT NULL,
-    discloses   text[] NOT NULL,
+    discloses   jsonb NOT NULL,
     details     jsonb NOT NULL,
     source      bytea, -- address and agent, sealed
     request     text NOT NULL,

@@ -32,7 +32,7 @@ mod text;
 pub use card::holds_card_number;
 pub use id::{ApiKeyId, Entity, EventId, JobId, RecordId, SubjectId, TenantId, UnitId, UserId};
 pub use operation::{Action, Operation, Requires};
-pub use ports::{Clock, Entropy, Ids, StoreError};
+pub use ports::{Clock, Entropy, Ids, Machine, StoreError};
 pub use principal::{Actor, Grants, Principal, Source};
 pub use seal::{BlindIndex, Commitment, Indexer, Place, SealError, SealedBytes, Sealer, SubjectKeys};
 pub use text::{InvalidText, Text};
