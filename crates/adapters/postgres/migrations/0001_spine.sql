@@ -46,7 +46,7 @@ CREATE TABLE ward.tenant (
 
 CREATE TABLE ward.wrapped_key (
     tenant     uuid NOT NULL DEFAULT ward.tenant(),
-    id         bytea NOT NULL CHECK (length(id) = 4),
+    id         bigint NOT NULL CHECK (id BETWEEN 0 AND 4294967295),
     purpose    text NOT NULL,
     subject    uuid,
     bytes      bytea NOT NULL,
@@ -194,7 +194,7 @@ GRANT SELECT, INSERT, UPDATE (occurred_on, fields, version, updated_at), DELETE 
 GRANT SELECT, INSERT (tenant, id, unit, actor_kind, actor, roles, operation, action, outcome, reason, entity_kind, entity, covers,
     changes, discloses, details, source, request, trace) ON ward.audit_leaf TO ward_app;
 GRANT SELECT, INSERT, UPDATE (expires_at, revoked_at) ON ward.api_key TO ward_app;
-GRANT SELECT, INSERT, DELETE ON ward.idempotency TO ward_app;
+GRANT SELECT, INSERT, UPDATE (digest, answer, created_at), DELETE ON ward.idempotency TO ward_app;
 GRANT SELECT, INSERT, DELETE ON ward.job TO ward_app;
 GRANT SELECT, INSERT ON ward.probe_run TO ward_app;
 

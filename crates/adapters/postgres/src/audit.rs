@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::audit::{Change, Leaf, Trail, Value, Writer};
 use ward::crypto::TenantKeys;
-use ward::kernel::{Entity, Machine, Place, StoreError};
+use ward::kernel::{Entity, Place, StoreError};
 
 use crate::error::failed;
 use crate::reading::PgReading;
@@ -32,7 +32,7 @@ const APPEND: &str = "
 #[async_trait]
 impl Trail for PgUnit {
     async fn append(&mut self, leaves: &[Leaf<'_>]) -> Result<DateTime<Utc>, StoreError> {
-        let statement = statement(&self.writer, &self.keys, &*self.machine, leaves)?;
+        let statement = statement(&self.writer, &self.keys, leaves)?;
         latest(&statement.within(&self.conn).await?, leaves.len())
     }
 }
@@ -40,7 +40,7 @@ impl Trail for PgUnit {
 #[async_trait]
 impl Trail for PgReading {
     async fn append(&mut self, leaves: &[Leaf<'_>]) -> Result<DateTime<Utc>, StoreError> {
-        let statement = statement(&self.writer, &self.keys, &*self.machine, leaves)?;
+        let statement = statement(&self.writer, &self.keys, leaves)?;
         latest(&statement.alone(&self.pool).await?, leaves.len())
     }
 }
@@ -54,7 +54,6 @@ fn latest(rows: &[PgRow], expected: usize) -> Result<DateTime<Utc>, StoreError> 
 fn statement(
     writer: &Writer,
     keys: &TenantKeys,
-    machine: &dyn Machine,
     leaves: &[Leaf<'_>],
 ) -> Result<Scoped, StoreError> {
     let who = &writer.who;
@@ -65,7 +64,7 @@ fn statement(
         .bind(who.actor().id())
         .bind(who.roles().to_vec())
         .bind(writer.operation.id)
-        .bind(source(writer, keys, machine)?)
+        .bind(source(writer, keys)?)
         .bind(who.source().request.clone())
         .bind(who.source().trace.clone())
         .bind(leaves.iter().map(|leaf| Uuid::from(leaf.id)).collect::<Vec<_>>())
@@ -81,14 +80,14 @@ fn statement(
 }
 
 /// Address and agent are personal: sealed, once for the unit, bound to it.
-fn source(writer: &Writer, keys: &TenantKeys, machine: &dyn Machine) -> Result<Option<Vec<u8>>, StoreError> {
+fn source(writer: &Writer, keys: &TenantKeys) -> Result<Option<Vec<u8>>, StoreError> {
     let source = writer.who.source();
     if source.ip.is_none() && source.user_agent.is_none() {
         return Ok(None);
     }
     let text = json!({ "ip": source.ip, "user_agent": source.user_agent }).to_string();
     let place = source_place(writer.tenant(), writer.unit.into());
-    let sealed = keys.audit().seal(place, text.as_bytes(), machine);
+    let sealed = keys.audit().seal(place, text.as_bytes());
     sealed.map(Some).map_err(|error| StoreError::Failed(Box::new(error)))
 }
 

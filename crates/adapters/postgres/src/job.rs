@@ -25,7 +25,7 @@ impl PgUnit {
 #[async_trait]
 impl Queue for PgUnit {
     async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError> {
-        let sealed = self.keys.queue().seal(self.job_place(job.id), &job.payload, &*self.machine);
+        let sealed = self.keys.queue().seal(self.job_place(job.id), &job.payload);
         let sealed = sealed.map_err(|error| StoreError::Failed(Box::new(error)))?;
         let add = self.scoped(ADD).bind(Uuid::from(job.id)).bind(job.kind).bind(sealed);
         add.within(&self.conn).await?;

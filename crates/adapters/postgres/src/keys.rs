@@ -1,13 +1,14 @@
 //! Wrapped keys: the tenant's own, and one for each of its subjects.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
-use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, SubjectKey, TenantKeys, WrappedKey};
-use ward::kernel::{Entropy, Indexer, Machine, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
+use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, SubjectKey, Suite, TenantKeys, WrappedKey};
+use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
 
 use crate::error::failed;
 use crate::gated::Gated;
@@ -23,7 +24,7 @@ pub(crate) const OF_SUBJECTS: &str = "
 /// A key id is four random bytes, so another key may have it: that row is left out, and another id is tried.
 const KEEP: &str = "
     INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
-    SELECT $1, k.* FROM unnest($2::bytea[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[]) k
+    SELECT $1, k.* FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[]) k
     ON CONFLICT (tenant, id) DO NOTHING RETURNING id";
 
 pub(crate) async fn load(
@@ -37,12 +38,14 @@ pub(crate) async fn load(
     keyring.load(tenant, &wrapped).await.map_err(unavailable)
 }
 
+/// The keys of a tenant that is being founded.
 pub(crate) async fn make(
     keyring: &Keyring,
     tenant: TenantId,
-    entropy: &dyn Machine,
+    suite: Suite,
 ) -> Result<(Arc<TenantKeys>, Vec<WrappedKey>), StoreError> {
-    keyring.create(tenant, entropy).await.map_err(unavailable)
+    let (keys, wrapped) = keyring.create(tenant, suite).await.map_err(unavailable)?;
+    Ok((Arc::new(keys), wrapped))
 }
 
 /// Stores `keys`, and answers the ids that were free.
@@ -50,7 +53,7 @@ pub(crate) async fn keep(unit: &PgUnit, keys: &[WrappedKey]) -> Result<Vec<KeyId
     let column = |of: &dyn Fn(&WrappedKey) -> Vec<u8>| keys.iter().map(of).collect::<Vec<_>>();
     let rows = unit
         .scoped(KEEP)
-        .bind(column(&|key| key.id.as_bytes().to_vec()))
+        .bind(keys.iter().map(|key| i64::from(u32::from(key.id))).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.purpose.as_str()).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.subject.map(Uuid::from)).collect::<Vec<_>>())
         .bind(column(&|key| key.bytes.clone()))
@@ -92,8 +95,8 @@ pub(crate) fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
 }
 
 fn key_id(row: &PgRow) -> Result<KeyId, StoreError> {
-    let id: &[u8] = row.try_get("id").map_err(failed)?;
-    let id: [u8; 4] = id.try_into().map_err(|_| StoreError::Corrupt { table: "wrapped_key", column: "id" })?;
+    let id: i64 = row.try_get("id").map_err(failed)?;
+    let id = u32::try_from(id).map_err(|_| StoreError::Corrupt { table: "wrapped_key", column: "id" })?;
     Ok(KeyId::from(id))
 }
 
@@ -102,31 +105,44 @@ fn unavailable(error: KeyError) -> StoreError {
     StoreError::KeyUnavailable
 }
 
+impl PgUnit {
+    /// A key for each of `subjects`, under ids not given twice here.
+    fn fresh(
+        &self,
+        subjects: impl Iterator<Item = SubjectId>,
+    ) -> Result<HashMap<KeyId, (Arc<SubjectKey>, WrappedKey)>, StoreError> {
+        let mut fresh = HashMap::new();
+        for subject in subjects {
+            let id = loop {
+                let mut random = [0; 4];
+                self.machine.fill(&mut random);
+                let id = KeyId::from(u32::from_be_bytes(random));
+                if id >= KeyId::FIRST_SUBJECT && !fresh.contains_key(&id) {
+                    break id;
+                }
+            };
+            let (key, wrapped) = self.keys.make_subject_key(id, subject).map_err(unavailable)?;
+            fresh.insert(id, (Arc::new(key), wrapped));
+        }
+        Ok(fresh)
+    }
+}
+
 #[async_trait]
 impl SubjectKeys for PgUnit {
     async fn make(&mut self, subjects: &[SubjectId]) -> Result<Vec<Arc<dyn Sealer>>, StoreError> {
-        let mut made: Vec<Option<Arc<dyn Sealer>>> = vec![None; subjects.len()];
-        while made.iter().any(Option::is_none) {
-            let mut fresh = Vec::new();
-            for (n, subject) in subjects.iter().enumerate() {
-                if made.get(n).is_some_and(Option::is_none) {
-                    let mut id = [0; 4];
-                    self.machine.fill(&mut id);
-                    let pair = self.keys.make_subject_key(id.into(), *subject, self.machine.clone());
-                    let (key, wrapped) = pair.map_err(unavailable)?;
-                    fresh.push((n, Arc::new(key), wrapped));
-                }
-            }
-            let kept = keep(self, &fresh.iter().map(|(_, _, wrapped)| wrapped.clone()).collect::<Vec<_>>()).await?;
-            for (n, key, wrapped) in fresh {
-                if kept.contains(&wrapped.id)
-                    && let Some(place) = made.get_mut(n)
-                {
-                    *place = Some(key);
+        let mut made: HashMap<SubjectId, Arc<dyn Sealer>> = HashMap::new();
+        while made.len() < subjects.len() {
+            let missing = subjects.iter().filter(|id| !made.contains_key(id)).copied();
+            let fresh = self.fresh(missing)?;
+            let wrapped: Vec<_> = fresh.values().map(|(_, wrapped)| wrapped.clone()).collect();
+            for id in keep(self, &wrapped).await? {
+                if let Some((key, WrappedKey { subject: Some(subject), .. })) = fresh.get(&id) {
+                    made.insert(*subject, key.clone());
                 }
             }
         }
-        Ok(made.into_iter().flatten().collect())
+        Ok(subjects.iter().filter_map(|id| made.get(id).cloned()).collect())
     }
 
     async fn of(&mut self, subjects: &[SubjectId]) -> Result<Vec<Option<Arc<dyn Sealer>>>, StoreError> {

@@ -18,7 +18,9 @@ const CLAIM: &str = "
 const KEEP: &str = "
     INSERT INTO ward.idempotency (tenant, actor, key, digest, answer, created_at) VALUES ($1, $2, $3, $4, $5, now())
     ON CONFLICT (tenant, actor, key) DO UPDATE
-    SET digest = EXCLUDED.digest, answer = EXCLUDED.answer, created_at = EXCLUDED.created_at";
+    SET digest = EXCLUDED.digest, answer = EXCLUDED.answer, created_at = EXCLUDED.created_at
+    WHERE idempotency.created_at < now() - interval '24 hours'
+    RETURNING 1 AS kept";
 const FORGET: &str = "
     DELETE FROM ward.idempotency WHERE tenant = $1 AND (actor, key) IN (
         SELECT actor, key FROM ward.idempotency
@@ -58,10 +60,12 @@ impl Answers for PgUnit {
     }
 
     async fn keep(&mut self, once: &Once, answer: &[u8]) -> Result<(), StoreError> {
-        let sealed = self.keys.idempotency().seal(self.answer_place(once), answer, &*self.machine);
+        let sealed = self.keys.idempotency().seal(self.answer_place(once), answer);
         let sealed = sealed.map_err(|error| StoreError::Failed(Box::new(error)))?;
         let keep = self.scoped(KEEP).bind(self.actor()).bind(once.key.to_vec());
-        keep.bind(once.request.to_vec()).bind(sealed).within(&self.conn).await.map(drop)
+        let kept = keep.bind(once.request.to_vec()).bind(sealed).within(&self.conn).await?;
+        // The claim's snapshot may have missed one that was committed while it waited for its turn.
+        kept.first().map(drop).ok_or_else(|| StoreError::Taken { constraint: "idempotency_pkey".into() })
     }
 
     async fn forget(&mut self, most: u32) -> Result<u64, StoreError> {

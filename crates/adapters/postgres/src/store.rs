@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
 use ward::audit::{self, Writer};
-use ward::crypto::{Keyring, TenantKeys};
+use ward::crypto::{Keyring, Suite, TenantKeys};
 use ward::kernel::{Entity, Machine, Operation, Principal, StoreError, TenantId};
 use ward::rbac::{Denied, Permit};
 use ward::{Reading, Store, Unit};
@@ -22,6 +22,7 @@ use crate::{keys, lookup};
 pub struct Postgres {
     pub(crate) pool: PgPool,
     keyring: Arc<Keyring>,
+    suite: Suite,
     machine: Arc<dyn Machine>,
 }
 
@@ -36,11 +37,13 @@ const LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")];
 
 impl Postgres {
-    /// Connects as `ward_app`, and refuses a role that could step around row-level security.
+    /// Connects as `ward_app`, and refuses a role that could step around row-level security. New tenants' keys are
+    /// made for `suite`.
     pub async fn open(
         url: &str,
         connections: u32,
         keyring: Arc<Keyring>,
+        suite: Suite,
         machine: Arc<dyn Machine>,
     ) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.options(LIMITS).application_name("ward");
@@ -52,7 +55,7 @@ impl Postgres {
             .connect_with(options)
             .await?;
         let unconfined: bool = sqlx::query_scalar(UNCONFINED).fetch_one(&pool).await?;
-        if unconfined { Err(OpenError::Unconfined) } else { Ok(Self { pool, keyring, machine }) }
+        if unconfined { Err(OpenError::Unconfined) } else { Ok(Self { pool, keyring, suite, machine }) }
     }
 
     /// Like [`Store::begin`], for a product team that has tables of its own.
@@ -109,7 +112,7 @@ impl Store for Postgres {
     }
 
     async fn found(&self, permit: Permit) -> Result<Box<dyn Unit>, StoreError> {
-        let (keys, wrapped) = keys::make(&self.keyring, permit.tenant(), &*self.machine).await?;
+        let (keys, wrapped) = keys::make(&self.keyring, permit.tenant(), self.suite).await?;
         let unit = self.open_unit(self.writer(permit.principal().clone(), permit.operation()), keys).await?;
         keys::keep(&unit, &wrapped).await?;
         lookup::register(&unit).await?;

@@ -40,7 +40,7 @@ impl TenantTable for Entity {
 impl Tenants for PgUnit {
     async fn enter(&mut self, tenant: &Tenant, owner: Option<&str>) -> Result<(), StoreError> {
         let place = Place { tenant: tenant.id, row: tenant.id.into(), column: "owner" };
-        let seal = |owner: &str| self.keys.audit().seal(place, owner.as_bytes(), &*self.machine);
+        let seal = |owner: &str| self.keys.audit().seal(place, owner.as_bytes());
         let owner = owner.map(seal).transpose().map_err(|error| StoreError::Failed(Box::new(error)))?;
         let row = ActiveModel {
             tenant: NotSet,
