@@ -51,11 +51,7 @@ fn latest(rows: &[PgRow], expected: usize) -> Result<DateTime<Utc>, StoreError> 
     latest.ok_or(StoreError::Corrupt { table: "audit_leaf", column: "at" })
 }
 
-fn statement(
-    writer: &Writer,
-    keys: &TenantKeys,
-    leaves: &[Leaf<'_>],
-) -> Result<Scoped, StoreError> {
+fn statement(writer: &Writer, keys: &TenantKeys, leaves: &[Leaf<'_>]) -> Result<Scoped, StoreError> {
     let who = &writer.who;
     let text = |of: &dyn Fn(&Leaf<'_>) -> String| leaves.iter().map(of).collect::<Vec<_>>();
     Ok(Scoped::new(writer.tenant().into(), APPEND)

@@ -37,7 +37,9 @@ impl Gated {
 }
 
 fn gate(sql: &str, tenant: &str) -> String {
-    format!("SELECT q.* FROM ({sql}) q WHERE (SELECT set_config('ward.tenant', ({tenant})::text, true)) IS NOT NULL")
+    format!(
+        "SELECT q.* FROM ({sql}) q WHERE (SELECT set_config('ward.tenant', ({tenant})::text, true)) IS NOT NULL"
+    )
 }
 
 fn driver(error: sqlx::Error) -> DbErr {

@@ -38,7 +38,9 @@ impl Queue for PgUnit {
         let Some(row) = rows.first() else { return Ok(None) };
         let sealed: Vec<u8> = row.try_get("payload").map_err(failed)?;
         let opened = self.keys.queue().open(self.job_place(lease.id), &sealed);
-        opened.map(|clear| Some(clear.as_bytes().to_vec())).map_err(|error| StoreError::Failed(Box::new(error)))
+        opened
+            .map(|clear| Some(clear.as_bytes().to_vec()))
+            .map_err(|error| StoreError::Failed(Box::new(error)))
     }
 
     async fn finish(&mut self, lease: &Lease) -> Result<bool, StoreError> {

@@ -15,8 +15,7 @@ use crate::gated::Gated;
 use crate::scoped::Scoped;
 use crate::unit::PgUnit;
 
-const OF_TENANT: &str =
-    "SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
+const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
 
 pub(crate) const OF_SUBJECTS: &str = "
     SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = ANY ($2)";

@@ -4,6 +4,7 @@
 //! own `begin` is not cancel-safe and is never used.
 
 mod audit;
+mod audit_view;
 mod connection;
 mod error;
 mod gated;

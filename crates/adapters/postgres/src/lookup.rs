@@ -18,14 +18,19 @@ pub(crate) async fn register(unit: &PgUnit) -> Result<(), StoreError> {
 }
 
 /// Runs a definer function that reads the unit's tenant for itself.
-pub(crate) async fn call(unit: &PgUnit, query: Query<'static, Driver, PgArguments>) -> Result<(), StoreError> {
+pub(crate) async fn call(
+    unit: &PgUnit,
+    query: Query<'static, Driver, PgArguments>,
+) -> Result<(), StoreError> {
     unit.conn.fetch(query).await.map_err(failed).map(drop)
 }
 
 #[async_trait]
 impl Credentials for Postgres {
     async fn api_key(&self, digest: [u8; 32]) -> Result<Option<KeyHolder>, StoreError> {
-        let query = sqlx::query("SELECT tenant, id, permissions, expires_at, revoked_at FROM ward.api_key_holder($1)");
+        let query = sqlx::query(
+            "SELECT tenant, id, permissions, expires_at, revoked_at FROM ward.api_key_holder($1)",
+        );
         let row = query.bind(digest.to_vec()).fetch_optional(&self.pool).await.map_err(failed)?;
         row.as_ref().map(holder).transpose().map_err(failed)
     }

@@ -31,8 +31,10 @@ pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {
 
 /// The names of the migrations that `pool`'s database lacks; seen as `ward_app`.
 pub(crate) async fn pending(pool: &sqlx::PgPool) -> Result<Vec<&'static str>, sqlx::Error> {
-    let applied: Vec<String> = sqlx::query_scalar("SELECT version FROM ward.migration").fetch_all(pool).await?;
-    let missing = MIGRATIONS.iter().map(|(name, _)| *name).filter(|name| !applied.iter().any(|done| done == name));
+    let applied: Vec<String> =
+        sqlx::query_scalar("SELECT version FROM ward.migration").fetch_all(pool).await?;
+    let missing =
+        MIGRATIONS.iter().map(|(name, _)| *name).filter(|name| !applied.iter().any(|done| done == name));
     Ok(missing.collect())
 }
 

@@ -25,7 +25,12 @@ pub struct PgReading {
 }
 
 impl PgReading {
-    pub(crate) fn new(pool: PgPool, keys: Arc<TenantKeys>, machine: Arc<dyn Machine>, writer: Writer) -> Self {
+    pub(crate) fn new(
+        pool: PgPool,
+        keys: Arc<TenantKeys>,
+        machine: Arc<dyn Machine>,
+        writer: Writer,
+    ) -> Self {
         let gate = Gated::new(pool.clone(), writer.tenant().into());
         Self { gate, pool, keys, machine, writer, wrapped: HashMap::new() }
     }
@@ -53,10 +58,14 @@ impl Reading for PgReading {
         self.keys.clone()
     }
 
-    async fn subject_keys(&mut self, subjects: &[SubjectId]) -> Result<Vec<Option<Arc<SubjectKey>>>, StoreError> {
+    async fn subject_keys(
+        &mut self,
+        subjects: &[SubjectId],
+    ) -> Result<Vec<Option<Arc<SubjectKey>>>, StoreError> {
         let missing: Vec<_> = subjects.iter().filter(|id| !self.wrapped.contains_key(id)).copied().collect();
         if !missing.is_empty() {
-            let rows = keys::of_subjects(self.scoped(keys::OF_SUBJECTS), &missing).through(&self.gate).await?;
+            let rows =
+                keys::of_subjects(self.scoped(keys::OF_SUBJECTS), &missing).through(&self.gate).await?;
             self.wrapped.extend(keys::by_subject(&rows)?);
         }
         let unwrap = |id: &SubjectId| self.wrapped.get(id).map(|wrapped| keys::unwrap(&self.keys, wrapped));

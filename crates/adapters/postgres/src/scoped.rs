@@ -46,7 +46,9 @@ impl Scoped {
     fn whole(self) -> Result<(&'static str, PgArguments), StoreError> {
         if self.broken {
             let kind = PgTypeInfo::with_name("unknown");
-            return Err(failed(sqlx::Error::Encode(format!("an argument of {kind:?} can't be encoded").into())));
+            return Err(failed(sqlx::Error::Encode(
+                format!("an argument of {kind:?} can't be encoded").into(),
+            )));
         }
         Ok((self.sql, self.arguments))
     }

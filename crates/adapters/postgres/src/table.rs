@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait as _, ConnectionTrait, EntityTrait, Insert, IntoActiveModel, QueryFilter as _,
-    Select, UpdateMany,
+    ActiveModelTrait, ColumnTrait as _, ConnectionTrait, EntityTrait, Insert, IntoActiveModel,
+    QueryFilter as _, Select, UpdateMany,
 };
 use uuid::Uuid;
 use ward::kernel::StoreError;
@@ -72,7 +72,12 @@ impl PgUnit {
     where
         A: ActiveModelTrait<Entity: TenantTable>,
     {
-        self.owned(row).on_conflict(otherwise).exec_without_returning(&self.conn).await.map_err(failed).map(drop)
+        self.owned(row)
+            .on_conflict(otherwise)
+            .exec_without_returning(&self.conn)
+            .await
+            .map_err(failed)
+            .map(drop)
     }
 
     /// Adds a row to this tenant, and reads back what the database made of it.

@@ -22,7 +22,12 @@ pub struct PgUnit {
 }
 
 impl PgUnit {
-    pub(crate) fn new(conn: Connection, keys: Arc<TenantKeys>, machine: Arc<dyn Machine>, writer: Writer) -> Self {
+    pub(crate) fn new(
+        conn: Connection,
+        keys: Arc<TenantKeys>,
+        machine: Arc<dyn Machine>,
+        writer: Writer,
+    ) -> Self {
         Self { conn, keys, machine, writer }
     }
 

@@ -1,26 +1,11 @@
 use chrono::{DateTime, Utc};
 use ward_audit::{Change, Event};
-use ward_kernel::{Action, Operation, Requires, StoreError, TenantId, Text};
+use ward_kernel::{Action, Operation, StoreError, TenantId, Text};
 
 use crate::{Settings, Tenant, Tenants};
 
-/// The job that founds tenants, by order of whoever runs the deployment.
-pub const OPERATOR: &str = "operator";
-
 /// A tenant was founded.
 pub const TENANT_FOUNDED: Action = Action::new("tenant.founded");
-
-/// Founds a tenant.
-pub static FOUND_TENANT: Operation = Operation {
-    id: "foundTenant",
-    requires: Requires::Job(OPERATOR),
-    events: &[TENANT_FOUNDED],
-    writes: true,
-    discloses: false,
-    controls: &["T1", "A1"],
-    rate: "job",
-    idempotent: false,
-};
 
 /// A tenant to be.
 #[derive(Clone, Debug)]
@@ -41,14 +26,15 @@ pub struct Founding {
     pub owner: Option<String>,
 }
 
-/// Enters the tenant, in a unit of its own.
+/// Enters the tenant, in a unit of its own, as part of `operation`.
 pub async fn found(
     tenants: &mut (impl Tenants + ?Sized),
+    operation: &'static Operation,
     founding: Founding,
     now: DateTime<Utc>,
 ) -> Result<Event, StoreError> {
     let Founding { id, name, profile, region, sandbox, live, owner } = founding;
-    let event = Event::of(&FOUND_TENANT, TENANT_FOUNDED, id)
+    let event = Event::of(operation, TENANT_FOUNDED, id)
         .with(Change::plain("name", None, Some(name.as_str())))
         .with(Change::plain("profile", None, Some(&profile)))
         .with(Change::plain("region", None, Some(&region)));

@@ -16,6 +16,6 @@ mod settings;
 mod tenant;
 
 pub use change::{CHANGE_TENANT, ChangeError, Changes, SHOW_TENANT, TENANT_CHANGED, change};
-pub use found::{FOUND_TENANT, Founding, OPERATOR, TENANT_FOUNDED, found};
+pub use found::{Founding, TENANT_FOUNDED, found};
 pub use settings::{InvalidSettings, Settings, SettingsChange};
 pub use tenant::{NAME_LENGTH, Tenant, Tenants, TenantsView};
