@@ -7,7 +7,8 @@ use ward_kernel::{Clock, Entropy, TenantId};
 use crate::material::redacted;
 use crate::{KeyError, KeyService, ServiceError, Suite, TenantKeys, WrappedKey};
 
-/// Tenants' unwrapped keys, kept for a minute at most: whoever revokes a key at the [`KeyService`] has been obeyed by then.
+/// Tenants' unwrapped keys, kept for a minute at most: whoever revokes a key at the [`KeyService`] has been
+/// obeyed by then.
 ///
 /// Never keep what it lends longer than one request or one piece of work.
 pub struct Keyring {
@@ -71,7 +72,8 @@ impl Keyring {
         Ok(keys)
     }
 
-    /// Makes the keys of a new tenant. They are not kept: they count from when they are stored, so load them then.
+    /// Makes the keys of a new tenant. They are not kept: they count from when they are stored, so load them
+    /// then.
     pub async fn create(
         &self,
         tenant: TenantId,

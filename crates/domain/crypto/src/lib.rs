@@ -1,8 +1,8 @@
 //! Personal values at rest: sealed under a key of the person's own, opened only against a receipt.
 //!
-//! A root key that a [`KeyService`] holds wraps each tenant's key, which wraps one key for each purpose and one for each subject. The
-//! database stores [`WrappedKey`]s; a [`Keyring`] keeps a tenant's unwrapped ones for a minute. No key, no service: nothing here falls
-//! back to plaintext, or to a default key.
+//! A root key that a [`KeyService`] holds wraps each tenant's key, which wraps one key for each purpose and one
+//! for each subject. The database stores [`WrappedKey`]s; a [`Keyring`] keeps a tenant's unwrapped ones for a
+//! minute. No key, no service: nothing here falls back to plaintext, or to a default key.
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -35,9 +35,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
-//! Nonces and keys come from the [`Entropy`](ward_kernel::Entropy) port, once a message: give it a generator in this process, since a
-//! system call costs as much as sealing. And set `--cfg poly1305_backend="soft"` in the final binary's `RUSTFLAGS` unless it is built
-//! for one processor: the run-time detection otherwise costs several times what a field does.
+//! Nonces and keys come from the [`Entropy`](ward_kernel::Entropy) port, once a message: give it a generator in
+//! this process, since a system call costs as much as sealing. And set `--cfg poly1305_backend="soft"` in the
+//! final binary's `RUSTFLAGS` unless it is built for one processor: the run-time detection otherwise costs
+//! several times what a field does.
 #![forbid(unsafe_code)]
 
 mod keyring;

@@ -72,7 +72,8 @@ impl Material {
         self.commitment().ct_eq(commitment).into()
     }
 
-    /// A key for one use: HKDF-Expand(octets, label, 32), [RFC 5869](https://www.rfc-editor.org/rfc/rfc5869) §2.3.
+    /// A key for one use: HKDF-Expand(octets, label, 32), [RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)
+    /// §2.3.
     #[expect(
         clippy::expect_used,
         reason = "32 octets are a whole pseudo-random key, and one block of output"

@@ -7,9 +7,11 @@ use crate::sealed::{Malformed, Sealed, Sealing};
 use crate::suite::Cipher;
 use crate::{Clear, KeyId};
 
-/// A tenant's key for blind indexes: HMAC-SHA256 over column and value, each with its length before it, cut to 16 bytes.
+/// A tenant's key for blind indexes: HMAC-SHA256 over column and value, each with its length before it, cut to
+/// 16 bytes.
 ///
-/// Equal values show as equal, so how often each occurs shows too: never index what has few values, such as a sex or a flag.
+/// Equal values show as equal, so how often each occurs shows too: never index what has few values, such as a
+/// sex or a flag.
 pub struct IndexKey(Hmac256);
 
 impl IndexKey {
@@ -42,7 +44,8 @@ impl DigestKey {
     }
 }
 
-/// A tenant's key for operational secrets, which open without a receipt: where a request came from, stored answers, queued payloads.
+/// A tenant's key for operational secrets, which open without a receipt: where a request came from, stored
+/// answers, queued payloads.
 ///
 /// The format is that of [`Sealed`](crate::Sealed).
 pub struct SecretKey(Sealing);

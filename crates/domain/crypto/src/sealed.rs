@@ -10,7 +10,8 @@ const VERSION: u8 = 1;
 const SCHEMA: u16 = 1;
 const HEADER: usize = 6;
 
-/// A sealed value as stored, taken apart: at most 46 bytes more than the text. Nothing of it is trusted before it opens.
+/// A sealed value as stored, taken apart: at most 46 bytes more than the text. Nothing of it is trusted before
+/// it opens.
 ///
 /// In the notation of [RFC 8017](https://www.rfc-editor.org/rfc/rfc8017), `‖` being concatenation:
 ///
@@ -27,7 +28,8 @@ const HEADER: usize = 6;
 /// commitment = HMAC-SHA256(HKDF-Expand(subject key, "ward v1 commit", 32), ad ‖ nonce ‖ text)
 /// ```
 ///
-/// [`SecretKey`](crate::SecretKey) seals alike, under HKDF-Expand(key, "ward v1 secret", 32), and commits to nothing.
+/// [`SecretKey`](crate::SecretKey) seals alike, under HKDF-Expand(key, "ward v1 secret", 32), and commits to
+/// nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sealed<'a> {
     bytes: &'a [u8],
@@ -95,7 +97,8 @@ impl Sealing {
         )
     }
 
-    /// The header, the tenant and `parts`, each with its length before it, so that no two lists have one encoding.
+    /// The header, the tenant and `parts`, each with its length before it, so that no two lists have one
+    /// encoding.
     pub(crate) fn bound<const N: usize>(&self, tenant: TenantId, parts: [&[u8]; N]) -> Vec<u8> {
         let [version, suite, key @ ..] = self.header();
         let tenant = Uuid::from(tenant);

@@ -9,8 +9,8 @@ use crate::{KeyId, KeyPurpose};
 
 /// Port: wraps tenants' keys under a root that never leaves it, such as a key management service.
 ///
-/// It must bind the tenant, so that what was wrapped for one tenant unwraps for no other, and must never answer from memory when its
-/// root is out of reach: whoever revokes the root relies on it.
+/// It must bind the tenant, so that what was wrapped for one tenant unwraps for no other, and must never answer
+/// from memory when its root is out of reach: whoever revokes the root relies on it.
 #[async_trait]
 pub trait KeyService: Send + Sync {
     /// Wraps `key` for `tenant`.

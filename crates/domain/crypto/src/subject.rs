@@ -12,8 +12,8 @@ use crate::{KeyId, Suite};
 
 /// One person's key. It seals; only a [`Vault`](crate::Vault) opens with it, against a receipt.
 ///
-/// Everything about the person is under it, the commitments in the audit log included: when it is destroyed nothing opens, and no
-/// guess at a value can be checked any more.
+/// Everything about the person is under it, the commitments in the audit log included: when it is destroyed
+/// nothing opens, and no guess at a value can be checked any more.
 ///
 /// ```compile_fail
 /// # fn f(key: &ward_crypto::SubjectKey, place: ward_kernel::Place<'_>, sealed: &[u8]) {

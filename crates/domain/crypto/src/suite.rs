@@ -5,9 +5,10 @@ use chacha20poly1305::aead::{AeadInOut, KeyInit, Nonce, Tag};
 /// Which authenticated cipher a key is for; one key never serves two.
 ///
 /// Nonces are random. XChaCha20-Poly1305 has 24 octets of it
-/// ([draft-irtf-cfrg-xchacha-03](https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03)), so a key may seal as much as it
-/// likes. AES-256-GCM has 12 ([SP 800-38D](https://csrc.nist.gov/pubs/sp/800/38/d/final)): a key must not seal more than 2³²
-/// values and is due for rotation at 2³¹. A subject's key seals one person's fields, and a tenant's wraps one key a subject, so
+/// ([draft-irtf-cfrg-xchacha-03](https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03)), so a key
+/// may seal as much as it likes. AES-256-GCM has 12 ([SP
+/// 800-38D](https://csrc.nist.gov/pubs/sp/800/38/d/final)): a key must not seal more than 2³² values and is due
+/// for rotation at 2³¹. A subject's key seals one person's fields, and a tenant's wraps one key a subject, so
 /// neither comes near; the keys of [`SecretKey`](crate::SecretKey) are the ones to count.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(u8)]

@@ -105,7 +105,8 @@ impl TenantKeys {
         &self.queue
     }
 
-    /// Digests of API keys. A key is looked up before its tenant is known: under those of [`TenantId::DEPLOYMENT`].
+    /// Digests of API keys. A key is looked up before its tenant is known: under those of
+    /// [`TenantId::DEPLOYMENT`].
     pub fn api_key(&self) -> &DigestKey {
         &self.api_key
     }

@@ -51,8 +51,8 @@ impl Vault {
 
     /// Whether `commitment`, as the audit log holds it, is to `text` as it was sealed at `place`.
     ///
-    /// For auditors, who need the receipt all the same: confirming a guess discloses it. The sealed value is the one stored when the
-    /// event was written; under any other the answer is no.
+    /// For auditors, who need the receipt all the same: confirming a guess discloses it. The sealed value is the
+    /// one stored when the event was written; under any other the answer is no.
     pub fn confirm(
         &self,
         key: &SubjectKey,

@@ -6,7 +6,8 @@ use crate::material::Material;
 use crate::sealed::{Sealed, Sealing};
 use crate::service::KeyError;
 
-/// Which of a tenant's keys. An id means one key for good: it is never given again, not even when the key is destroyed.
+/// Which of a tenant's keys. An id means one key for good: it is never given again, not even when the key is
+/// destroyed.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct KeyId(u32);
 
@@ -96,7 +97,8 @@ impl KeyPurpose {
     }
 }
 
-/// A key as the database stores it. The tenant's is wrapped by the [`KeyService`](crate::KeyService), every other by the tenant's.
+/// A key as the database stores it. The tenant's is wrapped by the [`KeyService`](crate::KeyService), every
+/// other by the tenant's.
 ///
 /// ```text
 /// bytes      = version ‖ suite ‖ wrapping key's id ‖ nonce ‖ AEAD(W, nonce, ad, suite of the key ‖ key)
@@ -105,8 +107,8 @@ impl KeyPurpose {
 /// commitment = HKDF-Expand(key, "ward v1 key commitment " ‖ suite of the key, 32)
 /// ```
 ///
-/// The commitment is compared whenever the key is unwrapped: neither cipher commits to its key, so without it one sealed value could
-/// open under two keys as two texts.
+/// The commitment is compared whenever the key is unwrapped: neither cipher commits to its key, so without it
+/// one sealed value could open under two keys as two texts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct WrappedKey {
     /// Which key.

@@ -1,4 +1,5 @@
-//! The stored formats, byte for byte: what is expected was computed by another implementation, from the notation in the docs alone.
+//! The stored formats, byte for byte: what is expected was computed by another implementation, from the notation
+//! in the docs alone.
 
 use std::sync::{Arc, Mutex};
 

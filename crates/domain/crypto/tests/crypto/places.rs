@@ -76,8 +76,9 @@ fn parts_that_run_together_are_not_the_same_place() {
 #[test]
 fn no_bit_and_no_byte_of_a_sealed_value_can_change() {
     for suite in SUITES {
-        let (_, key) = one_key(suite);
+        let (keys, key) = one_key(suite);
         let sealed = key.seal(email(1), b"ada@example.org").unwrap().bytes;
+        let secret = keys.queue().seal(email(1), b"ada@example.org").unwrap();
         assert_eq!(open(&key, email(1), &sealed).unwrap(), b"ada@example.org");
         for length in 0..sealed.len() {
             assert!(open(&key, email(1), &sealed[..length]).is_err(), "{suite:?}: cut to {length}");
@@ -87,6 +88,9 @@ fn no_bit_and_no_byte_of_a_sealed_value_can_change() {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(open(&key, email(1), &flipped).is_err(), "{suite:?}: bit {bit}");
+            let mut flipped = secret.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(keys.queue().open(email(1), &flipped).is_err(), "{suite:?}: bit {bit} of a secret");
         }
         let longer = [&sealed[..], &[0]].concat();
         assert_eq!(open(&key, email(1), &longer), Err(OpenError::Forged));
