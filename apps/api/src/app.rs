@@ -13,8 +13,10 @@ use ward_postgres::Postgres;
 use crate::auth::Caller;
 use crate::http::problem::{Refused, in_flight};
 use crate::http::reply::{Answer, Kept};
+use crate::gate::Gate;
 use crate::profile::Profile;
 use crate::refusals::Refusals;
+use crate::routes::Routes;
 use crate::usage::Usage;
 
 /// Everything a handler may need.
@@ -28,6 +30,8 @@ pub(crate) struct App {
     pub(crate) machine: Arc<dyn Machine>,
     pub(crate) refusals: Refusals,
     pub(crate) usage: Usage,
+    pub(crate) gate: Gate,
+    pub(crate) routes: Routes,
 }
 
 impl App {

@@ -38,7 +38,14 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
     let source = request.extensions().get::<Source>().cloned().unwrap_or_default();
     let once = idempotency_key(request)?;
     match principal(app, &key.key).await? {
-        Some(who) => Ok(Call { who: Arc::new(who.from(source)), once }),
+        Some(who) => {
+            let caller = Caller(Call { who: Arc::new(who.from(source)), once });
+            // The gate comes before the work: nobody has a body read who isn't permitted the operation.
+            if let Some(operation) = app.routes.operation(request) {
+                let _permitted = app.permit(&caller, operation).await?;
+            }
+            Ok(caller.0)
+        }
         None => {
             app.refusals.note(source.ip, app.clock().now());
             Err(Refused::unauthenticated().into())

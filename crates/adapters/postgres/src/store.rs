@@ -81,6 +81,11 @@ impl Postgres {
         sqlx::query(AssertSqlSafe("SELECT 1".to_owned())).execute(&self.pool).await.map_err(failed).map(drop)
     }
 
+    /// The migrations that the database lacks.
+    pub async fn pending(&self) -> Result<Vec<&'static str>, StoreError> {
+        crate::migrate::pending(&self.pool).await.map_err(failed)
+    }
+
     /// Closes every connection, after the statements under way.
     pub async fn close(&self) {
         self.pool.close().await;
