@@ -1,1 +1,35 @@
-//! Ward.
+//! What happened, said so that nobody can quietly unsay it.
+//!
+//! A unit appends unlinked leaves; a sequencer places them in the tenant's tree afterwards, so no writer waits for
+//! another. A use case says what it did by returning an [`Event`]:
+//!
+//! ```
+//! use ward_audit::{Change, Event};
+//! use ward_kernel::{Action, Operation, Requires, TenantId, Uuid};
+//!
+//! const RENAMED: Action = Action::new("tenant.renamed");
+//! static RENAME: Operation = Operation {
+//!     id: "renameTenant", requires: Requires::Permission("tenant.change"), events: &[RENAMED], writes: true,
+//!     discloses: false, controls: &["A1"], rate: "write", idempotent: false,
+//! };
+//!
+//! let tenant = TenantId::from(Uuid::nil());
+//! let event = Event::of(&RENAME, RENAMED, tenant).with(Change::plain("name", Some("Old"), Some("New")));
+//! assert_eq!(event.action(), RENAMED);
+//! ```
+
+pub mod authority;
+mod change;
+mod event;
+mod receipt;
+mod trail;
+mod view;
+
+pub use change::{Change, Value};
+pub use event::{Event, Events};
+pub use receipt::{Receipt, Recorded};
+pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
+pub use view::{
+    AuditView, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Entry, LIST_EVENTS, SEARCHED,
+    SHOW_EVENT, Search,
+};

@@ -1,1 +1,68 @@
-//! Ward.
+//! Personal values at rest: sealed under a key of the person's own, opened only against a receipt.
+//!
+//! A root key that a [`KeyService`] holds wraps each tenant's key, which wraps one key for each purpose and one
+//! for each subject. The database stores [`WrappedKey`]s; a [`Keyring`] keeps a tenant's unwrapped ones for a
+//! minute. No key, no service: nothing here falls back to plaintext, or to a default key.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use ward_kernel::{Entropy, Uuid};
+//! use ward_crypto::{LocalKeys, RootKey, Suite, TenantKeys};
+//! use ward_kernel::{Place, Sealer, SubjectId, TenantId};
+//!
+//! # struct Os;
+//! # impl Entropy for Os {
+//! #     fn fill(&self, bytes: &mut [u8]) { getrandom::fill(bytes).unwrap() }
+//! # }
+//! # futures::executor::block_on(async {
+//! # let entropy: Arc<dyn Entropy> = Arc::new(Os);
+//! let service = LocalKeys::new(RootKey::random(&*entropy)?, entropy.clone());
+//!
+//! let tenant = TenantId::from(Uuid::from_u128(1));
+//! let (keys, stored) = TenantKeys::create(tenant, &service, Suite::XChaCha20Poly1305, entropy.clone()).await?;
+//! assert_eq!(stored.len(), 7); // one for the tenant, six for its purposes; all are to be stored
+//!
+//! let subject = SubjectId::from(Uuid::from_u128(2));
+//! let (key, wrapped) = keys.make_subject_key(ward_crypto::KeyId::FIRST_SUBJECT, subject)?;
+//!
+//! let email = Place { tenant, row: subject.into(), column: "email" };
+//! let sealed = key.seal(email, b"ada@example.org")?;
+//! assert_eq!(sealed.bytes.len(), 15 + 46);
+//!
+//! // Later, in another process: the same key again. What it opens, it opens in a `Vault`, for a receipt.
+//! let keys = TenantKeys::load(tenant, &service, &stored, entropy).await?;
+//! assert_eq!(keys.subject_key(&wrapped)?.id(), key.id());
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! Nonces and keys come from the [`Entropy`](ward_kernel::Entropy) port, once a message: give it a generator in
+//! this process, since a system call costs as much as sealing. And set `--cfg poly1305_backend="soft"` in the
+//! final binary's `RUSTFLAGS` unless it is built for one processor: the run-time detection otherwise costs
+//! several times what a field does.
+#![forbid(unsafe_code)]
+
+mod keyring;
+mod local;
+mod material;
+mod purpose;
+mod sealed;
+mod service;
+mod subject;
+mod suite;
+mod tenant;
+mod vault;
+#[cfg(test)]
+mod vectors;
+mod wrapped;
+
+pub use keyring::{Keyring, KeyringError};
+pub use local::{LocalKeys, RootKey};
+pub use material::InvalidKey;
+pub use purpose::{DigestKey, IndexKey, SecretError, SecretKey};
+pub use sealed::{Malformed, Sealed};
+pub use service::{KeyError, KeyService, ServiceError, TenantKey};
+pub use subject::SubjectKey;
+pub use suite::Suite;
+pub use tenant::TenantKeys;
+pub use vault::{Clear, OpenError, Vault};
+pub use wrapped::{KeyId, KeyPurpose, WrappedKey};

@@ -22,6 +22,11 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// Time, ids and randomness together: what a process has of its own.
+pub trait Machine: Clock + Ids + Entropy {}
+
+impl<T: Clock + Ids + Entropy> Machine for T {}
+
 /// Why storage did not answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,6 +71,12 @@ impl fmt::Debug for dyn Clock {
 impl fmt::Debug for dyn Ids {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ids")
+    }
+}
+
+impl fmt::Debug for dyn Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Machine")
     }
 }
 

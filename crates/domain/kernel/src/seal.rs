@@ -1,6 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 
-use crate::{Entity, TenantId};
+use async_trait::async_trait;
+
+use crate::{Entity, StoreError, SubjectId, TenantId};
 
 /// Where a value lies: tenant, table and row, and column. A sealed value opens nowhere else.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,6 +39,30 @@ pub struct SealedBytes {
 pub trait Sealer: Send + Sync {
     /// Seals `text` for `place`.
     fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<SealedBytes, SealError>;
+}
+
+/// A keyed digest of a normalised value, for equality search over sealed ones. Equal values of one tenant and
+/// column show as equal.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct BlindIndex(pub [u8; 16]);
+
+/// Port: blind indexes under one tenant's key.
+pub trait Indexer: Send + Sync {
+    /// The index of `value` in `column`; other columns and tenants give others.
+    fn index(&self, column: &str, value: &[u8]) -> BlindIndex;
+}
+
+/// Port: the keys of one tenant's subjects, each wrapped under the tenant's.
+#[async_trait]
+pub trait SubjectKeys: Send {
+    /// Makes a key for each of `subjects`, which have none yet, in their order.
+    async fn make(&mut self, subjects: &[SubjectId]) -> Result<Vec<Arc<dyn Sealer>>, StoreError>;
+
+    /// The keys of `subjects`, in their order; nothing for one that has none or was erased.
+    async fn of(&mut self, subjects: &[SubjectId]) -> Result<Vec<Option<Arc<dyn Sealer>>>, StoreError>;
+
+    /// The tenant's blind indexes.
+    fn indexer(&self) -> Arc<dyn Indexer>;
 }
 
 /// The value could not be sealed; it must not be stored.

@@ -1,0 +1,141 @@
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use ward::audit::{Events, Receipt};
+use ward::crypto::Vault;
+use ward::kernel::{Clock, Entity, Machine, Operation};
+use ward::rbac::{Denied, Permit, Policy};
+use ward::subject::Catalogue;
+use ward::{Credentials, Earlier, Once, Reading, Store, Unit};
+use ward_postgres::Postgres;
+
+use crate::auth::Caller;
+use crate::http::problem::{Refused, in_flight};
+use crate::http::reply::{Answer, Kept};
+use crate::gate::Gate;
+use crate::profile::Profile;
+use crate::refusals::Refusals;
+use crate::routes::Routes;
+use crate::usage::Usage;
+
+/// Everything a handler may need.
+pub(crate) struct App {
+    pub(crate) store: Arc<Postgres>,
+    pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) vault: Vault,
+    pub(crate) policy: Policy,
+    pub(crate) profile: Profile,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) machine: Arc<dyn Machine>,
+    pub(crate) refusals: Refusals,
+    pub(crate) usage: Usage,
+    pub(crate) gate: Gate,
+    pub(crate) routes: Routes,
+}
+
+impl App {
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.machine
+    }
+
+    /// Asks the policy, and logs its refusals.
+    pub(crate) async fn permit(&self, who: &Caller, what: &'static Operation) -> Result<Permit, Refused> {
+        match self.policy.permit(&who.0.who, what) {
+            Ok(permit) => Ok(permit),
+            Err(denied) => {
+                self.store.refuse(&denied).await?;
+                Err(denied.into())
+            }
+        }
+    }
+
+    /// Reads the caller's tenant.
+    pub(crate) async fn read(&self, who: &Caller, what: &'static Operation) -> Result<Box<dyn Reading>, Refused> {
+        let permit = self.permit(who, what).await?;
+        Ok(self.store.read(permit).await?)
+    }
+
+    /// Begins a unit in the caller's tenant. A request that was answered before ends here, with that answer.
+    pub(crate) async fn begin(
+        &self,
+        who: &Caller,
+        what: &'static Operation,
+        request: &[u8; 32],
+    ) -> Result<Act, Refused> {
+        let permit = self.permit(who, what).await?;
+        let once = who.0.once.filter(|_| what.idempotent).map(|key| once(what, key, request));
+        let mut unit = self.store.begin(permit).await?;
+        if let Some(once) = &once {
+            match unit.claim(once).await? {
+                Earlier::None => {}
+                Earlier::Answered(answer) => return Err(replayed(&answer)),
+                Earlier::InFlight => return Err(in_flight()),
+                Earlier::Different => return Err(Refused::at("", "the idempotency key was used for another request")),
+            }
+        }
+        Ok(Act { unit, once })
+    }
+
+    /// Logs that what the caller asked for isn't there, and says so: a foreign id and an unknown one are the same.
+    pub(crate) async fn absent(&self, denied: Denied) -> Refused {
+        match self.store.refuse(&denied).await {
+            Ok(()) => Refused::absent(),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+fn once(what: &'static Operation, key: [u8; 32], request: &[u8; 32]) -> Once {
+    let scoped = Sha256::new_with_prefix(what.id).chain_update([0]).chain_update(key);
+    Once { key: scoped.finalize().into(), request: *request }
+}
+
+fn replayed(answer: &[u8]) -> Refused {
+    match serde_json::from_slice::<Kept>(answer) {
+        Ok(kept) => Refused::Replayed(Box::new(kept)),
+        Err(error) => Refused::logged(&error),
+    }
+}
+
+/// A unit, and the request that must have its effect once only.
+pub(crate) struct Act {
+    unit: Box<dyn Unit>,
+    once: Option<Once>,
+}
+
+impl Act {
+    /// Commits `events`, the changes they explain and, for an idempotent request, the answer.
+    pub(crate) async fn commit<A: Answer>(mut self, events: impl Into<Events>, answer: A) -> Result<A, Refused> {
+        if let Some(once) = &self.once {
+            let kept = serde_json::to_vec(&answer.kept()).map_err(|error| Refused::logged(&error))?;
+            self.unit.keep(once, &kept).await?;
+        }
+        self.unit.commit(events).await?;
+        Ok(answer)
+    }
+
+    /// Commits where the answer needs the receipt.
+    pub(crate) async fn close(self, events: impl Into<Events>) -> Result<Receipt, Refused> {
+        Ok(self.unit.commit(events).await?)
+    }
+
+    /// Ends the unit, leaving nothing, because what the caller asked for isn't there.
+    pub(crate) fn absent(self, entity: impl Into<Entity>) -> Denied {
+        self.unit.absent(entity)
+    }
+}
+
+impl Deref for Act {
+    type Target = dyn Unit;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.unit
+    }
+}
+
+impl DerefMut for Act {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut *self.unit
+    }
+}

@@ -1,0 +1,189 @@
+//! Settings, from the environment and from a file; checked whole, every error at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// What a deployment is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the API listens: `WARD_LISTEN`.
+    pub listen: SocketAddr,
+    /// Where health and metrics for operators listen: `WARD_ADMIN_LISTEN`.
+    pub admin_listen: Option<SocketAddr>,
+    /// Which database, as `ward_app`: `WARD_DATABASE_URL`. Absent: a private PostgreSQL in the data directory.
+    pub database_url: Option<String>,
+    /// The same, as `ward_owner`, for migrations: `WARD_OWNER_DATABASE_URL`.
+    pub owner_database_url: Option<String>,
+    /// How many connections at most: `WARD_DATABASE_CONNECTIONS`.
+    pub connections: u32,
+    /// Where a private database and a development key lie: `WARD_DATA_DIR`.
+    pub data_dir: PathBuf,
+    /// Which promises: `WARD_PROFILE`, a name or a file.
+    pub profile: String,
+    /// `WARD_MODE`: `production` unless said otherwise.
+    pub mode: Mode,
+    /// The root key: `WARD_ROOT_KEY_FILE`. Required in production.
+    pub root_key_file: Option<PathBuf>,
+    /// What is logged, as `tracing` filters: `WARD_LOG`.
+    pub log: String,
+    /// The region this deployment stores data in: `WARD_REGION`.
+    pub region: String,
+}
+
+/// How strict to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Refuses what it can't be sure of.
+    Production,
+    /// Makes its own key, and warns.
+    Development,
+}
+
+const KNOWN: [&str; 13] = [
+    "WARD_LISTEN",
+    "WARD_ADMIN_LISTEN",
+    "WARD_DATABASE_URL",
+    "WARD_OWNER_DATABASE_URL",
+    "WARD_DATABASE_CONNECTIONS",
+    "WARD_DATA_DIR",
+    "WARD_PROFILE",
+    "WARD_MODE",
+    "WARD_ROOT_KEY_FILE",
+    "WARD_LOG",
+    "WARD_REGION",
+    "WARD_PG_BINDIR",
+    "WARD_CONFIG",
+];
+
+impl Config {
+    /// Reads the process's environment, and the file that `WARD_CONFIG` names: `key = "value"` lines (TOML), the
+    /// keys as in the environment. The environment wins.
+    pub fn load() -> Result<Self, ConfigErrors> {
+        let environment = std::env::vars().filter(|(name, _)| name.starts_with("WARD_"));
+        Self::from_settings(environment.collect())
+    }
+
+    /// The same, of these settings.
+    pub fn from_settings(mut settings: BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        if let Some(file) = settings.get("WARD_CONFIG").map(PathBuf::from) {
+            match read(&file) {
+                Ok(table) => table.into_iter().for_each(|(name, value)| {
+                    settings.entry(name).or_insert(value);
+                }),
+                Err(error) => errors.push(error),
+            }
+        }
+        let unknown = settings.keys().filter(|name| !KNOWN.contains(&name.as_str()) && !name.starts_with("WARD_TEST_"));
+        errors.extend(unknown.map(|name| format!("`{name}` is not a setting")));
+        let mut parse = Parse { settings: &settings, errors };
+        let config = parse.config();
+        parse.check(&config);
+        if parse.errors.is_empty() { Ok(config) } else { Err(ConfigErrors(parse.errors)) }
+    }
+}
+
+struct Parse<'a> {
+    settings: &'a BTreeMap<String, String>,
+    errors: Vec<String>,
+}
+
+impl Parse<'_> {
+    fn config(&mut self) -> Config {
+        let any = SocketAddr::from(([127, 0, 0, 1], 8080));
+        Config {
+            listen: self.value("WARD_LISTEN", "an address and port").unwrap_or(any),
+            admin_listen: self.value("WARD_ADMIN_LISTEN", "an address and port"),
+            database_url: self.text("WARD_DATABASE_URL"),
+            owner_database_url: self.text("WARD_OWNER_DATABASE_URL"),
+            connections: self.value("WARD_DATABASE_CONNECTIONS", "a number").unwrap_or(16),
+            data_dir: self.text("WARD_DATA_DIR").unwrap_or_else(|| ".ward/data".into()).into(),
+            profile: self.text("WARD_PROFILE").unwrap_or_else(|| "workforce".into()),
+            mode: self.mode(),
+            root_key_file: self.text("WARD_ROOT_KEY_FILE").map(PathBuf::from),
+            log: self.text("WARD_LOG").unwrap_or_else(|| "info".into()),
+            region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
+        }
+    }
+
+    fn check(&mut self, config: &Config) {
+        if !(2..=500).contains(&config.connections) {
+            self.errors.push("`WARD_DATABASE_CONNECTIONS` must be 2 to 500".into());
+        }
+        if config.mode == Mode::Production && config.root_key_file.is_none() {
+            self.errors.push("`WARD_ROOT_KEY_FILE` is required in production: no key, no service".into());
+        }
+        if config.database_url.is_none() && config.owner_database_url.is_some() {
+            self.errors.push("`WARD_OWNER_DATABASE_URL` needs `WARD_DATABASE_URL`".into());
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.settings.get(name).filter(|text| !text.is_empty()).cloned()
+    }
+
+    fn value<T: std::str::FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
+        let parsed = self.text(name)?.parse();
+        if parsed.is_err() {
+            self.errors.push(format!("`{name}` must be {what}"));
+        }
+        parsed.ok()
+    }
+
+    fn mode(&mut self) -> Mode {
+        match self.text("WARD_MODE").as_deref() {
+            None | Some("production") => Mode::Production,
+            Some("development") => Mode::Development,
+            Some(_) => {
+                self.errors.push("`WARD_MODE` must be `production` or `development`".into());
+                Mode::Production
+            }
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<BTreeMap<String, String>, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("`WARD_CONFIG` can't be read: {error}"))?;
+    toml::from_str(&text).map_err(|error| format!("`WARD_CONFIG` is not a table of strings: {}", error.message()))
+}
+
+/// Everything that is wrong with the settings; never their values.
+#[derive(Debug)]
+pub struct ConfigErrors(Vec<String>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(settings: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_settings(settings.collect())
+    }
+
+    #[test]
+    fn every_error_is_told_at_once_and_no_value() {
+        let wrong = [("WARD_LISTEN", "s3cret"), ("WARD_MODE", "s3cret"), ("WARD_LISTNE", "x")];
+        let told = load(&wrong).unwrap_err().to_string();
+        for name in ["WARD_LISTEN", "WARD_MODE", "WARD_LISTNE", "WARD_ROOT_KEY_FILE"] {
+            assert!(told.contains(name), "{told}");
+        }
+        assert!(!told.contains("s3cret"));
+    }
+
+    #[test]
+    fn production_needs_a_key() {
+        assert!(load(&[]).is_err());
+        assert!(load(&[("WARD_ROOT_KEY_FILE", "/x")]).is_ok());
+        assert!(load(&[("WARD_MODE", "development")]).is_ok());
+    }
+}

@@ -1,0 +1,94 @@
+//! `/health` and `/ready`
+
+use std::sync::Arc;
+
+use poem_openapi::{Enum, Object, OpenApi};
+use ward::kernel::{Operation, Requires, TenantId};
+
+use crate::app::App;
+use crate::http::problem::Refused;
+use crate::http::reply::Shown;
+use crate::tag::Tag;
+
+/// Says that the process runs.
+pub(crate) static HEALTH: Operation = public("health", &["O3"]);
+/// Says whether it serves.
+pub(crate) static READY: Operation = public("ready", &["O3", "T1", "C3"]);
+
+const fn public(id: &'static str, controls: &'static [&'static str]) -> Operation {
+    Operation {
+        id,
+        requires: Requires::Nothing,
+        events: &[],
+        writes: false,
+        discloses: false,
+        controls,
+        rate: "public",
+        idempotent: false,
+    }
+}
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(tag = "Tag::Health")]
+impl Api {
+    /// Say that the process runs
+    ///
+    /// Answers whatever else is broken.
+    #[oai(path = "/health", method = "get", operation_id = "health")]
+    async fn health(&self) -> Result<Shown<Health>, Refused> {
+        Ok(Shown(Health { status: Status::Ok, version: env!("CARGO_PKG_VERSION").into() }))
+    }
+
+    /// Say whether requests are served
+    ///
+    /// They are when the database answers, its schema is up to date, the keys can be had, and tenant isolation is
+    /// proven.
+    #[oai(path = "/ready", method = "get", operation_id = "ready")]
+    async fn ready(&self) -> Result<Shown<Readiness>, Refused> {
+        let database = self.0.store.ping().await.is_ok();
+        let migrations = database && self.0.store.pending().await.is_ok_and(|pending| pending.is_empty());
+        let keys = migrations && self.0.store.keys(TenantId::DEPLOYMENT).await.is_ok();
+        let isolation = self.0.gate.is_open();
+        let readiness = Readiness { database, migrations, keys, isolation };
+        if database && migrations && keys && isolation { Ok(Shown(readiness)) } else { Err(readiness.into()) }
+    }
+}
+
+/// The process.
+#[derive(Object)]
+struct Health {
+    /// How it is.
+    status: Status,
+    /// Which release.
+    version: String,
+}
+
+/// How the process is.
+#[derive(Enum)]
+#[oai(rename_all = "snake_case")]
+enum Status {
+    Ok,
+}
+
+/// What serving needs.
+#[derive(Object)]
+struct Readiness {
+    /// Whether the database answers.
+    database: bool,
+    /// Whether its schema is up to date.
+    migrations: bool,
+    /// Whether the keys can be had.
+    keys: bool,
+    /// Whether tenant isolation is proven.
+    isolation: bool,
+}
+
+impl From<Readiness> for Refused {
+    fn from(readiness: Readiness) -> Self {
+        let Readiness { database, migrations, keys, isolation } = readiness;
+        let parts = [("database", database), ("migrations", migrations), ("keys", keys), ("isolation", isolation)];
+        let missing: Vec<_> = parts.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
+        Self::unavailable("not-ready", &format!("not yet: {}", missing.join(", ")))
+    }
+}

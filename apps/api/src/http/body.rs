@@ -1,0 +1,139 @@
+//! Request bodies, strictly: unknown fields, wrong types and duplicate keys are refused, and the place is named.
+
+use std::ops::Deref;
+
+use poem::{FromRequest as _, Request, RequestBody, Result};
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{impl_apirequest_for_payload, payload::Json};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::Segment;
+use sha2::{Digest as _, Sha256};
+
+use crate::http::problem::Refused;
+
+/// A JSON body as its schema says, and the digest of its bytes.
+#[derive(Debug)]
+pub(crate) struct Body<T> {
+    pub(crate) value: T,
+    /// What an idempotent request is recognised by.
+    pub(crate) digest: [u8; 32],
+}
+
+impl<T> Deref for Body<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Type + Send> Payload for Body<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        Json::<T>::check_content_type(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type + DeserializeOwned> ParsePayload for Body<T> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let bytes = Vec::<u8>::from_request(request, body).await?;
+        Ok(Self { value: parse(&bytes)?, digest: Sha256::digest(&bytes).into() })
+    }
+}
+
+impl_apirequest_for_payload!(Body<T>, T: Type + DeserializeOwned);
+
+/// Parses JSON whose structs deny unknown fields.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(refusal)?;
+    json.end().map_err(|_| Refused::malformed("the body goes on after its JSON value"))?;
+    Ok(value)
+}
+
+fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> Refused {
+    let pointer: String = error.path().iter().map(segment).collect();
+    let inner = error.inner();
+    match inner.classify() {
+        Category::Data => Refused::at(&pointer, safe(&inner.to_string())),
+        _ => Refused::malformed(format!("not JSON at line {}, column {}", inner.line(), inner.column())),
+    }
+}
+
+fn segment(segment: &Segment) -> String {
+    match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    }
+}
+
+/// The kind of fault without the value: serde echoes what it read.
+fn safe(message: &str) -> &'static str {
+    match message {
+        m if m.starts_with("unknown field") => "no such field here",
+        m if m.starts_with("missing field") => "a required field is missing",
+        m if m.starts_with("duplicate field") || m.starts_with("duplicate key") => "named twice",
+        m if m.starts_with("unknown variant") => "not one of the words allowed here",
+        m if m.starts_with("invalid type") => "of the wrong type",
+        _ => "not a value allowed here",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::StatusCode;
+    use poem::IntoResponse as _;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Item {
+        #[expect(dead_code, reason = "only its parsing matters")]
+        name: String,
+    }
+
+    async fn refused(body: &str) -> (StatusCode, serde_json::Value) {
+        let response = parse::<Vec<Item>>(body.as_bytes()).unwrap_err().into_response();
+        let status = response.status();
+        (status, serde_json::from_slice(&response.into_body().into_vec().await.unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_named_by_its_place_and_never_echoed() {
+        for (body, pointer) in [
+            (r#"[{"name": 4111}]"#, "/0/name"),
+            (r#"[{"name": "a"}, {"name": "b", "secret": 1}]"#, "/1/secret"),
+            (r#"[{"name": "a", "name": "b"}]"#, "/0"),
+            (r#"[{}]"#, "/0"),
+        ] {
+            let (status, problem) = refused(body).await;
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+            assert!(!problem.to_string().contains("4111"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_json_is_malformed() {
+        for body in ["", "[", "[] []", "{\"name\": }"] {
+            assert_eq!(refused(body).await.0, StatusCode::BAD_REQUEST, "{body}");
+        }
+    }
+}

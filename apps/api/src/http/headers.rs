@@ -1,0 +1,133 @@
+//! What every answer carries: the request's id, and the headers that keep browsers from guessing.
+
+use std::sync::Arc;
+
+use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use ward::kernel::{Ids, Source};
+
+use crate::http::problem::{self, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+const FIXED: [(&str, &str); 7] = [
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
+    ("permissions-policy", "interest-cohort=()"),
+];
+
+const STRICTEST: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// Names each request, and finishes each answer.
+pub(crate) struct Finish(pub(crate) Arc<dyn Ids>);
+
+impl<E: Endpoint> Middleware<E> for Finish {
+    type Output = Finished<E>;
+
+    fn transform(&self, inner: E) -> Finished<E> {
+        Finished { inner, ids: self.0.clone() }
+    }
+}
+
+pub(crate) struct Finished<E> {
+    inner: E,
+    ids: Arc<dyn Ids>,
+}
+
+impl<E: Endpoint> Endpoint for Finished<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let source = source(&request, &*self.ids);
+        let (id, head) = (source.request.clone(), request.method() == poem::http::Method::HEAD);
+        let trace = request.headers().get(TRACEPARENT).filter(|_| source.trace.is_some()).cloned();
+        request.extensions_mut().insert(source);
+        let mut response = match self.inner.call(request).await {
+            Ok(response) => response.into_response(),
+            Err(error) => problem::answer(error).await,
+        };
+        name_instance(&mut response, &id, head);
+        let headers = response.headers_mut();
+        insert(headers, REQUEST_ID, &id);
+        if let Some(trace) = trace {
+            headers.insert(TRACEPARENT, trace);
+        }
+        for (name, value) in FIXED {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(STRICTEST));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+}
+
+/// A problem names the request that met it.
+fn name_instance(response: &mut Response, id: &str, head: bool) {
+    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return };
+    problem.instance = Some(id.to_owned());
+    if let Some(body) = serde_json::to_vec(&problem).ok().filter(|_| !head) {
+        response.set_body(body);
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn source(request: &Request, ids: &dyn Ids) -> Source {
+    let text = |name: &str, most: usize| {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+        value.filter(|text| !text.is_empty()).map(|text| text.chars().take(most).collect::<String>())
+    };
+    let request_id = text("x-request-id", 129).filter(|id| is_request_id(id));
+    Source {
+        ip: request.remote_addr().as_socket_addr().map(|address| address.ip()),
+        user_agent: text("user-agent", 512),
+        request: request_id.unwrap_or_else(|| ids.next().to_string()),
+        trace: text("traceparent", 512).as_deref().and_then(trace_id),
+    }
+}
+
+fn is_request_id(id: &str) -> bool {
+    id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
+}
+
+/// The trace id of a [W3C `traceparent`](https://www.w3.org/TR/trace-context/#traceparent-header).
+fn trace_id(header: &str) -> Option<String> {
+    let mut parts = header.split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let nonzero = |text: &str| text.bytes().any(|byte| byte != b'0');
+    let sound = hex(version, 2) && version != "ff" && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
+    let alone = version != "00" || parts.next().is_none();
+    (sound && alone && nonzero(trace) && nonzero(parent)).then(|| trace.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trace_id;
+
+    #[test]
+    fn only_a_sound_traceparent_counts() {
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        assert_eq!(trace_id(&format!("00-{id}-b7ad6b7169203331-01")).as_deref(), Some(id));
+        for wrong in [
+            format!("ff-{id}-b7ad6b7169203331-01"),
+            format!("00-{id}-b7ad6b7169203331-01-x"),
+            format!("00-{}-b7ad6b7169203331-01", "0".repeat(32)),
+            format!("00-{id}-0000000000000000-01"),
+            id.to_owned(),
+        ] {
+            assert_eq!(trace_id(&wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What every operation shares: strict bodies, problem documents, paging, and the OpenAPI document.
+
+pub(crate) mod body;
+pub(crate) mod docs;
+pub(crate) mod headers;
+pub(crate) mod openapi;
+pub(crate) mod page;
+pub(crate) mod problem;
+pub(crate) mod reply;

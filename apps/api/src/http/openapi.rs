@@ -1,0 +1,161 @@
+//! The OpenAPI 3.1 document, with `x-ward` on every operation.
+
+use serde_json::{Map, Value, json};
+use ward::kernel::{Operation, Requires};
+
+/// The document and the operation table don't fit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undeclared {
+    /// An operation is served that promises nothing.
+    #[error("`{0}` is served, but not in the operation table")]
+    Operation(String),
+    /// What poem wrote is not JSON.
+    #[error("the document can't be read")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// What poem wrote, in version 3.1, joined with the operation table.
+pub(crate) fn document(written: &str, table: &[&'static Operation]) -> Result<Value, Undeclared> {
+    let mut document: Value = serde_json::from_str(written)?;
+    modernise(&mut document);
+    for served in operations(&mut document) {
+        let id = served.get("operationId").and_then(Value::as_str).unwrap_or_default();
+        let row = table.iter().find(|row| row.id == id).ok_or_else(|| Undeclared::Operation(id.to_owned()))?;
+        served.insert("x-ward".into(), x_ward(row));
+        if row.idempotent {
+            offer_idempotency(served);
+        }
+    }
+    document["openapi"] = json!("3.1.0");
+    Ok(document)
+}
+
+/// A copy whose descriptions say in words what `x-ward` says, for the reference page.
+pub(crate) fn explained(document: &Value) -> Value {
+    let mut document = document.clone();
+    for served in operations(&mut document) {
+        let told = served.get("x-ward").map(words).unwrap_or_default();
+        let before = served.get("description").and_then(Value::as_str).unwrap_or_default();
+        let text = format!("{before}\n\n{told}");
+        served.insert("description".into(), json!(text.trim()));
+    }
+    document
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let paths = document.pointer_mut("/paths").and_then(Value::as_object_mut);
+    let methods = paths.into_iter().flatten().filter_map(|(_, path)| path.as_object_mut()).flatten();
+    methods.filter_map(|(_, method)| method.as_object_mut()).filter(|method| method.contains_key("operationId"))
+}
+
+fn x_ward(row: &Operation) -> Value {
+    let permission = match row.requires {
+        Requires::Permission(name) => json!(name),
+        Requires::Credential | Requires::Job(_) | Requires::Nothing => Value::Null,
+    };
+    json!({
+        "permission": permission,
+        "audit": row.events.iter().map(|event| event.as_str()).collect::<Vec<_>>(),
+        "discloses": row.discloses,
+        "controls": row.controls,
+        "rate": row.rate,
+        "idempotent": row.idempotent,
+        "public": row.requires == Requires::Nothing,
+    })
+}
+
+fn words(x_ward: &Value) -> String {
+    let list = |name: &str| {
+        let items = x_ward.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        items.map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+    };
+    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let permission = match x_ward.get("permission").and_then(Value::as_str) {
+        Some(name) => format!("`{name}`"),
+        None if x_ward.get("public") == Some(&json!(true)) => "none, it is public".to_owned(),
+        None => "none but a good credential".to_owned(),
+    };
+    format!(
+        "| Permission | Audit events | Controls |\n|---|---|---|\n| {permission} | {} | {} |",
+        or_none(list("audit")),
+        or_none(list("controls")),
+    )
+}
+
+fn offer_idempotency(served: &mut Map<String, Value>) {
+    let header = json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "Makes sending the request again harmless, for 24 hours: the first answer is sent again, with `Idempotent-Replayed: true`.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" },
+    });
+    if let Some(parameters) = served.entry("parameters").or_insert_with(|| json!([])).as_array_mut() {
+        parameters.push(header);
+    }
+}
+
+/// 3.0 says `nullable: true` where 3.1 says that the type may be null; and a property that isn't required may be.
+fn modernise(value: &mut Value) {
+    if let Value::Object(map) = value {
+        let nullable = map.remove("nullable") == Some(Value::Bool(true));
+        if nullable {
+            allow_null(map);
+        }
+        for (flag, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+            if map.get(flag).is_some_and(Value::is_boolean)
+                && map.remove(flag) == Some(Value::Bool(true))
+                && let Some(limit) = map.remove(bound)
+            {
+                map.insert(flag.into(), limit);
+            }
+        }
+        let required = map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+        if let Some(properties) = map.get_mut("properties").and_then(Value::as_object_mut) {
+            let optional = properties.iter_mut().filter(|(name, _)| !required.contains(&json!(name)));
+            optional.filter_map(|(_, schema)| schema.as_object_mut()).for_each(allow_null);
+        }
+        map.values_mut().for_each(modernise);
+    } else if let Value::Array(items) = value {
+        items.iter_mut().for_each(modernise);
+    }
+}
+
+fn allow_null(schema: &mut Map<String, Value>) {
+    if let Some(kind) = schema.get_mut("type") {
+        if kind.is_string() {
+            *kind = json!([kind.take(), "null"]);
+        }
+        if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut)
+            && !words.contains(&Value::Null)
+        {
+            words.push(Value::Null);
+        }
+    } else if !schema.contains_key("anyOf") && !schema.is_empty() {
+        let whole = Value::Object(std::mem::take(schema));
+        schema.insert("anyOf".into(), json!([whole, { "type": "null" }]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_absent_may_be_null() {
+        let mut schema = json!({
+            "type": "object", "required": ["a"],
+            "properties": { "a": { "type": "string" }, "b": { "type": "string" }, "c": { "$ref": "#/x" } },
+        });
+        modernise(&mut schema);
+        assert_eq!(schema["properties"]["a"]["type"], "string");
+        assert_eq!(schema["properties"]["b"]["type"], json!(["string", "null"]));
+        assert_eq!(schema["properties"]["c"]["anyOf"], json!([{ "$ref": "#/x" }, { "type": "null" }]));
+    }
+
+    #[test]
+    fn an_operation_that_promises_nothing_is_refused() {
+        let written = r#"{"openapi":"3.0.0","paths":{"/x":{"get":{"operationId":"x"}}}}"#;
+        assert!(matches!(document(written, &[]), Err(Undeclared::Operation(id)) if id == "x"));
+    }
+}

@@ -1,0 +1,246 @@
+//! The one refusal of the whole API: RFC 9457.
+
+use std::error::Error as StdError;
+
+use poem::http::{StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::Object;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type as _;
+use serde::Serialize;
+use ward::audit::RecordError;
+use ward::crypto::OpenError;
+use ward::kernel::{InvalidText, StoreError};
+use ward::rbac::Denied;
+
+pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
+
+/// What went wrong, in words safe to show ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
+#[derive(Clone, Debug, Object, Serialize)]
+pub(crate) struct Problem {
+    /// Names the kind of problem for good.
+    #[oai(rename = "type")]
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The kind, in words.
+    pub(crate) title: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// This one, in a sentence.
+    pub(crate) detail: String,
+    /// The id of the request that met it.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instance: Option<String>,
+    /// What is wrong with the request, field by field.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) errors: Option<Vec<Fault>>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, Object, Serialize)]
+pub(crate) struct Fault {
+    /// Where, as a JSON Pointer into the body, or `?name` for a query parameter.
+    pub(crate) pointer: String,
+    /// What; never the value itself.
+    pub(crate) detail: String,
+}
+
+impl Fault {
+    pub(crate) fn new(pointer: impl Into<String>, detail: impl ToString) -> Self {
+        Self { pointer: pointer.into(), detail: detail.to_string() }
+    }
+}
+
+/// Why there is no answer, or none but an earlier one.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// There is none, with the reason.
+    Problem(Box<Problem>, Vec<(header::HeaderName, String)>),
+    /// The same request was answered before.
+    Replayed(Box<crate::http::reply::Kept>),
+}
+
+impl Refused {
+    pub(crate) fn new(status: StatusCode, kind: &str, detail: impl ToString) -> Self {
+        let title = status.canonical_reason().unwrap_or("Refused").to_owned();
+        let (kind, status) = (format!("urn:ward:problem:{kind}"), status.as_u16());
+        let problem = Problem { kind, title, status, detail: detail.to_string(), instance: None, errors: None };
+        Self::Problem(Box::new(problem), Vec::new())
+    }
+
+    pub(crate) fn malformed(detail: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        let refused = Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "a good credential is needed");
+        refused.with(header::WWW_AUTHENTICATE, "ApiKey realm=\"ward\"")
+    }
+
+    pub(crate) fn absent() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "absent", "there is none")
+    }
+
+    pub(crate) fn conflict(kind: &str, detail: impl ToString) -> Self {
+        Self::new(StatusCode::CONFLICT, kind, detail)
+    }
+
+    pub(crate) fn invalid(faults: Vec<Fault>) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        match Self::new(status, "invalid", "the request can't be so; see `errors`") {
+            Self::Problem(mut problem, headers) => {
+                problem.errors = Some(faults);
+                Self::Problem(problem, headers)
+            }
+            other => other,
+        }
+    }
+
+    pub(crate) fn at(pointer: &str, detail: impl ToString) -> Self {
+        Self::invalid(vec![Fault::new(pointer, detail)])
+    }
+
+    pub(crate) fn unavailable(kind: &str, detail: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail).with(header::RETRY_AFTER, "5")
+    }
+
+    /// Fails closed: logs what happened, tells the caller nothing.
+    pub(crate) fn logged(error: &(dyn StdError + 'static)) -> Self {
+        tracing::error!(error, "failed closed");
+        Self::unavailable("unavailable", "nothing was changed and nothing was shown")
+    }
+
+    pub(crate) fn with(self, name: header::HeaderName, value: &str) -> Self {
+        match self {
+            Self::Problem(problem, mut headers) => {
+                headers.push((name, value.to_owned()));
+                Self::Problem(problem, headers)
+            }
+            replayed => replayed,
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem, headers) => {
+                let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let body = serde_json::to_vec(&problem).unwrap_or_default();
+                let mut response = Response::builder().status(status).content_type(CONTENT_TYPE);
+                for (name, value) in headers {
+                    response = response.header(name, value);
+                }
+                let mut response = response.body(body);
+                response.extensions_mut().insert(*problem);
+                response
+            }
+            Self::Replayed(kept) => kept.into_response(),
+        }
+    }
+}
+
+impl From<Refused> for poem::Error {
+    fn from(refused: Refused) -> Self {
+        Self::from_response(refused.into_response())
+    }
+}
+
+impl poem_openapi::ApiResponse for Refused {
+    fn meta() -> MetaResponses {
+        let told = [
+            (400, "The request is malformed."),
+            (401, "No credential, or one that is not good."),
+            (403, "The caller may not do this; the attempt is in the audit log."),
+            (404, "There is none, or it is another tenant's: the two are never told apart."),
+            (405, "The path doesn't know this method."),
+            (409, "It contradicts what is there, or the same request is still under way."),
+            (413, "The body is too large."),
+            (415, "The body is of a type not taken here."),
+            (422, "The request was understood and can't be so; `errors` says where."),
+            (503, "Ward could not keep its promises, so nothing was changed and nothing was shown."),
+        ];
+        let response = |(status, description)| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: CONTENT_TYPE, schema: Problem::schema_ref() }],
+            headers: vec![],
+        };
+        MetaResponses { responses: told.into_iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem::register(registry);
+    }
+}
+
+impl From<Denied> for Refused {
+    fn from(_: Denied) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "not permitted; the attempt is in the audit log")
+    }
+}
+
+impl From<InvalidText> for Fault {
+    fn from(error: InvalidText) -> Self {
+        Self::new("", error)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::KeyUnavailable => {
+                Self::unavailable("key-unavailable", "the tenant's key can't be had; nothing was changed or shown")
+            }
+            StoreError::Taken { constraint } if constraint.starts_with("idempotency") => in_flight(),
+            StoreError::Taken { .. } => Self::conflict("taken", "it exists already"),
+            error => Self::logged(&error),
+        }
+    }
+}
+
+pub(crate) fn in_flight() -> Refused {
+    Refused::conflict("in-flight", "a request with this idempotency key is still under way")
+}
+
+impl From<RecordError> for Refused {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => error.into(),
+            error => Self::logged(&error),
+        }
+    }
+}
+
+impl From<OpenError> for Refused {
+    fn from(error: OpenError) -> Self {
+        Self::logged(&error)
+    }
+}
+
+/// Answers what no handler refused: routing, parsing, and the security scheme.
+pub(crate) async fn answer(error: poem::Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    if let Some(parameter) = error.downcast_ref::<poem_openapi::error::ParseParamError>() {
+        return Refused::at(&format!("?{}", parameter.name), "is not a value this parameter takes").into_response();
+    }
+    let status = error.status();
+    let (kind, detail) = match status {
+        StatusCode::UNAUTHORIZED => return Refused::unauthenticated().into_response(),
+        StatusCode::NOT_FOUND => ("absent", "there is none"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "the path doesn't know this method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "the body is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported-media-type", "the body's type is not taken here"),
+        status if status.is_client_error() => ("malformed", "the request is malformed"),
+        _ => {
+            tracing::error!(%error, "failed closed");
+            ("internal", "nothing was shown")
+        }
+    };
+    Refused::new(status, kind, detail).into_response()
+}

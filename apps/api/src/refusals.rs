@@ -1,0 +1,63 @@
+//! Anonymous refusals, counted per address and minute, so that nobody buys audit rows by knocking.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use ward::audit::{Event, RecordError};
+use ward::kernel::{Action, Operation, Requires, Source, TenantId, authority};
+use ward::rbac::Policy;
+use ward::Store;
+
+const JOB: &str = "refusals";
+const REFUSED: Action = Action::new("access.refused");
+const MOST: usize = 10_000;
+
+/// Writes what was counted to the deployment's own log.
+pub(crate) static RECORD_REFUSALS: Operation = Operation {
+    id: "recordRefusals",
+    requires: Requires::Job(JOB),
+    events: &[REFUSED],
+    writes: true,
+    discloses: false,
+    controls: &["A2"],
+    rate: "job",
+    idempotent: false,
+};
+
+type Counted = HashMap<(Option<IpAddr>, DateTime<Utc>), u64>;
+
+/// Who was refused without a credential, and how often.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<Counted>);
+
+impl Refusals {
+    /// Counts one; beyond ten thousand addresses a minute, the rest counts as from nowhere.
+    pub(crate) fn note(&self, ip: Option<IpAddr>, at: DateTime<Utc>) {
+        let minute = at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at);
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ip = ip.filter(|_| counted.len() < MOST || counted.contains_key(&(ip, minute)));
+        *counted.entry((ip, minute)).or_default() += 1;
+    }
+
+    /// Logs the minutes that are over at `now`; the address is sealed like any event's.
+    pub(crate) async fn write(&self, store: &dyn Store, policy: &Policy, now: DateTime<Utc>) -> Result<(), RecordError> {
+        for ((ip, minute), count) in self.take(now) {
+            #[expect(clippy::disallowed_methods, reason = "this is the job")]
+            let job = authority::system(TenantId::DEPLOYMENT, JOB);
+            let job = Arc::new(job.from(Source { ip, ..Source::default() }));
+            let Ok(permit) = policy.permit(&job, &RECORD_REFUSALS) else { continue };
+            let event = Event::of(&RECORD_REFUSALS, REFUSED, TenantId::DEPLOYMENT);
+            let event = event.noting("minute", minute.to_rfc3339()).noting("count", count);
+            store.begin(permit).await?.commit(event).await?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, now: DateTime<Utc>) -> Counted {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = |minute: DateTime<Utc>| minute + TimeDelta::minutes(1) <= now;
+        counted.extract_if(|(_, minute), _| over(*minute)).collect()
+    }
+}

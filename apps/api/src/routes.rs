@@ -1,0 +1,38 @@
+//! Which operation a request is for: known from its route, before anything of its body is read.
+
+use std::collections::HashMap;
+
+use poem::http::Method;
+use poem::{PathPattern, Request};
+use serde_json::Value;
+use ward::kernel::Operation;
+
+/// Method and path pattern of every operation served.
+#[derive(Debug, Default)]
+pub(crate) struct Routes(HashMap<(Method, String), &'static Operation>);
+
+impl Routes {
+    /// Reads them from the OpenAPI document.
+    pub(crate) fn of(document: &Value, table: &[&'static Operation]) -> Self {
+        let mut routes = HashMap::new();
+        let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+        for (path, methods) in paths {
+            // OpenAPI writes `{id}` where poem writes `:id`.
+            let pattern = path.replace('{', ":").replace('}', "");
+            for (method, served) in methods.as_object().into_iter().flatten() {
+                let id = served.get("operationId").and_then(Value::as_str);
+                let row = table.iter().find(|row| Some(row.id) == id);
+                if let (Some(row), Ok(method)) = (row, method.to_uppercase().parse()) {
+                    routes.insert((method, pattern.clone()), *row);
+                }
+            }
+        }
+        Self(routes)
+    }
+
+    /// The operation that `request` is for.
+    pub(crate) fn operation(&self, request: &Request) -> Option<&'static Operation> {
+        let pattern = request.data::<PathPattern>()?;
+        self.0.get(&(request.method().clone(), pattern.0.to_string())).copied()
+    }
+}

@@ -1,0 +1,100 @@
+//! The log, read: the rows of `ward.audit_leaf`, newest first.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder as _, QuerySelect as _, QueryTrait as _};
+use ward::audit::{AuditView, Entry, Search};
+use ward::kernel::{EventId, StoreError};
+
+use crate::reading::PgReading;
+use crate::table::TenantTable;
+
+#[derive(Clone, Debug, DeriveEntityModel)]
+#[sea_orm(schema_name = "ward", table_name = "audit_leaf")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    tenant: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: Uuid,
+    unit: Uuid,
+    at: DateTime<Utc>,
+    actor_kind: String,
+    actor: Option<Uuid>,
+    roles: Vec<String>,
+    operation: String,
+    action: String,
+    outcome: String,
+    reason: Option<String>,
+    entity_kind: String,
+    entity: Uuid,
+    covers: Json,
+    changes: Json,
+    discloses: Json,
+    details: Json,
+    source: Option<Vec<u8>>,
+    request: String,
+    trace: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, DeriveRelation, EnumIter)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantTable for Entity {
+    const TENANT: Column = Column::Tenant;
+}
+
+#[async_trait]
+impl AuditView for PgReading {
+    async fn entries(
+        &mut self,
+        search: &Search,
+        before: Option<EventId>,
+        most: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let select = Entity::find()
+            .apply_if(search.from, |select, from| select.filter(Column::At.gte(from)))
+            .apply_if(search.to, |select, to| select.filter(Column::At.lt(to)))
+            .apply_if(search.actor, |select, actor| select.filter(Column::Actor.eq(actor)))
+            .apply_if(search.action.as_ref(), |select, action| select.filter(Column::Action.eq(action)))
+            .apply_if(search.entity, |select, entity| select.filter(Column::Entity.eq(entity)))
+            .apply_if(search.outcome.as_ref(), |select, outcome| select.filter(Column::Outcome.eq(outcome)))
+            .apply_if(before, |select, before| select.filter(Column::Id.lt(Uuid::from(before))))
+            .order_by_desc(Column::Id)
+            .limit(u64::from(most));
+        Ok(self.all(select).await?.into_iter().map(Entry::from).collect())
+    }
+
+    async fn entry(&mut self, id: EventId) -> Result<Option<Entry>, StoreError> {
+        let row = self.one(Entity::find().filter(Column::Id.eq(Uuid::from(id)))).await?;
+        Ok(row.map(Entry::from))
+    }
+}
+
+impl From<Model> for Entry {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id.into(),
+            unit: row.unit,
+            at: row.at,
+            actor_kind: row.actor_kind,
+            actor: row.actor,
+            roles: row.roles,
+            operation: row.operation,
+            action: row.action,
+            outcome: row.outcome,
+            reason: row.reason,
+            entity_kind: row.entity_kind,
+            entity: row.entity,
+            covers: row.covers,
+            changes: row.changes,
+            discloses: row.discloses,
+            details: row.details,
+            source: row.source,
+            request: row.request,
+            trace: row.trace,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Jobs and the outbox: sealed work that becomes due with the commit of its unit.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::Row as _;
+use uuid::Uuid;
+use ward::kernel::{JobId, Place, StoreError};
+use ward::{Job, Lease, Queue};
+
+use crate::error::failed;
+use crate::lookup;
+use crate::unit::PgUnit;
+
+const ADD: &str = "
+    INSERT INTO ward.job (tenant, id, kind, payload, created_at) VALUES ($1, $2, $3, $4, now())";
+const PAYLOAD: &str = "SELECT payload FROM ward.job WHERE tenant = $1 AND id = $2";
+const REMOVE: &str = "DELETE FROM ward.job WHERE tenant = $1 AND id = $2";
+
+impl PgUnit {
+    fn job_place(&self, id: JobId) -> Place<'static> {
+        Place { tenant: self.writer.tenant(), row: id.into(), column: "payload" }
+    }
+}
+
+#[async_trait]
+impl Queue for PgUnit {
+    async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError> {
+        let sealed = self.keys.queue().seal(self.job_place(job.id), &job.payload);
+        let sealed = sealed.map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let add = self.scoped(ADD).bind(Uuid::from(job.id)).bind(job.kind).bind(sealed);
+        add.within(&self.conn).await?;
+        let due = sqlx::query("SELECT ward.enqueue_job($1, $2, $3)");
+        lookup::call(self, due.bind(Uuid::from(job.id)).bind(job.kind).bind(job.run_at)).await
+    }
+
+    async fn payload(&mut self, lease: &Lease) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = self.scoped(PAYLOAD).bind(Uuid::from(lease.id)).within(&self.conn).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let sealed: Vec<u8> = row.try_get("payload").map_err(failed)?;
+        let opened = self.keys.queue().open(self.job_place(lease.id), &sealed);
+        opened
+            .map(|clear| Some(clear.as_bytes().to_vec()))
+            .map_err(|error| StoreError::Failed(Box::new(error)))
+    }
+
+    async fn finish(&mut self, lease: &Lease) -> Result<bool, StoreError> {
+        self.scoped(REMOVE).bind(Uuid::from(lease.id)).within(&self.conn).await?;
+        let ended = sqlx::query("SELECT ward.finish_job($1, $2) AS held");
+        held(self, ended.bind(Uuid::from(lease.id)).bind(lease.attempt)).await
+    }
+
+    async fn postpone(&mut self, lease: &Lease, run_at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let put_off = sqlx::query("SELECT ward.postpone_job($1, $2, $3) AS held");
+        held(self, put_off.bind(Uuid::from(lease.id)).bind(lease.attempt).bind(run_at)).await
+    }
+}
+
+async fn held(
+    unit: &PgUnit,
+    query: sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>,
+) -> Result<bool, StoreError> {
+    let rows = unit.conn.fetch(query).await.map_err(failed)?;
+    rows.first().map_or(Ok(false), |row| row.try_get("held")).map_err(failed)
+}

@@ -1,0 +1,163 @@
+//! Wrapped keys: the tenant's own, and one for each of its subjects.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, SubjectKey, Suite, TenantKeys, WrappedKey};
+use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
+
+use crate::error::failed;
+use crate::gated::Gated;
+use crate::scoped::Scoped;
+use crate::unit::PgUnit;
+
+const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
+
+pub(crate) const OF_SUBJECTS: &str = "
+    SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = ANY ($2)";
+
+/// A key id is four random bytes, so another key may have it: that row is left out, and another id is tried.
+const KEEP: &str = "
+    INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
+    SELECT $1, k.* FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[]) k
+    ON CONFLICT (tenant, id) DO NOTHING RETURNING id";
+
+pub(crate) async fn load(
+    pool: &PgPool,
+    keyring: &Keyring,
+    tenant: TenantId,
+) -> Result<Arc<TenantKeys>, StoreError> {
+    let gate = Gated::new(pool.clone(), tenant.into());
+    let rows = Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?;
+    let wrapped: Vec<_> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
+    keyring.load(tenant, &wrapped).await.map_err(unavailable)
+}
+
+/// The keys of a tenant that is being founded.
+pub(crate) async fn make(
+    keyring: &Keyring,
+    tenant: TenantId,
+    suite: Suite,
+) -> Result<(Arc<TenantKeys>, Vec<WrappedKey>), StoreError> {
+    let (keys, wrapped) = keyring.create(tenant, suite).await.map_err(unavailable)?;
+    Ok((Arc::new(keys), wrapped))
+}
+
+/// Stores `keys`, and answers the ids that were free.
+pub(crate) async fn keep(unit: &PgUnit, keys: &[WrappedKey]) -> Result<Vec<KeyId>, StoreError> {
+    let column = |of: &dyn Fn(&WrappedKey) -> Vec<u8>| keys.iter().map(of).collect::<Vec<_>>();
+    let rows = unit
+        .scoped(KEEP)
+        .bind(keys.iter().map(|key| i64::from(u32::from(key.id))).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.purpose.as_str()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.subject.map(Uuid::from)).collect::<Vec<_>>())
+        .bind(column(&|key| key.bytes.clone()))
+        .bind(column(&|key| key.commitment.to_vec()))
+        .within(&unit.conn)
+        .await?;
+    rows.iter().map(key_id).collect()
+}
+
+pub(crate) fn of_subjects(statement: Scoped, subjects: &[SubjectId]) -> Scoped {
+    statement.bind(subjects.iter().map(|id| Uuid::from(*id)).collect::<Vec<_>>())
+}
+
+pub(crate) fn by_subject(rows: &[PgRow]) -> Result<Vec<(SubjectId, WrappedKey)>, StoreError> {
+    let keyed = |row: &PgRow| {
+        let key = wrapped(row)?;
+        let subject = key.subject.ok_or(StoreError::Corrupt { table: "wrapped_key", column: "subject" })?;
+        Ok((subject, key))
+    };
+    rows.iter().map(keyed).collect()
+}
+
+pub(crate) fn unwrap(keys: &TenantKeys, wrapped: &WrappedKey) -> Result<Arc<SubjectKey>, StoreError> {
+    keys.subject_key(wrapped).map(Arc::new).map_err(unavailable)
+}
+
+/// The key in a row that also holds other columns.
+pub(crate) fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
+    let corrupt = |column| StoreError::Corrupt { table: "wrapped_key", column };
+    let purpose: &str = row.try_get("purpose").map_err(failed)?;
+    let commitment: &[u8] = row.try_get("commitment").map_err(failed)?;
+    Ok(WrappedKey {
+        id: key_id(row)?,
+        purpose: KeyPurpose::parse(purpose).ok_or(corrupt("purpose"))?,
+        subject: row.try_get::<Option<Uuid>, _>("subject").map_err(failed)?.map(Into::into),
+        bytes: row.try_get("bytes").map_err(failed)?,
+        commitment: commitment.try_into().map_err(|_| corrupt("commitment"))?,
+    })
+}
+
+fn key_id(row: &PgRow) -> Result<KeyId, StoreError> {
+    let id: i64 = row.try_get("id").map_err(failed)?;
+    let id = u32::try_from(id).map_err(|_| StoreError::Corrupt { table: "wrapped_key", column: "id" })?;
+    Ok(KeyId::from(id))
+}
+
+fn unavailable(error: KeyError) -> StoreError {
+    tracing::error!(%error, "a key can't be had");
+    StoreError::KeyUnavailable
+}
+
+impl PgUnit {
+    /// A key for each of `subjects`, under ids not given twice here.
+    fn fresh(
+        &self,
+        subjects: impl Iterator<Item = SubjectId>,
+    ) -> Result<HashMap<KeyId, (Arc<SubjectKey>, WrappedKey)>, StoreError> {
+        let mut fresh = HashMap::new();
+        for subject in subjects {
+            let id = loop {
+                let mut random = [0; 4];
+                self.machine.fill(&mut random);
+                let id = KeyId::from(u32::from_be_bytes(random));
+                if id >= KeyId::FIRST_SUBJECT && !fresh.contains_key(&id) {
+                    break id;
+                }
+            };
+            let (key, wrapped) = self.keys.make_subject_key(id, subject).map_err(unavailable)?;
+            fresh.insert(id, (Arc::new(key), wrapped));
+        }
+        Ok(fresh)
+    }
+}
+
+#[async_trait]
+impl SubjectKeys for PgUnit {
+    async fn make(&mut self, subjects: &[SubjectId]) -> Result<Vec<Arc<dyn Sealer>>, StoreError> {
+        let mut made: HashMap<SubjectId, Arc<dyn Sealer>> = HashMap::new();
+        while made.len() < subjects.len() {
+            let missing = subjects.iter().filter(|id| !made.contains_key(id)).copied();
+            let fresh = self.fresh(missing)?;
+            let wrapped: Vec<_> = fresh.values().map(|(_, wrapped)| wrapped.clone()).collect();
+            for id in keep(self, &wrapped).await? {
+                if let Some((key, WrappedKey { subject: Some(subject), .. })) = fresh.get(&id) {
+                    made.insert(*subject, key.clone());
+                }
+            }
+        }
+        Ok(subjects.iter().filter_map(|id| made.get(id).cloned()).collect())
+    }
+
+    async fn of(&mut self, subjects: &[SubjectId]) -> Result<Vec<Option<Arc<dyn Sealer>>>, StoreError> {
+        let rows = of_subjects(self.scoped(OF_SUBJECTS), subjects).within(&self.conn).await?;
+        let wrapped = by_subject(&rows)?;
+        let find = |id: &SubjectId| wrapped.iter().find(|(subject, _)| subject == id);
+        let sealer = |id: &SubjectId| -> Result<Option<Arc<dyn Sealer>>, StoreError> {
+            Ok(match find(id) {
+                Some((_, key)) => Some(unwrap(&self.keys, key)?),
+                None => None,
+            })
+        };
+        subjects.iter().map(sealer).collect()
+    }
+
+    fn indexer(&self) -> Arc<dyn Indexer> {
+        self.keys.index()
+    }
+}

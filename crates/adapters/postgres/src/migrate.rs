@@ -1,0 +1,81 @@
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait as _, DbErr, DynIden, SqlxPostgresConnector};
+use sea_orm_migration::sea_query::IntoIden as _;
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+/// The migrations, forward only, in order: each safe beside live traffic.
+const MIGRATIONS: [(&str, &str); 1] = [("0001_spine", include_str!("../migrations/0001_spine.sql"))];
+
+/// Serialises replicas that start together.
+const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
+
+/// Names and contents of all migrations: changes whenever one does.
+pub const SCHEMA: &[&str] = &[include_str!("../migrations/0001_spine.sql")];
+
+/// Brings the schema up to date, as `ward_owner`. Doing it again, or from two replicas at once, is harmless.
+pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {
+    let options = PgConnectOptions::from_str(owner_url)?.options([("search_path", "ward")]);
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30));
+    let pool = pool.connect_with(options).await?;
+    let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+    db.execute_unprepared(LOCK).await?;
+    db.execute_unprepared("CREATE SCHEMA IF NOT EXISTS ward").await?;
+    Migrator::up(&db, None).await?;
+    db.execute_unprepared("GRANT SELECT ON ward.migration TO ward_app").await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// The names of the migrations that `pool`'s database lacks; seen as `ward_app`.
+pub(crate) async fn pending(pool: &sqlx::PgPool) -> Result<Vec<&'static str>, sqlx::Error> {
+    let applied: Vec<String> =
+        sqlx::query_scalar("SELECT version FROM ward.migration").fetch_all(pool).await?;
+    let missing =
+        MIGRATIONS.iter().map(|(name, _)| *name).filter(|name| !applied.iter().any(|done| done == name));
+    Ok(missing.collect())
+}
+
+/// Why the schema is not up to date.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// The database did not answer.
+    #[error("can't reach the database")]
+    Unreachable(#[from] sqlx::Error),
+    /// A migration failed, and left nothing.
+    #[error("a migration failed")]
+    Failed(#[from] DbErr),
+}
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        MIGRATIONS.iter().map(|(name, sql)| Box::new(Migration { name, sql }) as _).collect()
+    }
+
+    fn migration_table_name() -> DynIden {
+        "migration".into_iden()
+    }
+}
+
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, schema: &SchemaManager) -> Result<(), DbErr> {
+        schema.get_connection().execute_unprepared(self.sql).await.map(drop)
+    }
+}

@@ -1,0 +1,75 @@
+//! Answers given before, sealed, in the same transaction as their effects.
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+use uuid::Uuid;
+use ward::kernel::{Entity, Place, StoreError};
+use ward::{Answers, Earlier, Once};
+
+use crate::error::failed;
+use crate::unit::PgUnit;
+
+/// Another unit with the same key holds the lock until it ends, so a busy lock means: in flight.
+const CLAIM: &str = "
+    SELECT i.digest, i.answer,
+        pg_try_advisory_xact_lock(hashtextextended($1::text || $2::text || encode($3, 'hex'), 0)) AS free
+    FROM (SELECT 1) one LEFT JOIN ward.idempotency i
+        ON i.tenant = $1 AND i.actor = $2 AND i.key = $3 AND i.created_at > now() - interval '24 hours'";
+const KEEP: &str = "
+    INSERT INTO ward.idempotency (tenant, actor, key, digest, answer, created_at) VALUES ($1, $2, $3, $4, $5, now())
+    ON CONFLICT (tenant, actor, key) DO UPDATE
+    SET digest = EXCLUDED.digest, answer = EXCLUDED.answer, created_at = EXCLUDED.created_at
+    WHERE idempotency.created_at < now() - interval '24 hours'
+    RETURNING 1 AS kept";
+const FORGET: &str = "
+    DELETE FROM ward.idempotency WHERE tenant = $1 AND (actor, key) IN (
+        SELECT actor, key FROM ward.idempotency
+        WHERE tenant = $1 AND created_at < now() - interval '24 hours' ORDER BY created_at LIMIT $2)
+    RETURNING 1 AS gone";
+
+impl PgUnit {
+    fn actor(&self) -> Uuid {
+        self.writer.who.actor().id().unwrap_or_default()
+    }
+
+    fn answer_place(&self, once: &Once) -> Place<'static> {
+        let id = Uuid::from_slice(once.key.get(..16).unwrap_or_default()).unwrap_or_default();
+        Place { tenant: self.writer.tenant(), row: Entity::new("idempotency", id), column: "answer" }
+    }
+}
+
+#[async_trait]
+impl Answers for PgUnit {
+    async fn claim(&mut self, once: &Once) -> Result<Earlier, StoreError> {
+        let claim = self.scoped(CLAIM).bind(self.actor()).bind(once.key.to_vec());
+        let rows = claim.within(&self.conn).await?;
+        let row = rows.first().ok_or(StoreError::Corrupt { table: "idempotency", column: "key" })?;
+        let digest: Option<Vec<u8>> = row.try_get("digest").map_err(failed)?;
+        let free: bool = row.try_get("free").map_err(failed)?;
+        match digest {
+            Some(digest) if digest != once.request => Ok(Earlier::Different),
+            Some(_) => {
+                let sealed: Vec<u8> = row.try_get("answer").map_err(failed)?;
+                let opened = self.keys.idempotency().open(self.answer_place(once), &sealed);
+                let opened = opened.map_err(|error| StoreError::Failed(Box::new(error)))?;
+                Ok(Earlier::Answered(opened.as_bytes().to_vec()))
+            }
+            None if free => Ok(Earlier::None),
+            None => Ok(Earlier::InFlight),
+        }
+    }
+
+    async fn keep(&mut self, once: &Once, answer: &[u8]) -> Result<(), StoreError> {
+        let sealed = self.keys.idempotency().seal(self.answer_place(once), answer);
+        let sealed = sealed.map_err(|error| StoreError::Failed(Box::new(error)))?;
+        let keep = self.scoped(KEEP).bind(self.actor()).bind(once.key.to_vec());
+        let kept = keep.bind(once.request.to_vec()).bind(sealed).within(&self.conn).await?;
+        // The claim's snapshot may have missed one that was committed while it waited for its turn.
+        kept.first().map(drop).ok_or_else(|| StoreError::Taken { constraint: "idempotency_pkey".into() })
+    }
+
+    async fn forget(&mut self, most: u32) -> Result<u64, StoreError> {
+        let gone = self.scoped(FORGET).bind(i64::from(most)).within(&self.conn).await?;
+        Ok(gone.len() as u64)
+    }
+}

@@ -1,0 +1,151 @@
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool};
+use ward::audit::{self, Writer};
+use ward::crypto::{Keyring, Suite, TenantKeys};
+use ward::kernel::{Entity, Machine, Operation, Principal, StoreError, TenantId};
+use ward::rbac::{Denied, Permit};
+use ward::{Reading, Store, Unit};
+
+use crate::connection::Connection;
+use crate::error::failed;
+use crate::reading::PgReading;
+use crate::unit::PgUnit;
+use crate::{keys, lookup};
+
+/// A pool that is reached only through a tenant's unit or reading.
+#[derive(Clone)]
+pub struct Postgres {
+    pub(crate) pool: PgPool,
+    keyring: Arc<Keyring>,
+    suite: Suite,
+    machine: Arc<dyn Machine>,
+}
+
+/// Whether isolation would not bind this role, or one it can become.
+const UNCONFINED: &str = "
+    SELECT EXISTS (SELECT FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND (
+        r.rolsuper OR r.rolbypassrls OR EXISTS (
+            SELECT FROM pg_class c WHERE c.relnamespace = to_regnamespace('ward') AND c.relowner = r.oid)))";
+
+/// Nobody waits for ever: not for a row, not for a statement, not for a client that went away.
+const LIMITS: [(&str, &str); 3] =
+    [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")];
+
+impl Postgres {
+    /// Connects as `ward_app`, and refuses a role that could step around row-level security. New tenants' keys are
+    /// made for `suite`.
+    pub async fn open(
+        url: &str,
+        connections: u32,
+        keyring: Arc<Keyring>,
+        suite: Suite,
+        machine: Arc<dyn Machine>,
+    ) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url)?.options(LIMITS).application_name("ward");
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            // A ping on every acquire would be a round trip more on every statement.
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
+        let unconfined: bool = sqlx::query_scalar(UNCONFINED).fetch_one(&pool).await?;
+        if unconfined { Err(OpenError::Unconfined) } else { Ok(Self { pool, keyring, suite, machine }) }
+    }
+
+    /// Like [`Store::begin`], for a product team that has tables of its own.
+    pub async fn unit(&self, permit: Permit) -> Result<PgUnit, StoreError> {
+        let keys = self.keys(permit.tenant()).await?;
+        self.open_unit(self.writer(permit.principal().clone(), permit.operation()), keys).await
+    }
+
+    /// Like [`Store::read`], for a product team that has tables of its own.
+    pub async fn reading(&self, permit: Permit) -> Result<PgReading, StoreError> {
+        let keys = self.keys(permit.tenant()).await?;
+        let writer = self.writer(permit.principal().clone(), permit.operation());
+        Ok(PgReading::new(self.pool.clone(), keys, self.machine.clone(), writer))
+    }
+
+    /// A connection of its own as this role, for checks that must see the database as the application does.
+    pub async fn probe(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
+        self.pool.acquire().await.map_err(failed)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query(AssertSqlSafe("SELECT 1".to_owned())).execute(&self.pool).await.map_err(failed).map(drop)
+    }
+
+    /// The migrations that the database lacks.
+    pub async fn pending(&self) -> Result<Vec<&'static str>, StoreError> {
+        crate::migrate::pending(&self.pool).await.map_err(failed)
+    }
+
+    /// Closes every connection, after the statements under way.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The keys of `tenant`, from the cache where they are fresh.
+    pub async fn keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
+        match self.keyring.cached(tenant) {
+            Some(keys) => Ok(keys),
+            None => keys::load(&self.pool, &self.keyring, tenant).await,
+        }
+    }
+
+    fn writer(&self, who: Arc<Principal>, operation: &'static Operation) -> Writer {
+        Writer { unit: self.machine.next().into(), who, operation }
+    }
+
+    async fn open_unit(&self, writer: Writer, keys: Arc<TenantKeys>) -> Result<PgUnit, StoreError> {
+        let (tenant, writes) = (writer.tenant().into(), writer.operation.writes);
+        let conn = Connection::open(&self.pool, tenant, writes).await.map_err(failed)?;
+        Ok(PgUnit::new(conn, keys, self.machine.clone(), writer))
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn begin(&self, permit: Permit) -> Result<Box<dyn Unit>, StoreError> {
+        Ok(Box::new(self.unit(permit).await?))
+    }
+
+    async fn found(&self, permit: Permit) -> Result<Box<dyn Unit>, StoreError> {
+        let (keys, wrapped) = keys::make(&self.keyring, permit.tenant(), self.suite).await?;
+        let unit = self.open_unit(self.writer(permit.principal().clone(), permit.operation()), keys).await?;
+        keys::keep(&unit, &wrapped).await?;
+        lookup::register(&unit).await?;
+        Ok(Box::new(unit))
+    }
+
+    async fn read(&self, permit: Permit) -> Result<Box<dyn Reading>, StoreError> {
+        Ok(Box::new(self.reading(permit).await?))
+    }
+
+    async fn refuse(&self, denied: &Denied) -> Result<(), StoreError> {
+        let keys = self.keys(denied.principal().tenant()).await?;
+        let writer = self.writer(denied.principal().clone(), denied.operation());
+        let mut log = PgReading::new(self.pool.clone(), keys, self.machine.clone(), writer.clone());
+        let (entity, reason): (Entity, _) = (denied.entity(), denied.reason().as_str());
+        #[expect(clippy::disallowed_methods, reason = "nothing else is written")]
+        audit::refuse(&mut log, &*self.machine, &writer, entity, reason).await.map(drop)
+    }
+}
+
+/// Why the database was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// It did not answer.
+    #[error("can't reach the database")]
+    Unreachable(#[from] sqlx::Error),
+    /// The role would see every tenant.
+    #[error("the database role is, or may become, a superuser, BYPASSRLS or the schema's owner")]
+    Unconfined,
+}

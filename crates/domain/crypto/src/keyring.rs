@@ -1,0 +1,140 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ward_kernel::{Clock, Entropy, TenantId};
+
+use crate::material::redacted;
+use crate::{KeyError, KeyService, ServiceError, Suite, TenantKeys, WrappedKey};
+
+/// Tenants' unwrapped keys, kept for a minute at most: whoever revokes a key at the [`KeyService`] has been
+/// obeyed by then.
+///
+/// Never keep what it lends longer than one request or one piece of work.
+pub struct Keyring {
+    service: Arc<dyn KeyService>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    ttl: TimeDelta,
+    capacity: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    tenants: HashMap<TenantId, (DateTime<Utc>, Arc<TenantKeys>)>,
+    /// Grows with every `forget`, so that a key on its way in while it is forgotten stays out.
+    forgotten: u64,
+}
+
+impl Keyring {
+    /// The longest that keys are kept.
+    pub const LONGEST: TimeDelta = TimeDelta::seconds(60);
+
+    /// An empty ring that keeps the keys of up to `capacity` tenants for `ttl`, at most [`Self::LONGEST`].
+    pub fn new(
+        service: Arc<dyn KeyService>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        ttl: TimeDelta,
+        capacity: usize,
+    ) -> Result<Self, KeyringError> {
+        if ttl <= TimeDelta::zero() || ttl > Self::LONGEST {
+            return Err(KeyringError::Ttl);
+        }
+        if capacity == 0 {
+            return Err(KeyringError::Capacity);
+        }
+        Ok(Self { service, clock, entropy, ttl, capacity, held: Mutex::default() })
+    }
+
+    /// The tenant's keys, if they were loaded within the TTL.
+    pub fn cached(&self, tenant: TenantId) -> Option<Arc<TenantKeys>> {
+        let now = self.clock.now();
+        let mut held = self.held();
+        let (loaded, keys) = held.tenants.get(&tenant)?;
+        if self.is_fresh(*loaded, now) {
+            return Some(keys.clone());
+        }
+        held.tenants.remove(&tenant);
+        None
+    }
+
+    /// Unwraps the keys stored for a tenant, and keeps them. Where the service refuses, none stay.
+    pub async fn load(&self, tenant: TenantId, stored: &[WrappedKey]) -> Result<Arc<TenantKeys>, KeyError> {
+        let (asked, forgotten) = (self.clock.now(), self.held().forgotten);
+        let loaded = TenantKeys::load(tenant, &*self.service, stored, self.entropy.clone()).await;
+        if matches!(loaded, Err(KeyError::Service(ServiceError::Refused))) {
+            self.forget(tenant);
+        }
+        let keys = Arc::new(loaded?);
+        self.keep(asked, forgotten, keys.clone());
+        Ok(keys)
+    }
+
+    /// Makes the keys of a new tenant. They are not kept: they count from when they are stored, so load them
+    /// then.
+    pub async fn create(
+        &self,
+        tenant: TenantId,
+        suite: Suite,
+    ) -> Result<(TenantKeys, Vec<WrappedKey>), KeyError> {
+        TenantKeys::create(tenant, &*self.service, suite, self.entropy.clone()).await
+    }
+
+    /// Drops the tenant's keys, and keeps out those being loaded now.
+    pub fn forget(&self, tenant: TenantId) {
+        let mut held = self.held();
+        held.forgotten += 1;
+        held.tenants.remove(&tenant);
+    }
+
+    /// Drops the keys of tenants not seen for the TTL; to be called about as often.
+    pub fn sweep(&self) {
+        let now = self.clock.now();
+        self.held().tenants.retain(|_, (loaded, _)| self.is_fresh(*loaded, now));
+    }
+
+    /// The service that wraps tenants' keys.
+    pub fn service(&self) -> &dyn KeyService {
+        &*self.service
+    }
+
+    fn keep(&self, asked: DateTime<Utc>, forgotten: u64, keys: Arc<TenantKeys>) {
+        self.sweep();
+        let mut held = self.held();
+        if held.forgotten != forgotten {
+            return;
+        }
+        if held.tenants.len() >= self.capacity && !held.tenants.contains_key(&keys.tenant()) {
+            let oldest =
+                held.tenants.iter().min_by_key(|(_, (loaded, _))| *loaded).map(|(tenant, _)| *tenant);
+            oldest.and_then(|oldest| held.tenants.remove(&oldest));
+        }
+        held.tenants.insert(keys.tenant(), (asked, keys));
+    }
+
+    /// A clock set back makes keys stale, never young.
+    fn is_fresh(&self, loaded: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let age = now - loaded;
+        age >= TimeDelta::zero() && age < self.ttl
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+redacted!(Keyring);
+
+/// Why there is no such ring.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// Not above zero, or above a minute.
+    #[error("keys must be kept for at most 60 seconds, and for more than none")]
+    Ttl,
+    /// No room for a single tenant.
+    #[error("a ring must have room for one tenant")]
+    Capacity,
+}

@@ -1,0 +1,118 @@
+use std::fmt::Write;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use subtle::ConstantTimeEq;
+use ward_kernel::{Entropy, TenantId};
+use zeroize::Zeroizing;
+
+use crate::material::{InvalidKey, Material, Octets, redacted};
+use crate::sealed::{Sealed, Sealing};
+use crate::suite::Cipher;
+use crate::{KeyId, KeyService, ServiceError, Suite, TenantKey};
+
+const ROOT: u32 = 0;
+const FEWEST_DIFFERENT: usize = 8;
+
+/// The key above all others, of a deployment that holds it itself.
+pub struct RootKey(Material);
+
+impl RootKey {
+    /// Reads what a key file holds: 32 bytes, or 64 hexadecimal digits with white space around them.
+    ///
+    /// What no random source gives is refused: zeros, repetitions, text.
+    pub fn parse(file: &[u8]) -> Result<Self, InvalidKey> {
+        match <&[u8; 32]>::try_from(file) {
+            Ok(typed) if typed.iter().all(u8::is_ascii_graphic) => Err(InvalidKey::Text),
+            Ok(raw) => Self::new(Zeroizing::new(*raw)),
+            Err(_) => Self::new(unhex(file.trim_ascii()).ok_or(InvalidKey::Length)?),
+        }
+    }
+
+    /// A new one.
+    pub fn random(entropy: &dyn Entropy) -> Result<Self, InvalidKey> {
+        let mut octets = Octets::default();
+        entropy.fill(octets.as_mut_slice());
+        Self::new(octets)
+    }
+
+    /// **Danger.** The key in hexadecimal, for the file that keeps it.
+    pub fn to_hex(&self) -> Zeroizing<String> {
+        let mut hex = Zeroizing::new(String::with_capacity(64));
+        for octet in self.0.octets().iter() {
+            // Writing to a string can't fail.
+            let _ = write!(hex, "{octet:02x}");
+        }
+        hex
+    }
+
+    /// Whether both are one key, in constant time: no key may be configured for two uses.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.octets().ct_eq(other.0.octets().as_slice()).into()
+    }
+
+    fn new(octets: Octets) -> Result<Self, InvalidKey> {
+        let mut different = Zeroizing::new(octets.to_vec());
+        different.sort_unstable();
+        different.dedup();
+        if different.len() < FEWEST_DIFFERENT {
+            return Err(InvalidKey::Repeats);
+        }
+        Material::new(Suite::XChaCha20Poly1305, octets).map(Self)
+    }
+}
+
+/// A [`KeyService`] for development and single hosts, whose root key lies in this process.
+///
+/// ```text
+/// wrapped = 0x01 ‖ 0x01 ‖ I2OSP(0, 4) ‖ nonce ‖ XChaCha20-Poly1305(R, nonce, ad, suite of the key ‖ key)
+/// ad      = lp(0x01) ‖ lp(0x01) ‖ lp(I2OSP(0, 4)) ‖ lp(tenant) ‖ lp("ward v1 tenant key")
+/// R       = HKDF-Expand(root key, "ward v1 root", 32)
+/// ```
+pub struct LocalKeys(Sealing);
+
+impl LocalKeys {
+    /// Wraps under `root`.
+    pub fn new(root: RootKey, entropy: Arc<dyn Entropy>) -> Self {
+        let suite = root.0.suite;
+        let cipher = Cipher::new(suite, &root.0.derive(b"ward v1 root"));
+        Self(Sealing { tenant: TenantId::DEPLOYMENT, id: KeyId::from(ROOT), suite, cipher, entropy })
+    }
+
+    fn bound_to(&self, tenant: TenantId) -> Vec<u8> {
+        self.0.bound(tenant, [b"ward v1 tenant key"])
+    }
+}
+
+#[async_trait]
+impl KeyService for LocalKeys {
+    async fn wrap(&self, tenant: TenantId, key: &TenantKey) -> Result<Vec<u8>, ServiceError> {
+        self.0.seal(&self.bound_to(tenant), &key.to_clear()).map_err(|_| ServiceError::Broken)
+    }
+
+    async fn unwrap(&self, tenant: TenantId, wrapped: &[u8]) -> Result<TenantKey, ServiceError> {
+        let sealed = Sealed::parse(wrapped).map_err(|_| ServiceError::Broken)?;
+        let clear = self.0.open(&self.bound_to(tenant), sealed).ok_or(ServiceError::Broken)?;
+        TenantKey::from_clear(&clear).map_err(|_| ServiceError::Broken)
+    }
+
+    /// Always well: there is nothing to reach.
+    async fn check(&self) -> Result<(), ServiceError> {
+        Ok(())
+    }
+}
+
+fn unhex(digits: &[u8]) -> Option<Octets> {
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    let nibble = |digit: u8| char::from(digit).to_digit(16);
+    let mut octets = Octets::default();
+    if pairs.len() != octets.len() {
+        return None;
+    }
+    for (octet, [high, low]) in octets.iter_mut().zip(pairs) {
+        *octet = u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok()?;
+    }
+    Some(octets)
+}
+
+redacted!(RootKey, LocalKeys);

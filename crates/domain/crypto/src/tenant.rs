@@ -1,0 +1,155 @@
+use std::sync::Arc;
+
+use ward_kernel::{Entropy, SubjectId, TenantId};
+
+use crate::material::{Material, redacted};
+use crate::sealed::Sealing;
+use crate::suite::Cipher;
+use crate::wrapped::{unwrap, wrap};
+use crate::{
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, SecretKey, SubjectKey, Suite, TenantKey,
+    WrappedKey,
+};
+
+/// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
+pub struct TenantKeys {
+    wrapper: Sealing,
+    index: Arc<IndexKey>,
+    audit: SecretKey,
+    idempotency: SecretKey,
+    queue: SecretKey,
+    api_key: DigestKey,
+    import: DigestKey,
+}
+
+impl TenantKeys {
+    /// Makes all keys of a new tenant, for `suite`; those returned beside them are to be stored, every one.
+    pub async fn create(
+        tenant: TenantId,
+        service: &dyn KeyService,
+        suite: Suite,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Vec<WrappedKey>), KeyError> {
+        let own = TenantKey(Material::random(suite, &*entropy)?);
+        let (id, commitment) = (KeyPurpose::Tenant.first_id(), own.0.commitment());
+        let bytes = service.wrap(tenant, &own).await?;
+        let mut stored =
+            vec![WrappedKey { id, purpose: KeyPurpose::Tenant, subject: None, bytes, commitment }];
+        let wrapper = wrapper(tenant, id, &own, entropy);
+        for purpose in KeyPurpose::SINGLE {
+            let key = Material::random(suite, &*wrapper.entropy)?;
+            stored.push(wrap(&wrapper, purpose.first_id(), purpose, None, &key)?);
+        }
+        Ok((Self::open(wrapper, &stored)?, stored))
+    }
+
+    /// Unwraps the keys stored for a tenant, all but its subjects'.
+    pub async fn load(
+        tenant: TenantId,
+        service: &dyn KeyService,
+        stored: &[WrappedKey],
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, KeyError> {
+        let wrapped = single(stored, KeyPurpose::Tenant)?;
+        let own = service.unwrap(tenant, &wrapped.bytes).await?;
+        if !own.0.is_that_of(&wrapped.commitment) {
+            return Err(KeyError::Broken(wrapped.id));
+        }
+        Self::open(wrapper(tenant, wrapped.id, &own, entropy), stored)
+    }
+
+    /// Makes a person's key under an `id` never used in this tenant, from [`KeyId::FIRST_SUBJECT`] on.
+    pub fn make_subject_key(
+        &self,
+        id: KeyId,
+        subject: SubjectId,
+    ) -> Result<(SubjectKey, WrappedKey), KeyError> {
+        if id < KeyId::FIRST_SUBJECT {
+            return Err(KeyError::Reserved(id));
+        }
+        let key = Material::random(self.wrapper.suite, &*self.wrapper.entropy)?;
+        let wrapped = wrap(&self.wrapper, id, KeyPurpose::Subject, Some(subject), &key)?;
+        Ok((self.subject(id, &key), wrapped))
+    }
+
+    /// Unwraps a person's key; refuses any that was made for something else, or in another tenant.
+    pub fn subject_key(&self, wrapped: &WrappedKey) -> Result<SubjectKey, KeyError> {
+        if wrapped.purpose != KeyPurpose::Subject || wrapped.subject.is_none() {
+            return Err(KeyError::Broken(wrapped.id));
+        }
+        unwrap(&self.wrapper, wrapped).map(|key| self.subject(wrapped.id, &key))
+    }
+
+    /// Whose they are.
+    pub fn tenant(&self) -> TenantId {
+        self.wrapper.tenant
+    }
+
+    /// Blind indexes.
+    pub fn index(&self) -> Arc<IndexKey> {
+        self.index.clone()
+    }
+
+    /// Where requests come from, beside the audit log.
+    pub fn audit(&self) -> &SecretKey {
+        &self.audit
+    }
+
+    /// Stored answers of idempotent requests.
+    pub fn idempotency(&self) -> &SecretKey {
+        &self.idempotency
+    }
+
+    /// Payloads of background work.
+    pub fn queue(&self) -> &SecretKey {
+        &self.queue
+    }
+
+    /// Digests of API keys. A key is looked up before its tenant is known: under those of
+    /// [`TenantId::DEPLOYMENT`].
+    pub fn api_key(&self) -> &DigestKey {
+        &self.api_key
+    }
+
+    /// Digests of imported rows.
+    pub fn import(&self) -> &DigestKey {
+        &self.import
+    }
+
+    fn subject(&self, id: KeyId, key: &Material) -> SubjectKey {
+        SubjectKey::new(self.wrapper.tenant, id, key, self.wrapper.entropy.clone())
+    }
+
+    fn open(wrapper: Sealing, stored: &[WrappedKey]) -> Result<Self, KeyError> {
+        let key = |purpose| {
+            let wrapped = single(stored, purpose)?;
+            Ok::<_, KeyError>((wrapped.id, unwrap(&wrapper, wrapped)?))
+        };
+        let secret = |purpose| {
+            let (id, key) = key(purpose)?;
+            Ok::<_, KeyError>(SecretKey::new(wrapper.tenant, id, &key, wrapper.entropy.clone()))
+        };
+        let digest = |purpose| key(purpose).map(|(_, key)| DigestKey::new(&key));
+        let index = Arc::new(IndexKey::new(&key(KeyPurpose::Index)?.1));
+        let (audit, idempotency) = (secret(KeyPurpose::Audit)?, secret(KeyPurpose::Idempotency)?);
+        let queue = secret(KeyPurpose::Queue)?;
+        let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
+        Ok(Self { wrapper, index, audit, idempotency, queue, api_key, import })
+    }
+}
+
+redacted!(TenantKeys);
+
+fn wrapper(tenant: TenantId, id: KeyId, own: &TenantKey, entropy: Arc<dyn Entropy>) -> Sealing {
+    let cipher = Cipher::new(own.0.suite, &own.0.derive(b"ward v1 wrap"));
+    Sealing { tenant, id, suite: own.0.suite, cipher, entropy }
+}
+
+fn single(stored: &[WrappedKey], purpose: KeyPurpose) -> Result<&WrappedKey, KeyError> {
+    let mut found = stored.iter().filter(|key| key.purpose == purpose);
+    match (found.next(), found.next()) {
+        (Some(key), None) => Ok(key),
+        (None, _) => Err(KeyError::Missing(purpose)),
+        (Some(_), Some(_)) => Err(KeyError::Twice(purpose)),
+    }
+}

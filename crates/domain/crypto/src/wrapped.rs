@@ -1,0 +1,160 @@
+use std::fmt;
+
+use ward_kernel::{SubjectId, Uuid};
+
+use crate::material::Material;
+use crate::sealed::{Sealed, Sealing};
+use crate::service::KeyError;
+
+/// Which of a tenant's keys. An id means one key for good: it is never given again, not even when the key is
+/// destroyed.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct KeyId(u32);
+
+impl KeyId {
+    /// The first id free for subjects; those below are for the keys that a tenant is made with.
+    pub const FIRST_SUBJECT: Self = Self(64);
+}
+
+impl From<u32> for KeyId {
+    fn from(id: u32) -> Self {
+        Self(id)
+    }
+}
+
+impl From<KeyId> for u32 {
+    fn from(id: KeyId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a key is for; one made for a purpose serves no other.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum KeyPurpose {
+    /// Wraps the tenant's other keys.
+    Tenant,
+    /// Seals one person's values.
+    Subject,
+    /// Blind indexes.
+    Index,
+    /// Where requests come from, beside the audit log.
+    Audit,
+    /// Stored answers of idempotent requests.
+    Idempotency,
+    /// Payloads of background work.
+    Queue,
+    /// Digests of API keys.
+    ApiKey,
+    /// Digests of imported rows.
+    Import,
+}
+
+impl KeyPurpose {
+    /// Those that a tenant has one key for, beside its own.
+    pub(crate) const SINGLE: [Self; 6] =
+        [Self::Index, Self::Audit, Self::Idempotency, Self::Queue, Self::ApiKey, Self::Import];
+
+    const ALL: [Self; 8] = [
+        Self::Tenant,
+        Self::Subject,
+        Self::Index,
+        Self::Audit,
+        Self::Idempotency,
+        Self::Queue,
+        Self::ApiKey,
+        Self::Import,
+    ];
+
+    /// The id of the key that a tenant is made with.
+    pub(crate) fn first_id(self) -> KeyId {
+        KeyId(self as u32 + 1)
+    }
+
+    /// The word stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Subject => "subject",
+            Self::Index => "index",
+            Self::Audit => "audit",
+            Self::Idempotency => "idempotency",
+            Self::Queue => "queue",
+            Self::ApiKey => "api_key",
+            Self::Import => "import",
+        }
+    }
+
+    /// The purpose stored as `word`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == word)
+    }
+}
+
+/// A key as the database stores it. The tenant's is wrapped by the [`KeyService`](crate::KeyService), every
+/// other by the tenant's.
+///
+/// ```text
+/// bytes      = version ‖ suite ‖ wrapping key's id ‖ nonce ‖ AEAD(W, nonce, ad, suite of the key ‖ key)
+/// ad         = lp(version) ‖ lp(suite) ‖ lp(wrapping key's id) ‖ lp(tenant) ‖ lp("ward v1 key") ‖ lp(purpose) ‖ lp(id) ‖ lp(subject)
+/// W          = HKDF-Expand(tenant key, "ward v1 wrap", 32)
+/// commitment = HKDF-Expand(key, "ward v1 key commitment " ‖ suite of the key, 32)
+/// ```
+///
+/// The commitment is compared whenever the key is unwrapped: neither cipher commits to its key, so without it
+/// one sealed value could open under two keys as two texts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WrappedKey {
+    /// Which key.
+    pub id: KeyId,
+    /// What for.
+    pub purpose: KeyPurpose,
+    /// Whose, if it is a subject's.
+    pub subject: Option<SubjectId>,
+    /// The key, wrapped. Removing these bytes everywhere destroys the key.
+    pub bytes: Vec<u8>,
+    /// What only this key commits to. It shows nothing of the key, and outlives it.
+    pub commitment: [u8; 32],
+}
+
+/// Wraps `key` under the tenant's.
+pub(crate) fn wrap(
+    wrapper: &Sealing,
+    id: KeyId,
+    purpose: KeyPurpose,
+    subject: Option<SubjectId>,
+    key: &Material,
+) -> Result<WrappedKey, KeyError> {
+    let ad = bound_to(wrapper, id, purpose, subject);
+    let bytes = wrapper.seal(&ad, &key.to_clear()).map_err(|_| KeyError::Broken(id))?;
+    Ok(WrappedKey { id, purpose, subject, bytes, commitment: key.commitment() })
+}
+
+/// Unwraps what [`wrap`] wrapped, for the same tenant, id, purpose and subject.
+pub(crate) fn unwrap(wrapper: &Sealing, wrapped: &WrappedKey) -> Result<Material, KeyError> {
+    let broken = KeyError::Broken(wrapped.id);
+    let Ok(sealed) = Sealed::parse(&wrapped.bytes) else { return Err(broken) };
+    let ad = bound_to(wrapper, wrapped.id, wrapped.purpose, wrapped.subject);
+    let Some(clear) = wrapper.open(&ad, sealed) else { return Err(broken) };
+    let key = Material::from_clear(&clear).map_err(|_| KeyError::Broken(wrapped.id))?;
+    if key.is_that_of(&wrapped.commitment) { Ok(key) } else { Err(broken) }
+}
+
+fn bound_to(wrapper: &Sealing, id: KeyId, purpose: KeyPurpose, subject: Option<SubjectId>) -> Vec<u8> {
+    let subject = subject.map(Uuid::from);
+    wrapper.bound(
+        wrapper.tenant,
+        [
+            b"ward v1 key",
+            purpose.as_str().as_bytes(),
+            &u32::from(id).to_be_bytes(),
+            subject.as_ref().map_or(&[], |subject| subject.as_bytes()),
+        ],
+    )
+}

@@ -1,0 +1,203 @@
+//! Where keys come from, and what is not one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::executor::block_on;
+use ward_crypto::{
+    InvalidKey, KeyError, KeyId, KeyPurpose, KeyService, LocalKeys, RootKey, ServiceError, Suite, TenantKeys,
+    WrappedKey,
+};
+use ward_kernel::{Entropy, Indexer, Sealer, TenantId};
+
+use crate::support::{
+    Fault, HandClock, Os, SUITES, Switched, created, email, local, one_key, os, receipt, subject, tenant,
+};
+
+fn load(n: u128, service: &dyn KeyService, stored: &[WrappedKey]) -> Result<TenantKeys, KeyError> {
+    block_on(TenantKeys::load(tenant(n), service, stored, os()))
+}
+
+#[test]
+fn a_root_key_is_32_random_bytes_or_nothing() {
+    let raw: Vec<u8> = (0..32).map(|n| n * 7 + 3).collect();
+    let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+    let parsed = RootKey::parse(&raw).unwrap();
+    assert!(parsed.is_same(&RootKey::parse(format!(" {}\r\n", hex.to_uppercase()).as_bytes()).unwrap()));
+    assert_eq!(*parsed.to_hex(), hex);
+    assert!(!parsed.is_same(&RootKey::random(&Os).unwrap()));
+
+    let refused = |file: &[u8]| RootKey::parse(file).unwrap_err();
+    for length in (0..100).filter(|length| *length != 32) {
+        let file: Vec<u8> = raw.iter().cycle().copied().take(length).collect();
+        assert_eq!(refused(&file), InvalidKey::Length, "{length}");
+    }
+    assert_eq!(refused(&hex.as_bytes()[2..]), InvalidKey::Length);
+    assert_eq!(refused(format!("g{}", &hex[1..]).as_bytes()), InvalidKey::Length);
+    for byte in 0..=255_u8 {
+        let expected = if byte.is_ascii_graphic() { InvalidKey::Text } else { InvalidKey::Repeats };
+        assert_eq!(refused(&[byte; 32]), expected, "{byte}");
+        assert_eq!(refused(format!("{byte:02x}").repeat(32).as_bytes()), InvalidKey::Repeats, "{byte}");
+    }
+    assert_eq!(refused(&[&raw[..16], &raw[..16]].concat()), InvalidKey::Repeats);
+    assert_eq!(refused(&[&[1, 2, 3][..], &[0; 29]].concat()), InvalidKey::Repeats);
+    assert_eq!(refused(&hex.as_bytes()[..32]), InvalidKey::Text);
+    assert_eq!(refused(b"correct-horse-battery-staple-123"), InvalidKey::Text);
+}
+
+#[test]
+fn a_source_of_randomness_that_is_none_makes_no_key() {
+    struct Stuck;
+    impl Entropy for Stuck {
+        fn fill(&self, _: &mut [u8]) {}
+    }
+    assert_eq!(RootKey::random(&Stuck).unwrap_err(), InvalidKey::Repeats);
+    let service = local();
+    let made = TenantKeys::create(tenant(1), &service, Suite::default(), Arc::new(Stuck));
+    assert!(matches!(block_on(made), Err(KeyError::Weak(InvalidKey::Repeats))));
+
+    let (_, stored) = created(1, &service, Suite::default());
+    let keys = block_on(TenantKeys::load(tenant(1), &service, &stored, Arc::new(Stuck))).unwrap();
+    assert!(keys.audit().seal(email(1), b"x").is_err(), "sealed under a constant nonce");
+}
+
+#[test]
+fn stored_keys_come_back_as_they_were() {
+    for suite in SUITES {
+        let service = local();
+        let (keys, stored) = created(1, &service, suite);
+        let (key, wrapped) = keys.make_subject_key(KeyId::FIRST_SUBJECT, subject(1)).unwrap();
+        let sealed = key.seal(email(1), b"ada").unwrap();
+        let secret = keys.queue().seal(email(1), b"job").unwrap();
+
+        let back = load(1, &service, &stored).unwrap();
+        let key = back.subject_key(&wrapped).unwrap();
+        assert_eq!((key.id(), key.suite(), back.tenant()), (KeyId::FIRST_SUBJECT, suite, tenant(1)));
+        let clock = HandClock::new();
+        let receipt = receipt(tenant(1), subject(1), &["email"], &clock);
+        let clear = ward_crypto::Vault::new(clock).open(&key, email(1), &sealed.bytes, &receipt).unwrap();
+        assert_eq!(clear.as_bytes(), b"ada");
+        assert_eq!(back.queue().open(email(1), &secret).unwrap().as_bytes(), b"job");
+        assert_eq!(back.index().index("email", b"ada"), keys.index().index("email", b"ada"));
+        assert_eq!(back.api_key().digest(b"wd_live"), keys.api_key().digest(b"wd_live"));
+        assert_ne!(back.api_key().digest(b"wd_live"), keys.import().digest(b"wd_live"));
+    }
+}
+
+#[test]
+fn a_tenant_is_made_with_a_key_for_each_purpose_and_no_two_are_alike() {
+    let (_, stored) = created(1, &local(), Suite::default());
+    let words: Vec<_> = stored.iter().map(|key| key.purpose.as_str()).collect();
+    assert_eq!(words, ["tenant", "index", "audit", "idempotency", "queue", "api_key", "import"]);
+    let ids: HashSet<_> = stored.iter().map(|key| key.id).collect();
+    let commitments: HashSet<_> = stored.iter().map(|key| key.commitment).collect();
+    assert_eq!((ids.len(), commitments.len()), (7, 7));
+    assert!(ids.iter().all(|id| *id < KeyId::FIRST_SUBJECT));
+    for word in words {
+        assert_eq!(KeyPurpose::parse(word).map(KeyPurpose::as_str), Some(word));
+    }
+    assert_eq!(KeyPurpose::parse("root"), None);
+}
+
+#[test]
+fn a_stored_key_serves_its_tenant_purpose_id_and_subject_only() {
+    let service = local();
+    let (keys, stored) = created(1, &service, Suite::default());
+    let (others, foreign) = created(2, &service, Suite::default());
+    let (_, wrapped) = keys.make_subject_key(KeyId::FIRST_SUBJECT, subject(1)).unwrap();
+    let audit = stored.iter().find(|key| key.purpose == KeyPurpose::Audit).unwrap();
+
+    assert!(keys.subject_key(&wrapped).is_ok());
+    let broken =
+        |key: &WrappedKey| matches!(keys.subject_key(key), Err(KeyError::Broken(id)) if id == key.id);
+    assert!(broken(&WrappedKey { id: KeyId::from(65), ..wrapped.clone() }));
+    assert!(broken(&WrappedKey { subject: Some(subject(2)), ..wrapped.clone() }));
+    assert!(broken(&WrappedKey { subject: None, ..wrapped.clone() }));
+    assert!(broken(&WrappedKey { commitment: audit.commitment, ..wrapped.clone() }));
+    assert!(broken(&WrappedKey { bytes: Vec::new(), ..wrapped.clone() }));
+    assert!(broken(audit));
+    assert!(broken(&WrappedKey { purpose: KeyPurpose::Subject, subject: Some(subject(1)), ..audit.clone() }));
+    assert!(matches!(others.subject_key(&wrapped), Err(KeyError::Broken(_))));
+
+    let relabelled = WrappedKey { purpose: KeyPurpose::Audit, subject: None, ..wrapped };
+    let swapped: Vec<_> =
+        stored.iter().map(|key| if key.id == audit.id { &relabelled } else { key }).cloned().collect();
+    assert!(matches!(load(1, &service, &swapped), Err(KeyError::Broken(_))));
+    assert!(matches!(load(2, &service, &stored), Err(KeyError::Service(ServiceError::Broken))));
+    let mixed: Vec<_> = [&foreign[..1], &stored[1..]].concat();
+    assert!(matches!(load(2, &service, &mixed), Err(KeyError::Broken(_))));
+}
+
+#[test]
+fn a_tenant_with_a_key_missing_or_twice_has_none() {
+    let service = local();
+    let (_, stored) = created(1, &service, Suite::default());
+    for (at, key) in stored.iter().enumerate() {
+        let mut fewer = stored.clone();
+        fewer.remove(at);
+        assert!(
+            matches!(load(1, &service, &fewer), Err(KeyError::Missing(purpose)) if purpose == key.purpose)
+        );
+        let more = [&stored[..], std::slice::from_ref(key)].concat();
+        assert!(matches!(load(1, &service, &more), Err(KeyError::Twice(purpose)) if purpose == key.purpose));
+    }
+}
+
+#[test]
+fn ids_of_the_tenants_own_keys_are_not_given_to_subjects() {
+    let (keys, _) = one_key(Suite::default());
+    for id in [0, 1, 63] {
+        let made = keys.make_subject_key(KeyId::from(id), subject(1));
+        assert!(matches!(made, Err(KeyError::Reserved(_))));
+    }
+}
+
+#[test]
+fn another_root_key_unwraps_nothing() {
+    let (service, other) = (local(), local());
+    let (_, stored) = created(1, &service, Suite::default());
+    assert!(load(1, &service, &stored).is_ok());
+    assert!(matches!(load(1, &other, &stored), Err(KeyError::Service(ServiceError::Broken))));
+}
+
+#[test]
+fn a_key_service_that_fails_gives_an_error_and_no_key() {
+    let service = Switched::new();
+    let (_, stored) = created(1, &*service, Suite::default());
+    let made = |tenant: TenantId| block_on(TenantKeys::create(tenant, &*service, Suite::default(), os()));
+    let check = || block_on(service.check());
+    for fault in [Fault::Down, Fault::Revoked] {
+        service.set(Some(fault));
+        let (loaded, made, checked) = (load(1, &*service, &stored), made(tenant(2)), check());
+        match fault {
+            Fault::Down => {
+                assert!(matches!(loaded, Err(KeyError::Service(ServiceError::Unavailable(_)))));
+                assert!(matches!(made, Err(KeyError::Service(ServiceError::Unavailable(_)))));
+            }
+            _ => {
+                assert!(matches!(loaded, Err(KeyError::Service(ServiceError::Refused))));
+                assert!(matches!(made, Err(KeyError::Service(ServiceError::Refused))));
+            }
+        }
+        assert!(checked.is_err());
+    }
+    service.set(Some(Fault::Garbage));
+    assert!(matches!(load(1, &*service, &stored), Err(KeyError::Service(ServiceError::Broken))));
+    service.set(Some(Fault::OtherKey));
+    assert!(matches!(load(1, &*service, &stored), Err(KeyError::Broken(id)) if id == stored[0].id));
+    service.set(None);
+    assert!(load(1, &*service, &stored).is_ok() && check().is_ok());
+}
+
+#[test]
+fn no_key_and_no_clear_value_prints_itself() {
+    let root = RootKey::parse(&(0..32).map(|n| n * 7 + 3).collect::<Vec<_>>()).unwrap();
+    assert_eq!(format!("{root:?}"), "RootKey(..)");
+    assert_eq!(format!("{:?}", LocalKeys::new(root, os())), "LocalKeys(..)");
+    let (keys, key) = one_key(Suite::default());
+    assert_eq!(format!("{keys:?} {key:?}"), "TenantKeys(..) SubjectKey(64)");
+    let all = format!("{:?} {:?} {:?}", keys.index(), keys.audit(), keys.api_key());
+    assert_eq!(all, "IndexKey(..) SecretKey(..) DigestKey(..)");
+    let sealed = keys.audit().seal(email(1), b"192.0.2.7").unwrap();
+    assert_eq!(format!("{:?}", keys.audit().open(email(1), &sealed).unwrap()), "Clear(..)");
+}

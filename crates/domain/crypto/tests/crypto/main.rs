@@ -1,0 +1,9 @@
+//! Sealing, keys, and who may open, as other crates see them.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+mod format;
+mod keyring;
+mod keys;
+mod places;
+mod support;
+mod vault;

@@ -1,0 +1,73 @@
+//! What the policy says yes to.
+#![expect(clippy::disallowed_methods, reason = "a test may")]
+
+use std::sync::Arc;
+
+use ward_kernel::{Operation, Requires, TenantId, UserId, Uuid, authority};
+use ward_rbac::{Policy, PolicyError, Reason, Role};
+
+const fn operation(requires: Requires) -> Operation {
+    Operation {
+        id: "x",
+        requires,
+        events: &[],
+        writes: false,
+        discloses: false,
+        controls: &[],
+        rate: "",
+        idempotent: false,
+    }
+}
+static READ: Operation = operation(Requires::Permission("read"));
+static WRITE: Operation = operation(Requires::Permission("write"));
+static ME: Operation = operation(Requires::Credential);
+static SWEEP: Operation = operation(Requires::Job("sweep"));
+static LOG_IN: Operation = operation(Requires::Nothing);
+static LOOK_ALIKE: Operation = operation(Requires::Nothing);
+
+static TABLE: [&Operation; 5] = [&READ, &WRITE, &ME, &SWEEP, &LOG_IN];
+
+fn role(name: &str, permissions: &[&str]) -> Role {
+    Role { name: name.into(), permissions: permissions.iter().map(|&p| p.into()).collect() }
+}
+
+#[test]
+fn everyone_gets_what_the_table_says_and_nothing_else() {
+    let policy = Policy::compile(&TABLE, &[role("reader", &["read"]), role("owner", &["*"])]).unwrap();
+    let (tenant, user) = (TenantId::from(Uuid::nil()), UserId::from(Uuid::nil()));
+    let of = |role: &str| {
+        authority::user(tenant, user, vec![role.into()], policy.grants_of_roles([role, "unknown"]))
+    };
+    let allowed = |who: ward_kernel::Principal| {
+        let who = Arc::new(who);
+        [&READ, &WRITE, &ME, &SWEEP, &LOG_IN, &LOOK_ALIKE].map(|what| policy.permit(&who, what).is_ok())
+    };
+    assert_eq!(allowed(of("reader")), [true, false, true, false, true, false]);
+    assert_eq!(allowed(of("owner")), [true, true, true, false, true, false]);
+    assert_eq!(allowed(of("stranger")), [false, false, true, false, true, false]);
+    assert_eq!(allowed(authority::system(tenant, "sweep")), [false, false, true, true, true, false]);
+    assert_eq!(allowed(authority::anonymous(tenant)), [false, false, false, false, true, false]);
+}
+
+#[test]
+fn a_role_cannot_hold_what_no_operation_requires() {
+    let compiled = Policy::compile(&[&READ], &[role("reader", &["raed"])]);
+    assert!(matches!(compiled, Err(PolicyError::Unknown(..))));
+}
+
+#[test]
+fn nobody_grants_what_they_do_not_hold() {
+    let policy = Policy::compile(&TABLE, &[role("reader", &["read"]), role("owner", &["*"])]).unwrap();
+    let (reader, owner) = (policy.grants_of_roles(["reader"]), policy.grants_of_roles(["owner"]));
+    assert!(policy.within(reader, owner));
+    assert!(!policy.within(owner, reader));
+    assert_eq!(policy.names(owner), ["read", "write"]);
+    assert_eq!(policy.grants(["read", "fly"]), (reader, vec!["fly"]));
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let policy = Policy::compile(&[&READ], &[]).unwrap();
+    let nobody = Arc::new(authority::anonymous(TenantId::from(Uuid::nil())));
+    assert_eq!(policy.permit(&nobody, &READ).unwrap_err().reason(), Reason::NotPermitted);
+}
