@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use sqlx::{Connection as _, Executor as _, PgConnection};
@@ -63,6 +63,12 @@ fn wait_for(done: impl Fn() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     panic!("waited 20 s");
+}
+
+/// Whether the process runs; one that is dead and waited for by nobody doesn't.
+fn lives(pid: u32) -> bool {
+    let shown = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
+    !shown.stdout.is_empty() && !shown.stdout.starts_with(b"Z")
 }
 
 async fn exists(database: &str) -> bool {
@@ -145,11 +151,15 @@ fn a_process_that_is_killed_leaves_no_server_and_no_files() {
     let mut copy = copy.env("TMPDIR", &private).stdout(Stdio::piped()).spawn().unwrap();
     let said = BufReader::new(copy.stdout.take().unwrap()).lines().map(Result::unwrap);
     let socket = said.filter_map(|line| line.strip_prefix("held ").map(PathBuf::from)).next().unwrap();
-    let files = || std::fs::read_dir(&private).unwrap().count();
-    assert_eq!(files(), 1);
+    let files =
+        || std::fs::read_dir(&private).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let pid_file = std::fs::read_to_string(files()[0].join("postgres/postmaster.pid")).unwrap();
+    let server: u32 = pid_file.lines().next().unwrap().parse().unwrap();
+    assert!(lives(server));
     assert!(socket.join(".s.PGSQL.5432").exists());
     copy.kill().unwrap();
     copy.wait().unwrap();
-    wait_for(|| files() == 0 && !Path::new(&socket).exists());
+    wait_for(|| files().is_empty() && !socket.exists());
+    assert!(!lives(server));
     std::fs::remove_dir(&private).unwrap();
 }
