@@ -16,6 +16,8 @@ mod once;
 mod reading;
 mod scoped;
 mod store;
+#[cfg(test)]
+mod storm;
 mod table;
 mod tenant;
 mod unit;
