@@ -107,12 +107,15 @@ impl ApiKeysView for PgReading {
         let rows = self.all(select).await?;
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let successors = self.all(Entity::find().filter(Column::Replaces.is_in(ids))).await?;
-        let successors: HashMap<_, _> = successors.iter().filter_map(|row| Some((row.replaces?, row.id))).collect();
+        let successors: HashMap<_, _> =
+            successors.iter().filter_map(|row| Some((row.replaces?, row.id))).collect();
         let used = self.used().await?;
-        rows.into_iter().map(|row| {
-            let (successor, used) = (successors.get(&row.id).copied(), used.get(&row.id).copied());
-            row.key(successor, used)
-        }).collect()
+        rows.into_iter()
+            .map(|row| {
+                let (successor, used) = (successors.get(&row.id).copied(), used.get(&row.id).copied());
+                row.key(successor, used)
+            })
+            .collect()
     }
 }
 
