@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use poem::http::Uri;
 use uuid::Uuid;
 
 use crate::http::problem::Refused;
@@ -28,6 +29,14 @@ impl Page {
             id.ok_or_else(|| Refused::at("?cursor", "must be the `next_cursor` of an earlier page"))
         };
         Ok(Self { after: cursor.map(parse).transpose()?, limit })
+    }
+
+    /// The path and query of the page after `cursor`.
+    pub(crate) fn next(&self, uri: &Uri, cursor: &str) -> String {
+        let kept = uri.query().unwrap_or_default().split('&');
+        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let query: Vec<_> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
+        format!("{}?{}", uri.path(), query.join("&"))
     }
 
     /// How many rows to fetch: one more than shown tells whether there is a next page.

@@ -3,6 +3,7 @@
 //! There are two doors: a [`PgUnit`], one tenant's transaction, and a [`PgReading`], one statement at a time. sqlx's
 //! own `begin` is not cancel-safe and is never used.
 
+mod api_key;
 mod audit;
 mod audit_view;
 mod connection;
@@ -17,6 +18,8 @@ mod once;
 mod reading;
 mod scoped;
 mod store;
+#[cfg(test)]
+mod storm;
 mod table;
 mod tenant;
 mod unit;

@@ -1,0 +1,202 @@
+//! `/audit/events`, and the log as CSV.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Enum, Object, OpenApi};
+use serde_json::Value;
+use uuid::Uuid;
+use ward::audit::{ENTRY_READ, Entry, Event, LIST_EVENTS, SEARCHED, SHOW_EVENT, Search};
+use ward::crypto::TenantKeys;
+use ward::kernel::{Entity, EventId, Place, TenantId};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::page::Page;
+use crate::http::problem::Refused;
+use crate::http::reply::{Listed, Shown};
+use crate::tag::Tag;
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Audit")]
+impl Api {
+    /// Search the audit log
+    ///
+    /// Newest first. Personal values appear as commitments only, which show later what was meant and nothing before.
+    /// The search itself is logged.
+    #[oai(path = "/audit/events", method = "get", operation_id = "listAuditEvents")]
+    #[expect(clippy::too_many_arguments, reason = "one for each filter")]
+    async fn list(
+        &self,
+        caller: Caller,
+        request: &poem::Request,
+        /// Not before this time.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Before this time.
+        to: Query<Option<DateTime<Utc>>>,
+        /// By this user or key.
+        actor: Query<Option<Uuid>>,
+        /// Exactly this action.
+        action: Query<Option<String>>,
+        /// About this entity.
+        entity: Query<Option<Uuid>>,
+        /// How it ended.
+        outcome: Query<Option<Outcome>>,
+        /// How many, 1 to 200.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u32>>,
+        /// The `next_cursor` of an earlier page.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed<EventList>, Refused> {
+        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+        let outcome = outcome.0.map(|outcome| outcome.as_str().to_owned());
+        let (from, to, actor, action, entity) = (from.0, to.0, actor.0, action.0, entity.0);
+        let search = Search { from, to, actor, action, entity, outcome };
+
+        let mut reading = self.0.read(&caller, &LIST_EVENTS).await?;
+        let mut entries = reading.entries(&search, page.after.map(Into::into), page.fetch()).await?;
+        let next_cursor = page.cut(&mut entries, |entry| entry.id.into());
+
+        let (tenant, keys) = (reading.writer().tenant(), reading.keys());
+        reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;
+
+        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let items = entries.into_iter().map(|entry| EventView::of(entry, tenant, &keys)).collect();
+        Ok(Listed { page: EventList { items, next_cursor }, next })
+    }
+
+    /// Show an entry of the audit log
+    #[oai(path = "/audit/events/:id", method = "get", operation_id = "showAuditEvent")]
+    async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<EventView>, Refused> {
+        let id = EventId::from(id.0);
+        let mut reading = self.0.read(&caller, &SHOW_EVENT).await?;
+        let Some(entry) = reading.entry(id).await? else { return Err(self.0.absent(reading.absent(id)).await) };
+
+        let (tenant, keys) = (reading.writer().tenant(), reading.keys());
+        reading.disclose(Event::of(&SHOW_EVENT, ENTRY_READ, id)).await?;
+
+        Ok(Shown(EventView::of(entry, tenant, &keys)))
+    }
+}
+
+/// How something ended.
+#[derive(Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Outcome {
+    Success,
+    Denied,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// A page of the log.
+#[derive(Object)]
+struct EventList {
+    /// Newest first.
+    items: Vec<EventView>,
+    /// Leads to the next page.
+    next_cursor: Option<String>,
+}
+
+/// An entry of the log.
+#[derive(Object)]
+pub(crate) struct EventView {
+    /// Names it.
+    pub(crate) id: Uuid,
+    /// When, by the database's clock.
+    pub(crate) time: DateTime<Utc>,
+    /// Who acted.
+    pub(crate) actor: ActorView,
+    /// What happened.
+    pub(crate) action: String,
+    /// How it ended: `success` or `denied`.
+    pub(crate) outcome: String,
+    /// Why it was refused.
+    pub(crate) reason: Option<String>,
+    /// The operation it belongs to.
+    pub(crate) operation: String,
+    /// To what it happened.
+    pub(crate) entity: EntityView,
+    /// Further entities that it covers.
+    pub(crate) covers: Value,
+    /// What became of fields, before and after. A personal value is a commitment.
+    pub(crate) changes: Value,
+    /// Which fields were read in clear.
+    pub(crate) discloses: Value,
+    /// Facts about the act.
+    pub(crate) details: Value,
+    /// Where the request came from.
+    pub(crate) source: SourceView,
+}
+
+/// Who acted.
+#[derive(Object)]
+pub(crate) struct ActorView {
+    /// `user`, `api_key`, `system:<job>` or `anonymous`.
+    pub(crate) kind: String,
+    /// Which user or key.
+    pub(crate) id: Option<Uuid>,
+    /// The roles held at the time.
+    pub(crate) roles: Vec<String>,
+}
+
+/// A row, by kind and id.
+#[derive(Object)]
+pub(crate) struct EntityView {
+    /// Its kind.
+    pub(crate) kind: String,
+    /// Which.
+    pub(crate) id: Uuid,
+}
+
+/// Where a request came from.
+#[derive(Object)]
+pub(crate) struct SourceView {
+    /// The client's address.
+    pub(crate) ip: Option<String>,
+    /// The client's `User-Agent`.
+    pub(crate) user_agent: Option<String>,
+    /// The request's id.
+    pub(crate) request_id: String,
+    /// The trace's id.
+    pub(crate) trace_id: Option<String>,
+}
+
+impl EventView {
+    /// Opens where the request came from; what can't be opened is left out.
+    pub(crate) fn of(entry: Entry, tenant: TenantId, keys: &TenantKeys) -> Self {
+        let place = Place { tenant, row: Entity::new("unit", entry.unit), column: "source" };
+        let opened = entry.source.and_then(|sealed| keys.audit().open(place, &sealed).ok());
+        let source: Value = opened.and_then(|text| serde_json::from_slice(text.as_bytes()).ok()).unwrap_or_default();
+        let word = |name: &str| source.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            id: entry.id.into(),
+            time: entry.at,
+            actor: ActorView { kind: entry.actor_kind, id: entry.actor, roles: entry.roles },
+            action: entry.action,
+            outcome: entry.outcome,
+            reason: entry.reason,
+            operation: entry.operation,
+            entity: EntityView { kind: entry.entity_kind, id: entry.entity },
+            covers: entry.covers,
+            changes: entry.changes,
+            discloses: entry.discloses,
+            details: entry.details,
+            source: SourceView {
+                ip: word("ip"),
+                user_agent: word("user_agent"),
+                request_id: entry.request,
+                trace_id: entry.trace,
+            },
+        }
+    }
+}

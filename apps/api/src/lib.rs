@@ -1,0 +1,32 @@
+//! The Ward API: wires adapters to ports and serves them behind a generated OpenAPI document.
+
+mod api_key;
+mod app;
+mod audit_event;
+mod audit_export;
+mod auth;
+mod claim;
+pub mod command;
+pub mod config;
+mod endpoint;
+mod gate;
+mod health;
+mod http;
+mod import;
+mod machine;
+mod me;
+mod operations;
+mod operator;
+mod probe;
+mod profile;
+mod record;
+mod refusals;
+mod root_key;
+mod routes;
+mod serve;
+mod subject;
+mod tag;
+mod tasks;
+mod tenant;
+mod trust;
+mod usage;

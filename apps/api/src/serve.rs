@@ -1,0 +1,125 @@
+//! Wiring: settings to adapters, adapters to ports, ports to the API; and the tasks beside it.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use poem::listener::{Acceptor as _, Listener as _, TcpListener};
+use tokio::task::JoinSet;
+use ward::crypto::{Keyring, LocalKeys, Vault};
+use ward::rbac::Policy;
+use ward::subject::Catalogue;
+use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
+use ward_postgres::{Postgres, migrate};
+
+use crate::app::App;
+use crate::config::{Config, Mode};
+use crate::gate::Gate;
+use crate::machine::System;
+use crate::profile::Profile;
+use crate::{endpoint, operations, root_key, tasks};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// A database to serve from, private or not.
+pub(crate) struct Database {
+    pub(crate) app_url: String,
+    pub(crate) owner_url: Option<String>,
+    /// Stops with it, if it is ours.
+    cluster: Option<Cluster>,
+}
+
+/// Finds the database, or starts a private one.
+pub(crate) async fn database(config: &Config) -> Result<Database, Failure> {
+    if let Some(app_url) = config.database_url.clone() {
+        return Ok(Database { app_url, owner_url: config.owner_database_url.clone(), cluster: None });
+    }
+    let data = config.data_dir.join("postgres");
+    std::fs::create_dir_all(&config.data_dir)?;
+    let chosen = std::env::var_os("WARD_PG_BINDIR");
+    let binaries = Binaries::find(&data, chosen.as_deref().map(Path::new))?;
+    let cluster = tokio::task::spawn_blocking(move || Cluster::start(&binaries, &data, Durability::Full)).await??;
+    launcher::bootstrap(&cluster.url("postgres", "postgres"), "ward").await?;
+    let url = |role| cluster.url(role, "ward");
+    Ok(Database { app_url: url("ward_app"), owner_url: Some(url("ward_owner")), cluster: Some(cluster) })
+}
+
+/// Reaches the private database of a server that runs already, or the one that the settings name.
+pub(crate) fn running_database(config: &Config) -> Result<String, Failure> {
+    if let Some(url) = config.database_url.clone() {
+        return Ok(url);
+    }
+    let address = launcher::attach(&config.data_dir.join("postgres"))?;
+    let address = address.ok_or("no private database runs in the data directory: start `ward-api serve` first")?;
+    Ok(address.url("ward_app", "ward"))
+}
+
+/// Everything that a handler may need, over the database at `url`.
+pub(crate) async fn app(config: &Config, url: &str) -> Result<Arc<App>, Failure> {
+    let machine = Arc::new(System::default());
+    let root = root_key::load(config, &*machine)?;
+    let service = Arc::new(LocalKeys::new(root, machine.clone()));
+    let ring = Keyring::new(service, machine.clone(), machine.clone(), TimeDelta::seconds(60), 10_000)?;
+    let profile = Profile::load(&config.profile)?;
+    let store = Postgres::open(url, config.connections, Arc::new(ring), profile.suite, machine.clone()).await?;
+    let store = Arc::new(store);
+    Ok(Arc::new(App {
+        credentials: store.clone(),
+        store,
+        vault: Vault::new(machine.clone()),
+        policy: Policy::compile(operations::TABLE, &profile.roles)?,
+        profile,
+        catalogue: Catalogue::standard(),
+        machine,
+        mode: config.mode,
+        region: config.region.clone(),
+        refusals: Default::default(),
+        usage: Default::default(),
+        gate: Gate::default(),
+        routes: Default::default(),
+    }))
+}
+
+/// Serves until `stop`, then drains.
+pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+    let database = database(&config).await?;
+    if let Some(owner) = database.owner_url.as_deref().filter(|_| database.cluster.is_some() || config.mode == Mode::Development) {
+        migrate(owner).await?;
+    }
+    let app = app(&config, &database.app_url).await?;
+    let endpoint = endpoint::endpoint(app.clone())?;
+    let acceptor = TcpListener::bind(config.listen).into_acceptor().await?;
+    let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
+    let address = address.ok_or("the listener has no address")?;
+
+    let mut beside = JoinSet::new();
+    tasks::start(&mut beside, app.clone(), address);
+    tracing::info!(%address, profile = app.profile.name, "serving");
+    poem::Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(DRAIN)).await?;
+
+    tracing::info!("drained");
+    beside.shutdown().await;
+    tasks::flush(&app).await;
+    app.store.close().await;
+    if let Some(cluster) = database.cluster {
+        tokio::task::spawn_blocking(|| cluster.stop()).await??;
+    }
+    Ok(())
+}
+
+/// Resolves at SIGINT or SIGTERM.
+pub(crate) async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
