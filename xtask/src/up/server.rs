@@ -50,7 +50,9 @@ impl Server {
         // A Ctrl-C reaches it through this process, once.
         serve.arg("serve").process_group(0).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = serve.spawn()?;
-        let agent = Agent::new_with_config(Agent::config_builder().http_status_as_error(false).build());
+        // An idle connection would hold up Ward when it stops.
+        let plain = Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
+        let agent = Agent::new_with_config(plain.build());
         Ok(Self { url: options.url(), agent, child, settings, data_dir: options.data_dir.clone(), told })
     }
 
@@ -128,6 +130,9 @@ impl Drop for Server {
 
 fn ward_api(settings: &[(&'static str, String)]) -> Outcome<Command> {
     let mut program = Command::new(built("ward-api")?);
+    for other in ["WARD_CONFIG", "WARD_DATABASE_URL", "WARD_OWNER_DATABASE_URL"] {
+        program.env_remove(other);
+    }
     program.envs(settings.iter().map(|(name, value)| (name, value)));
     Ok(program)
 }
