@@ -11,14 +11,18 @@ mod error;
 mod gated;
 mod job;
 mod keys;
+mod ledger;
 mod lookup;
 mod migrate;
 mod once;
 mod reading;
+mod record;
 mod scoped;
+mod sealed_fields;
 mod store;
 #[cfg(test)]
 mod storm;
+mod subject;
 mod table;
 mod tenant;
 mod unit;
