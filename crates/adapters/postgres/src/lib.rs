@@ -12,6 +12,7 @@ mod gated;
 mod job;
 mod keys;
 mod ledger;
+pub mod launcher;
 mod lookup;
 mod migrate;
 mod once;
