@@ -16,6 +16,7 @@ pub mod launcher;
 mod lookup;
 mod migrate;
 mod once;
+mod probe;
 mod reading;
 mod record;
 mod scoped;
