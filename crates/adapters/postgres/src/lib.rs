@@ -13,6 +13,7 @@ mod keys;
 mod lookup;
 mod migrate;
 mod once;
+pub mod prover;
 mod reading;
 mod scoped;
 mod store;
