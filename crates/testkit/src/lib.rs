@@ -1,1 +1,26 @@
-//! Ward.
+//! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at will.
+//!
+//! ```
+//! use ward_testkit::Database;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let db = Database::create().await?;
+//! assert_eq!(db.run("ward_app", "SELECT FROM ward.migration").await?, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! There is one server per process, started by the first test that needs it. Where `WARD_TEST_CLUSTER` names the directory of a
+//! throw-away server's socket (as `ward-throwaway` prints it), all processes share that one. Either is stopped and deleted
+//! when the process that started it ends, however it ends.
+
+mod database;
+mod janitor;
+mod machine;
+mod server;
+mod template;
+
+pub use database::{CreateError, Database};
+pub use machine::Machine;
+pub use server::server;

@@ -10,6 +10,7 @@ mod error;
 mod gated;
 mod job;
 mod keys;
+pub mod launcher;
 mod lookup;
 mod migrate;
 mod once;
