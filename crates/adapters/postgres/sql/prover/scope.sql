@@ -34,7 +34,7 @@ held AS MATERIALIZED (
     WHERE a.grantee = 0 OR a.grantee = (SELECT oid FROM app)
 ),
 function AS MATERIALIZED (
-    SELECT p.*, format('%I.%I(%s)', s.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS name
+    SELECT p.*, p.oid::regprocedure::text AS name
     FROM pg_proc p JOIN schema s ON s.oid = p.pronamespace
 ),
 source AS MATERIALIZED (
