@@ -1,8 +1,9 @@
 //! The proof that no tenant reaches another: what the catalogue says, and what an attacker gets.
 //!
-//! [`prove`] applies every rule of [`RULES`] to every object of the database. It runs after a migration, at start and on
-//! schedule; a finding stops the start.
+//! [`prove`] applies every rule of [`RULES`] to every object of the database; a finding stops the start. [`attack`] tries to
+//! get past the walls. Both act as the serving role, after a migration, at start and on schedule.
 
+mod attack;
 mod catalogue;
 mod declaration;
 mod proof;
@@ -10,6 +11,7 @@ mod rule;
 mod versions;
 mod ward;
 
+pub use attack::{Breach, Report, attack};
 pub use catalogue::prove;
 pub use declaration::{AppendOnly, Declaration, Definer, Exempt};
 pub use proof::{Finding, Proof, Verdict};

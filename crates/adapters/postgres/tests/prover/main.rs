@@ -3,5 +3,7 @@
 
 mod clean;
 mod clinic;
+mod repelled;
 mod sabotage;
 mod sabotages;
+mod seed;

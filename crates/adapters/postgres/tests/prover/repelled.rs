@@ -1,0 +1,36 @@
+//! The attack on a schema as it should be.
+
+use ward_postgres::prover::{Declaration, Report, attack};
+use ward_testkit::Database;
+
+use crate::clinic;
+use crate::seed::{A, B, seed};
+
+/// The whole database, superuser's view: what an attack must leave as it was.
+const EVERYTHING: &str = "SELECT md5(query_to_xml(string_agg(format('SELECT %L AS t, x::text FROM %s x', c.oid::regclass, c.oid::regclass),
+                              ' UNION ALL ' ORDER BY c.oid) || ' ORDER BY 1, 2', true, false, '')::text)
+                          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                          WHERE c.relkind = 'r' AND n.nspname IN ('ward', 'clinic')";
+
+pub(crate) async fn attacked(db: &Database) -> Report {
+    let mut app = db.connect("ward_app").await.unwrap();
+    attack(&mut app, &Declaration::ward(), A, B).await.unwrap()
+}
+
+async fn everything(db: &Database) -> String {
+    let mut root = db.connect("postgres").await.unwrap();
+    sqlx::query_scalar(EVERYTHING).fetch_one(&mut root).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_attack_on_a_clean_schema_is_repelled_and_leaves_nothing() {
+    let db = clinic::database().await;
+    seed(&db).await;
+    let before = everything(&db).await;
+    let report = attacked(&db).await;
+    println!("{report}");
+    assert_eq!(report.breaches, [], "{report}");
+    assert_eq!((report.tables, report.views, report.left_out), (13, 1, 3));
+    assert!(report.probes > 1000, "{report}");
+    assert_eq!(everything(&db).await, before);
+}
