@@ -3,6 +3,7 @@
 
 mod clean;
 mod clinic;
+mod exploited;
 mod repelled;
 mod sabotage;
 mod sabotages;

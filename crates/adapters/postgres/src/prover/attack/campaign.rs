@@ -102,7 +102,7 @@ impl<'c> Campaign<'c> {
     }
 
     async fn on_oracles(&mut self, targets: &Targets) -> Result<(), sqlx::Error> {
-        for (table, known) in targets.tables.iter().zip(&self.known) {
+        for (table, known) in targets.tables.iter().zip(&self.known).filter(|(table, _)| !table.insertable.is_empty()) {
             let rows = Rows { attacker: &known.own, victim: &known.theirs };
             for key in table.keys.iter().filter(|key| !key.columns.is_empty()) {
                 let outcome = oracle::key(&mut self.field, table, rows, key).await?;

@@ -77,7 +77,8 @@ const OF_TABLES: &[Template] = &[
     ("UPDATE FROM", TouchesNone, Victim, "UPDATE {t} t SET {c} = t.{c} FROM (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant"),
     ("UPDATE RETURNING", CountsNone, Victim, "WITH u AS (UPDATE {t} SET {c} = {c} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM u"),
     ("UPDATE to own", TouchesNone, Victim, "UPDATE {t} SET tenant = {a} WHERE tenant = {b}"),
-    ("UPDATE to other", TouchesNone, Attacker, "UPDATE {t} SET tenant = {b} WHERE tenant = {a}"),
+    // A WHERE would have the new row asked for by the policy for reading too.
+    ("UPDATE to other", TouchesNone, Attacker, "UPDATE {t} SET tenant = {b}"),
     ("DELETE", TouchesNone, Victim, "DELETE FROM {t} WHERE tenant = {b}"),
     ("DELETE USING", TouchesNone, Victim, "DELETE FROM {t} t USING (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant"),
     ("DELETE RETURNING", CountsNone, Victim, "WITH d AS (DELETE FROM {t} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM d"),
