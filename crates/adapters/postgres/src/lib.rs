@@ -17,6 +17,7 @@ mod lookup;
 mod migrate;
 mod once;
 mod probe;
+pub mod prover;
 mod reading;
 mod record;
 mod scoped;
