@@ -19,12 +19,19 @@
 //! assert_eq!(claim.status(Some(&run), now), Status::Active);
 //! assert_eq!(claim.status(Some(&run), now + TimeDelta::minutes(10)), Status::Stale);
 //! ```
+//! ```compile_fail
+//! # fn f(claim: ward_assurance::Claim) {
+//! ward_assurance::Claim { status: ward_assurance::Status::Active, ..claim }; // it has none to set
+//! # }
+//! ```
 
 mod claim;
+mod control;
 mod ledger;
 mod operations;
 
 pub use claim::{Claim, Kind, Phase, Status};
+pub use control::{CONTROLS, Control};
 pub use ledger::{Ledger, LedgerView, Outcome, Run};
 pub use operations::{
     CHECK_CLAIM, CLAIM_CHECKED, CLAIM_EVIDENCE, LIST_CLAIMS, PROBE_COMPLETED, PROBER, RUN_PROBE,
