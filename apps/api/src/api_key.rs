@@ -79,7 +79,7 @@ impl Api {
         body: Body<Rotation>,
     ) -> Result<Created<IssuedKey>, Refused> {
         let of = ApiKeyId::from(id.0);
-        let mut act = self.0.begin(&caller, &ROTATE, &digest(&body.digest, id.0)).await?;
+        let mut act = self.0.begin(&caller, &ROTATE, &body.digest_with(id.0)).await?;
 
         let overlap = body.overlap_seconds.map_or(Replacement::OVERLAP, |s| TimeDelta::seconds(i64::from(s)));
         let replacement = Replacement { of, id: self.0.machine.next().into(), overlap };
@@ -129,11 +129,6 @@ impl App {
         let faults: Vec<_> = permissions.iter().enumerate().filter_map(fault).collect();
         if faults.is_empty() { Ok(()) } else { Err(Refused::invalid(faults)) }
     }
-}
-
-fn digest(body: &[u8; 32], id: Uuid) -> [u8; 32] {
-    use sha2::{Digest as _, Sha256};
-    Sha256::new_with_prefix(body).chain_update(id.as_bytes()).finalize().into()
 }
 
 /// A key to make.

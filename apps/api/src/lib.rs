@@ -9,6 +9,7 @@ mod claim;
 pub mod command;
 pub mod config;
 mod endpoint;
+mod fields;
 mod gate;
 mod health;
 mod http;

@@ -10,7 +10,7 @@ use ward_kernel::{
 };
 
 use crate::operations::{CHANGE_SUBJECT, CREATE_SUBJECT, SUBJECT_CHANGED, SUBJECT_CREATED};
-use crate::{ExternalRef, Fields, Jurisdiction, Kind, SealedFields, StoredSubject, Subjects, TimeZone};
+use crate::{ExternalRef, FieldError, Fields, Jurisdiction, Kind, SealedFields, StoredSubject, Subjects, TimeZone};
 
 /// A subject in clear, not stored yet.
 #[derive(Clone, Debug)]
@@ -50,6 +50,9 @@ pub enum SubjectError {
     /// Their key was destroyed: they were erased.
     #[error("the subject was erased")]
     Erased,
+    /// Fields that can't be so.
+    #[error("the fields can't be so")]
+    Invalid(Vec<FieldError>),
     /// A value could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
