@@ -24,7 +24,7 @@ use crate::http::problem::Refused;
 use client::{Answer, NoAnswer};
 
 /// The next run of a check was planned.
-const PROBES_SCHEDULED: Action = Action::new("probe.scheduled");
+pub(crate) const PROBES_SCHEDULED: Action = Action::new("probe.scheduled");
 /// A check read its canary.
 const CANARY_DISCLOSED: Action = Action::new("canary.disclosed");
 
