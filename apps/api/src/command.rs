@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
-use ward::kernel::{Ids as _, Text};
+use ward::kernel::Text;
 use ward_postgres::migrate;
 
 use crate::app::App;
@@ -36,7 +36,9 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
-        ["serve"] | ["migrate"] | ["doctor"] | ["check-config"] | ["create-tenant", ..] => configured(&words).await,
+        ["serve"] | ["migrate"] | ["doctor"] | ["check-config"] | ["create-tenant", ..] => {
+            configured(&words).await
+        }
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -58,7 +60,8 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
         ["serve"] => serve::serve(config, serve::signal()).await,
         ["migrate"] => {
             let database = serve::database(&config).await?;
-            let owner = database.owner_url.as_deref().ok_or("`WARD_OWNER_DATABASE_URL` is needed to migrate")?;
+            let owner =
+                database.owner_url.as_deref().ok_or("`WARD_OWNER_DATABASE_URL` is needed to migrate")?;
             Ok(migrate(owner).await?)
         }
         ["doctor"] => doctor(&config).await,
@@ -78,9 +81,9 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
 }
 
 async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {
-    let option = |wanted: &str| options.chunks(2).find_map(|pair| pair.strip_prefix(&[wanted])?.first().copied());
-    let name = Text::parse(option("--name").ok_or("`--name` is needed")?, ward::tenancy::NAME_LENGTH)?;
-    let owner = option("--owner-email").map(str::to_owned);
+    let name =
+        Text::parse(option(options, "--name").ok_or("`--name` is needed")?, ward::tenancy::NAME_LENGTH)?;
+    let owner = option(options, "--owner-email").map(str::to_owned);
     let app = over_running(config).await?;
     let id = app.machine.next().into();
     let secret = app.found(NewCustomer { id, name: name.clone(), owner: owner.clone() }).await?;
@@ -89,6 +92,13 @@ async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure>
     });
     println!("{told}");
     Ok(())
+}
+
+fn option<'a>(options: &[&'a str], wanted: &str) -> Option<&'a str> {
+    options.chunks(2).find_map(|pair| match pair {
+        [name, value] if *name == wanted => Some(*value),
+        _ => None,
+    })
 }
 
 async fn over_running(config: &Config) -> Result<Arc<App>, Failure> {
