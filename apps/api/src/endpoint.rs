@@ -13,13 +13,16 @@ use crate::http::docs::{self, Document};
 use crate::http::headers::Finish;
 use crate::http::openapi::{self, Undeclared};
 use crate::routes::Routes;
-use crate::{api_key, audit_event, audit_export, claim, health, import, me, operations, record, subject, tenant, trust};
+use crate::{
+    api_key, audit_event, audit_export, claim, health, import, me, operations, record, subject, tenant, trust,
+};
 
 /// Every route; refuses an operation that the table doesn't know.
 pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response> + 'static, Undeclared> {
     let service = service(&app);
     let document = openapi::document(&service.spec(), operations::TABLE)?;
     let _first = app.routes.set(Routes::of(&document, operations::TABLE));
+    let _first = app.document.set(document.clone());
     let reference = docs::reference(&service.swagger_ui_html(), &openapi::explained(&document));
     let routes = Route::new()
         .at("/openapi.json", get(json(&document)))
@@ -36,7 +39,12 @@ pub(crate) fn document(app: &Arc<App>) -> Result<Value, Undeclared> {
 fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
     let apis = (
         (health::Api(app.clone()), trust::Api(app.clone()), me::Api(app.clone()), tenant::Api(app.clone())),
-        (api_key::Api(app.clone()), subject::Api(app.clone()), record::Api(app.clone()), import::Api(app.clone())),
+        (
+            api_key::Api(app.clone()),
+            subject::Api(app.clone()),
+            record::Api(app.clone()),
+            import::Api(app.clone()),
+        ),
         (audit_event::Api(app.clone()), audit_export::Api(app.clone()), claim::Api(app.clone())),
     );
     OpenApiService::new(apis, "Ward", env!("CARGO_PKG_VERSION"))

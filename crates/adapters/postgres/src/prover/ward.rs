@@ -1,0 +1,83 @@
+//! Ward's own declaration. A change of the schema that is not declared here stops the start.
+
+use super::declaration::{AppendOnly, Declaration, Definer, Exempt};
+
+const MIGRATION: &str = include_str!("../../migrations/0001_spine.sql");
+
+/// As PostgreSQL prints it back with nothing but `pg_catalog` on the search path.
+const POLICY: &str = "(tenant = ( SELECT ward.tenant() AS tenant))";
+
+const TENANT: &str = " SELECT nullif(current_setting('ward.tenant', true), '')::uuid ";
+
+const EXEMPT: [Exempt; 4] = [
+    Exempt {
+        relation: "ward.migration",
+        allows: &["SELECT"],
+        reason: "names of migrations, read at start to see whether the schema is up to date",
+    },
+    Exempt {
+        relation: "ward.tenant_directory",
+        allows: &[],
+        reason: "ids of tenants, for work that opens one unit per tenant",
+    },
+    Exempt {
+        relation: "ward.api_key_lookup",
+        allows: &[],
+        reason: "a digest is all one has before the tenant is known",
+    },
+    Exempt {
+        relation: "ward.job_lease",
+        allows: &[],
+        reason: "a worker leases what is due before it knows whose it is; the job itself is sealed in the tenant's own table",
+    },
+];
+
+const fn own(function: &'static str, reason: &'static str) -> Definer {
+    Definer { function, crosses: false, reason }
+}
+
+const fn crossing(function: &'static str, reason: &'static str) -> Definer {
+    Definer { function, crosses: true, reason }
+}
+
+const DEFINERS: [Definer; 11] = [
+    own("ward.register_tenant()", "enters the current tenant in the directory"),
+    crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
+    own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
+    own("ward.publish_api_key(bytea,uuid)", "copies a key of the current tenant to the lookup"),
+    own("ward.restrict_api_key(uuid)", "copies expiry and revocation of a key of the current tenant"),
+    own("ward.api_keys_used()", "says when the current tenant's keys were last used"),
+    crossing(
+        "ward.touch_api_keys(uuid[],timestamp with time zone[])",
+        "notes in one batch that keys of many tenants were used",
+    ),
+    own("ward.enqueue_job(uuid,text,timestamp with time zone)", "makes a job of the current tenant due"),
+    crossing(
+        "ward.lease_jobs(text[],integer,integer)",
+        "leases due jobs, whosever they are: ids and kinds only",
+    ),
+    own("ward.finish_job(uuid,integer)", "ends a job of the current tenant"),
+    own("ward.postpone_job(uuid,integer,timestamp with time zone)", "puts a job of the current tenant off"),
+];
+
+const APPEND_ONLY: [AppendOnly; 2] = [
+    AppendOnly { table: "ward.audit_leaf", stamped: Some("at") },
+    AppendOnly { table: "ward.probe_run", stamped: None },
+];
+
+impl Declaration {
+    /// What Ward's own schema declares.
+    pub fn ward() -> Self {
+        Self {
+            app: "ward_app".into(),
+            owner: "ward_owner".into(),
+            policies: vec![POLICY],
+            tenant: TENANT,
+            exempt: EXEMPT.to_vec(),
+            definers: DEFINERS.to_vec(),
+            append_only: APPEND_ONLY.to_vec(),
+            publications: Vec::new(),
+            sources: vec![MIGRATION],
+        }
+    }
+}
