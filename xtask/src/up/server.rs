@@ -98,7 +98,7 @@ impl Server {
 
     /// The private PostgreSQL names the directory of its socket in the fifth line of its pid file.
     fn database(&self) -> Outcome<String> {
-        let file = self.data_dir.join("postgres/postmaster.pid");
+        let file = self.data_dir.join("postgres/cluster/postmaster.pid");
         let text = fs::read_to_string(&file).map_err(|error| format!("`{}`: {error}", file.display()))?;
         let socket = text.lines().nth(4).ok_or("PostgreSQL doesn't say where it listens")?;
         Ok(format!("postgres://ward_app@localhost/ward?host={socket}"))
