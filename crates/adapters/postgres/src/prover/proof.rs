@@ -49,7 +49,12 @@ impl Proof {
         if !self.findings.is_empty() {
             return Verdict::Refuted(self.findings.clone());
         }
-        shortfall(self.server_version_num).map_or(Verdict::Proven, Verdict::Degraded)
+        self.shortfall().map_or(Verdict::Proven, Verdict::Degraded)
+    }
+
+    /// Why the version of the server degrades any proof on it, if it does.
+    pub fn shortfall(&self) -> Option<String> {
+        shortfall(self.server_version_num)
     }
 }
 
@@ -62,7 +67,7 @@ impl fmt::Display for Finding {
 /// One line a rule, each followed by the objects that break it, and the verdict at the end.
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shortfall = shortfall(self.server_version_num);
+        let shortfall = self.shortfall();
         for rule in &RULES {
             let broken = || self.findings.iter().filter(|finding| finding.rule == rule);
             let mark = match (rule.code, broken().next()) {
@@ -96,7 +101,9 @@ mod tests {
     fn a_finding_outweighs_the_version_and_an_old_server_degrades() {
         let finding = Finding { rule: &RULES[1], object: "ward.subject".into(), detail: "off".into() };
         assert_eq!(proof(vec![], 150_020).verdict(), Verdict::Proven);
-        assert!(matches!(proof(vec![], 150_018).verdict(), Verdict::Degraded(reason) if reason.contains("15.18")));
+        assert!(
+            matches!(proof(vec![], 150_018).verdict(), Verdict::Degraded(reason) if reason.contains("15.18"))
+        );
         let refuted = proof(vec![finding.clone()], 150_018);
         assert_eq!(refuted.verdict(), Verdict::Refuted(vec![finding]));
     }
@@ -108,7 +115,9 @@ mod tests {
         assert!(RULES.iter().all(|rule| report.contains(rule.code)));
         assert!(report.contains("warn R00"), "{report}");
         assert!(report.contains("pass R01"), "{report}");
-        assert!(report.contains("FAIL R02 row-level security binds the owner too\n          ward.subject: not forced\n"));
+        assert!(report.contains(
+            "FAIL R02 row-level security binds the owner too\n          ward.subject: not forced\n"
+        ));
         assert!(report.ends_with("isolation refuted by 1 findings"));
     }
 
