@@ -1,6 +1,8 @@
+use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use ward::audit::{Events, Receipt};
 use ward::crypto::Vault;
@@ -13,7 +15,9 @@ use ward_postgres::Postgres;
 use crate::auth::Caller;
 use crate::http::problem::{Refused, in_flight};
 use crate::http::reply::{Answer, Kept};
+use crate::config::Mode;
 use crate::gate::Gate;
+use crate::probe::canary::Canaries;
 use crate::profile::Profile;
 use crate::refusals::Refusals;
 use crate::routes::Routes;
@@ -31,7 +35,13 @@ pub(crate) struct App {
     pub(crate) refusals: Refusals,
     pub(crate) usage: Usage,
     pub(crate) gate: Gate,
-    pub(crate) routes: Routes,
+    pub(crate) mode: Mode,
+    pub(crate) region: String,
+    pub(crate) canaries: Canaries,
+    /// Known once they are served.
+    pub(crate) routes: OnceLock<Routes>,
+    pub(crate) document: OnceLock<Value>,
+    pub(crate) address: OnceLock<SocketAddr>,
 }
 
 impl App {

@@ -20,6 +20,7 @@ pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response>
     let service = service(&app);
     let document = openapi::document(&service.spec(), operations::TABLE)?;
     let _first = app.routes.set(Routes::of(&document, operations::TABLE));
+    let _first = app.document.set(document.clone());
     let reference = docs::reference(&service.swagger_ui_html(), &openapi::explained(&document));
     let routes = Route::new()
         .at("/openapi.json", get(json(&document)))

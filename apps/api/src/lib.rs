@@ -2,6 +2,7 @@
 
 mod api_key;
 mod app;
+mod artifact;
 mod audit_event;
 mod audit_export;
 mod auth;
@@ -9,6 +10,7 @@ mod claim;
 pub mod command;
 pub mod config;
 mod endpoint;
+mod fields;
 mod gate;
 mod health;
 mod http;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-use ward::Store as _;
-use ward::audit::{Events, RecordError};
-use ward::identity::{self, ApiKeySecret, Mode, NewApiKey};
+use ward::audit::Events;
+use ward::identity::api_key::{self, CREATED};
+use ward::identity::{ApiKeySecret, Creator, Mint, Mode};
 use ward::kernel::{Operation, Requires, StoreError, TenantId, Text, authority};
-use ward::rbac::Denied;
+use ward::rbac::Permit;
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
+use ward::{Store as _, Unit};
 
 use crate::app::App;
 
@@ -18,10 +18,90 @@ const JOB: &str = "operator";
 pub(crate) static FOUND_TENANT: Operation = Operation {
     id: "foundTenant",
     requires: Requires::Job(JOB),
-    events: &[TENANT_FOUNDED, identity::API_KEY_CREATED],
+    events: &[TENANT_FOUNDED, CREATED],
     writes: true,
     discloses: false,
     controls: &["T1", "I6", "A1"],
     rate: "job",
     idempotent: false,
 };
+
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A customer to be.
+pub(crate) struct NewCustomer {
+    pub(crate) id: TenantId,
+    pub(crate) name: Text,
+    pub(crate) owner: Option<String>,
+}
+
+impl App {
+    /// Founds the tenant and its sandbox, and issues a key that may do everything the profile allows.
+    pub(crate) async fn found(&self, customer: NewCustomer) -> Result<ApiKeySecret, Failure> {
+        let sandbox: TenantId = self.machine.next().into();
+        let name = Text::parse(&format!("{} (sandbox)", customer.name.as_str()), tenancy::NAME_LENGTH)
+            .unwrap_or_else(|_| customer.name.clone());
+        self.found_plain(sandbox, name, Some(customer.id)).await?;
+
+        let mut unit = self.store.found(self.operator(customer.id)?).await?;
+        let NewCustomer { id, name, owner } = customer;
+        let founding = self.founding(id, name, Some(sandbox), None, owner);
+        let founded = tenancy::found(&mut *unit, &FOUND_TENANT, founding, self.clock().now()).await?;
+        let (secret, issued) = self.first_key(&mut *unit).await?;
+        unit.commit(Events::from(founded).and(issued)).await?;
+        Ok(secret)
+    }
+
+    /// Founds a tenant without a key: a sandbox, or the deployment's own.
+    pub(crate) async fn found_plain(&self, id: TenantId, name: Text, live: Option<TenantId>) -> Result<(), Failure> {
+        let mut unit = self.store.found(self.operator(id)?).await?;
+        let founding = self.founding(id, name, None, live, None);
+        let event = tenancy::found(&mut *unit, &FOUND_TENANT, founding, self.clock().now()).await?;
+        unit.commit(event).await?;
+        Ok(())
+    }
+
+    fn founding(
+        &self,
+        id: TenantId,
+        name: Text,
+        sandbox: Option<TenantId>,
+        live: Option<TenantId>,
+        owner: Option<String>,
+    ) -> Founding {
+        let (profile, region) = (self.profile.name.clone(), self.region.clone());
+        Founding { id, name, profile, region, sandbox, live, owner }
+    }
+
+    async fn first_key(&self, unit: &mut dyn Unit) -> Result<(ApiKeySecret, ward::audit::Event), Failure> {
+        let digests = self.store.keys(TenantId::DEPLOYMENT).await?;
+        let code = |text: &[u8]| digests.api_key().digest(text);
+        let mint = Mint { format: &self.profile.api_key, entropy: &*self.machine, code: &code };
+        let request = api_key::Request {
+            id: self.machine.next().into(),
+            name: "First key".into(),
+            mode: Mode::Live,
+            permissions: self.policy.permissions().iter().map(|&name| name.to_owned()).collect(),
+            expires_at: None,
+            monthly_quota: None,
+        };
+        let by = (Creator::System, self.clock().now());
+        let (issued, event) = api_key::create(unit, &FOUND_TENANT, mint, request, by).await?;
+        Ok((issued.secret, event))
+    }
+
+    fn operator(&self, tenant: TenantId) -> Result<Permit, Failure> {
+        #[expect(clippy::disallowed_methods, reason = "only whoever runs the deployment gets here")]
+        let job = Arc::new(authority::system(tenant, JOB));
+        Ok(self.policy.permit(&job, &FOUND_TENANT).map_err(|denied| denied.to_string())?)
+    }
+
+    /// Whether the tenant was founded already.
+    pub(crate) async fn is_founded(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        match self.store.keys(tenant).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::KeyUnavailable) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -12,11 +12,12 @@ use ward::crypto::{Keyring, LocalKeys, Vault};
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
+use ward_postgres::prover::Verdict;
 use ward_postgres::{Postgres, migrate};
 
 use crate::app::App;
 use crate::config::{Config, Mode};
-use crate::gate::Gate;
+use crate::gate::{Gate, State};
 use crate::machine::System;
 use crate::profile::Profile;
 use crate::{endpoint, operations, root_key, tasks};
@@ -80,7 +81,10 @@ pub(crate) async fn app(config: &Config, url: &str) -> Result<Arc<App>, Failure>
         refusals: Default::default(),
         usage: Default::default(),
         gate: Gate::default(),
+        canaries: Default::default(),
         routes: Default::default(),
+        document: Default::default(),
+        address: Default::default(),
     }))
 }
 
@@ -91,6 +95,9 @@ pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()> + Send 
         migrate(owner).await?;
     }
     let app = app(&config, &database.app_url).await?;
+    admit(&app).await?;
+    app.prepare().await?;
+    tasks::plan(&app).await?;
     let endpoint = endpoint::endpoint(app.clone())?;
     let acceptor = TcpListener::bind(config.listen).into_acceptor().await?;
     let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
@@ -107,6 +114,28 @@ pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()> + Send 
     app.store.close().await;
     if let Some(cluster) = database.cluster {
         tokio::task::spawn_blocking(|| cluster.stop()).await??;
+    }
+    Ok(())
+}
+
+/// Opens the gate if isolation is proven. Where it is refuted `/health` answers, and nothing else is served.
+async fn admit(app: &App) -> Result<(), Failure> {
+    let verdict = app.store.proof().await?.verdict();
+    match &verdict {
+        Verdict::Proven => app.gate.set(State::Open),
+        Verdict::Degraded(reason) if app.mode == Mode::Production => {
+            return Err(format!("production refuses this database server: {reason}").into());
+        }
+        Verdict::Degraded(reason) => {
+            tracing::warn!(reason, "tenant isolation is in doubt: do not keep real data here");
+            app.gate.set(State::Open);
+        }
+        Verdict::Refuted(findings) => {
+            app.gate.set(State::Refuted);
+            for finding in findings {
+                tracing::error!(%finding, "tenant isolation is not proven: nothing is served");
+            }
+        }
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ impl Ids for Machine {
 }
 
 impl Entropy for Machine {
+    #[expect(clippy::disallowed_methods, reason = "this is the randomness")]
     #[expect(clippy::expect_used, reason = "a test without randomness tests nothing")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the system gives randomness");

@@ -1,4 +1,5 @@
 //! Throw-away servers and databases, from several processes and after sudden deaths.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test may")]
 
 use std::env;
 use std::io::{BufRead as _, BufReader};

@@ -1,10 +1,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ward_assurance::{Ledger, LedgerView};
 use ward_audit::{self as audit, AuditView, Events, Receipt, RecordError, Recorded, Trail, Writer};
 use ward_crypto::{SubjectKey, TenantKeys};
+use ward_identity::{ApiKeys, ApiKeysView};
 use ward_kernel::{Entity, Ids, StoreError, SubjectId, SubjectKeys};
 use ward_rbac::{Denied, Permit};
+use ward_subject::{Records, RecordsView, Subjects, SubjectsView};
 use ward_tenancy::{Tenants, TenantsView};
 
 use crate::job::Queue;
@@ -28,7 +31,9 @@ pub trait Store: Send + Sync {
 
 /// Port: one transaction, speaking every domain's port. Dropping it undoes it.
 #[async_trait]
-pub trait Unit: Answers + Queue + SubjectKeys + Tenants + Trail {
+pub trait Unit:
+    Answers + ApiKeys + Ledger + Queue + Records + SubjectKeys + Subjects + Tenants + Trail
+{
     /// By whose leave, and under which id, the unit writes.
     fn writer(&self) -> &Writer;
 
@@ -60,7 +65,9 @@ impl dyn Unit {
 
 /// Port: one tenant's data, to read. Each call is one statement, and sees what is committed by then.
 #[async_trait]
-pub trait Reading: AuditView + TenantsView + Trail {
+pub trait Reading:
+    ApiKeysView + AuditView + LedgerView + RecordsView + SubjectsView + TenantsView + Trail
+{
     /// By whose leave it reads.
     fn writer(&self) -> &Writer;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use poem::{FromRequest as _, Request, RequestBody, Result};
+use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
@@ -11,8 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::http::problem::Refused;
+
+const MOST: usize = 1 << 20;
 
 /// A JSON body as its schema says, and the digest of its bytes.
 #[derive(Debug)]
@@ -20,6 +23,13 @@ pub(crate) struct Body<T> {
     pub(crate) value: T,
     /// What an idempotent request is recognised by.
     pub(crate) digest: [u8; 32],
+}
+
+impl<T> Body<T> {
+    /// The same for a request about the row `id`.
+    pub(crate) fn digest_with(&self, id: Uuid) -> [u8; 32] {
+        Sha256::new_with_prefix(self.digest).chain_update(id.as_bytes()).finalize().into()
+    }
 }
 
 impl<T> Deref for Body<T> {
@@ -49,8 +59,8 @@ impl<T: Type + Send> Payload for Body<T> {
 impl<T: Type + DeserializeOwned> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let bytes = Vec::<u8>::from_request(request, body).await?;
+    async fn from_request(_: &Request, body: &mut RequestBody) -> Result<Self> {
+        let bytes = body.take()?.into_bytes_limit(MOST).await?;
         Ok(Self { value: parse(&bytes)?, digest: Sha256::digest(&bytes).into() })
     }
 }

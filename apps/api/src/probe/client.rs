@@ -39,6 +39,11 @@ impl Client {
         Self { address, key }
     }
 
+    /// The same client with another key.
+    pub(crate) fn with_key(&self, key: String) -> Self {
+        Self { key, ..self.clone() }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, NoAnswer> {
         self.send(Method::GET, path, None, &[]).await
     }

@@ -59,7 +59,7 @@ pub(crate) async fn keep(unit: &PgUnit, keys: &[WrappedKey]) -> Result<Vec<KeyId
         .bind(column(&|key| key.commitment.to_vec()))
         .within(&unit.conn)
         .await?;
-    rows.iter().map(key_id).collect()
+    rows.iter().map(id_of).collect()
 }
 
 pub(crate) fn of_subjects(statement: Scoped, subjects: &[SubjectId]) -> Scoped {
@@ -79,13 +79,22 @@ pub(crate) fn unwrap(keys: &TenantKeys, wrapped: &WrappedKey) -> Result<Arc<Subj
     keys.subject_key(wrapped).map(Arc::new).map_err(unavailable)
 }
 
-/// The key in a row that also holds other columns.
-pub(crate) fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
+/// The key joined to a row of something else, as `key`; none, if its subject was erased.
+pub(crate) fn beside(row: &PgRow) -> Result<Option<WrappedKey>, StoreError> {
+    let id: Option<i64> = row.try_get("key").map_err(failed)?;
+    id.map(|id| named(key_id(id)?, row)).transpose()
+}
+
+fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
+    named(id_of(row)?, row)
+}
+
+fn named(id: KeyId, row: &PgRow) -> Result<WrappedKey, StoreError> {
     let corrupt = |column| StoreError::Corrupt { table: "wrapped_key", column };
     let purpose: &str = row.try_get("purpose").map_err(failed)?;
     let commitment: &[u8] = row.try_get("commitment").map_err(failed)?;
     Ok(WrappedKey {
-        id: key_id(row)?,
+        id,
         purpose: KeyPurpose::parse(purpose).ok_or(corrupt("purpose"))?,
         subject: row.try_get::<Option<Uuid>, _>("subject").map_err(failed)?.map(Into::into),
         bytes: row.try_get("bytes").map_err(failed)?,
@@ -93,8 +102,11 @@ pub(crate) fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
     })
 }
 
-fn key_id(row: &PgRow) -> Result<KeyId, StoreError> {
-    let id: i64 = row.try_get("id").map_err(failed)?;
+fn id_of(row: &PgRow) -> Result<KeyId, StoreError> {
+    key_id(row.try_get("id").map_err(failed)?)
+}
+
+fn key_id(id: i64) -> Result<KeyId, StoreError> {
     let id = u32::try_from(id).map_err(|_| StoreError::Corrupt { table: "wrapped_key", column: "id" })?;
     Ok(KeyId::from(id))
 }

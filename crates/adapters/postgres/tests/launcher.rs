@@ -1,4 +1,5 @@
 //! The private cluster, started as this process's account and, where that is root, as nobody too.
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::env;
 use std::fs::{self, DirBuilder};

@@ -19,7 +19,10 @@ async fn a_dropped_unit_leaves_nothing() {
     let mut unit = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
     unit.make(&[w.id()]).await.unwrap();
     drop(unit);
-    assert_eq!(w.count("postgres", "SELECT count(*) FROM ward.wrapped_key WHERE subject IS NOT NULL").await, 0);
+    assert_eq!(
+        w.count("postgres", "SELECT count(*) FROM ward.wrapped_key WHERE subject IS NOT NULL").await,
+        0
+    );
     assert_eq!(w.count("postgres", LEAVES).await, 0);
 }
 
@@ -32,7 +35,10 @@ async fn an_event_of_another_operation_is_refused_and_undoes_the_unit() {
         unit.make(&[subject]).await.unwrap();
         assert!(matches!(unit.commit(event).await, Err(RecordError::Foreign { .. })));
     }
-    assert_eq!(w.count("postgres", "SELECT count(*) FROM ward.wrapped_key WHERE subject IS NOT NULL").await, 0);
+    assert_eq!(
+        w.count("postgres", "SELECT count(*) FROM ward.wrapped_key WHERE subject IS NOT NULL").await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -107,10 +113,15 @@ async fn a_request_has_its_effect_once() {
     assert!(matches!(meanwhile.claim(&once).await.unwrap(), Earlier::InFlight));
     first.keep(&once, b"answer").await.unwrap();
     first.commit(Event::of(&WRITE, WROTE, tenant)).await.unwrap();
-    assert!(matches!(begin().await.claim(&once).await.unwrap(), Earlier::Answered(text) if text == b"answer"));
+    assert!(
+        matches!(begin().await.claim(&once).await.unwrap(), Earlier::Answered(text) if text == b"answer")
+    );
     let other = Once { request: [3; 32], ..once };
     assert!(matches!(begin().await.claim(&other).await.unwrap(), Earlier::Different));
-    assert!(meanwhile.keep(&once, b"again").await.is_err(), "a claim that missed the answer can't keep another");
+    assert!(
+        meanwhile.keep(&once, b"again").await.is_err(),
+        "a claim that missed the answer can't keep another"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +129,8 @@ async fn a_job_is_due_with_its_units_commit_and_is_done_once() {
     use ward::Deployment as _;
     let w = world().await;
     let tenant = w.tenant().await;
-    let job = Job { id: w.id(), kind: "mail", payload: b"dear Ada".to_vec(), run_at: chrono::DateTime::UNIX_EPOCH };
+    let job =
+        Job { id: w.id(), kind: "mail", payload: b"dear Ada".to_vec(), run_at: chrono::DateTime::UNIX_EPOCH };
     let mut dropped = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
     dropped.enqueue(&job).await.unwrap();
     drop(dropped);

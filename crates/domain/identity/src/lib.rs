@@ -22,5 +22,5 @@
 pub mod api_key;
 mod secret;
 
-pub use api_key::{ApiKey, ApiKeys, Creator, Issued, Mint, NewApiKey, State};
+pub use api_key::{ApiKey, ApiKeys, ApiKeysView, Creator, Issued, Mint, NewApiKey, State};
 pub use secret::{ApiKeySecret, Format, InvalidFormat, InvalidSecret, Mode, SecretDigest};

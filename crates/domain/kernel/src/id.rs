@@ -69,6 +69,11 @@ id!(
 );
 
 impl TenantId {
+    /// A tenant known before there is a database.
+    pub const fn fixed(id: Uuid) -> Self {
+        Self(id)
+    }
+
     /// The deployment itself, which keeps its own log and its own claims like any tenant.
     pub const DEPLOYMENT: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000));
 }

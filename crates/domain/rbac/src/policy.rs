@@ -102,6 +102,11 @@ impl Policy {
         part.0.iter().zip(whole.0).all(|(part, whole)| part & !whole == 0)
     }
 
+    /// Every permission that the table names, in alphabetical order.
+    pub fn permissions(&self) -> &[&'static str] {
+        &self.permissions
+    }
+
     /// The roles, by name.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.roles.iter().map(|(name, _)| name.as_str())

@@ -173,6 +173,7 @@ fn since(offset: u64, log: &Path) -> String {
 }
 
 /// Asks every few milliseconds until there is an answer or the time is up.
+#[expect(clippy::disallowed_methods, reason = "the launcher blocks, and says so")]
 pub(super) fn until<T>(
     limit: Duration,
     mut ask: impl FnMut() -> Result<Option<T>, LaunchError>,

@@ -8,7 +8,9 @@ use chrono::TimeDelta;
 use ward::Store as _;
 use ward::audit::Event;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Suite};
-use ward::kernel::{Action, Ids as _, Operation, Principal, Requires, SubjectId, TenantId, Text, Uuid, authority};
+use ward::kernel::{
+    Action, Ids as _, Operation, Principal, Requires, SubjectId, TenantId, Text, Uuid, authority,
+};
 use ward::rbac::{Denied, Permit, Policy};
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
 use ward_postgres::Postgres;
@@ -17,8 +19,22 @@ use ward_testkit::{Database, Machine};
 pub(crate) const WROTE: Action = Action::new("note.stored");
 pub(crate) const READ: Action = Action::new("note.disclosed");
 
-const fn operation(id: &'static str, requires: Requires, events: &'static [Action], writes: bool) -> Operation {
-    Operation { id, requires, events, writes, discloses: !writes, controls: &[], rate: "test", idempotent: true }
+const fn operation(
+    id: &'static str,
+    requires: Requires,
+    events: &'static [Action],
+    writes: bool,
+) -> Operation {
+    Operation {
+        id,
+        requires,
+        events,
+        writes,
+        discloses: !writes,
+        controls: &[],
+        rate: "test",
+        idempotent: true,
+    }
 }
 pub(crate) static FOUND: Operation = operation("found", Requires::Job("test"), &[TENANT_FOUNDED], true);
 pub(crate) static WRITE: Operation = operation("write", Requires::Permission("notes.write"), &[WROTE], true);
@@ -32,12 +48,18 @@ pub(crate) struct World {
 }
 
 pub(crate) fn keyring(machine: &Arc<Machine>, root: u8) -> Arc<Keyring> {
-    let root = RootKey::parse(format!("{root:02x}0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f").as_bytes());
+    let root = RootKey::parse(
+        format!("{root:02x}0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f").as_bytes(),
+    );
     let service = Arc::new(LocalKeys::new(root.unwrap(), machine.clone()));
     Arc::new(Keyring::new(service, machine.clone(), machine.clone(), TimeDelta::seconds(60), 100).unwrap())
 }
 
-pub(crate) async fn open(db: &Database, role: &str, machine: &Arc<Machine>) -> Result<Postgres, ward_postgres::OpenError> {
+pub(crate) async fn open(
+    db: &Database,
+    role: &str,
+    machine: &Arc<Machine>,
+) -> Result<Postgres, ward_postgres::OpenError> {
     Postgres::open(&db.url(role), 8, keyring(machine, 7), Suite::XChaCha20Poly1305, machine.clone()).await
 }
 
@@ -84,7 +106,9 @@ impl World {
             live: None,
             owner: Some("owner@example.org".into()),
         };
-        let event = tenancy::found(&mut *unit, &FOUND, founding, ward::kernel::Clock::now(&*self.machine)).await.unwrap();
+        let event = tenancy::found(&mut *unit, &FOUND, founding, ward::kernel::Clock::now(&*self.machine))
+            .await
+            .unwrap();
         unit.commit(event).await.unwrap();
         id
     }

@@ -1,8 +1,8 @@
 use chrono::{DateTime, Utc};
 use ward_audit::{Change, Event};
-use ward_kernel::{ApiKeyId, InvalidText, StoreError, Text};
+use ward_kernel::{ApiKeyId, InvalidText, Operation, StoreError, Text};
 
-use super::{ApiKey, ApiKeys, CREATE, CREATED, Creator, Issued, Mint, NewApiKey, time};
+use super::{ApiKey, ApiKeys, CREATED, Creator, Issued, Mint, NewApiKey, time};
 use crate::Mode;
 
 /// The key that somebody asks for.
@@ -23,13 +23,13 @@ pub struct Request {
     pub monthly_quota: Option<u32>,
 }
 
-/// Makes a key. The event names everything about it but its name, which may be a person's.
+/// Makes a key, as part of `operation`. The event names everything about it but its name, which may be a person's.
 pub async fn create(
     keys: &mut (impl ApiKeys + ?Sized),
+    operation: &'static Operation,
     mint: Mint<'_>,
     request: Request,
-    by: Creator,
-    now: DateTime<Utc>,
+    (by, now): (Creator, DateTime<Utc>),
 ) -> Result<(Issued, Event), CreateError> {
     let name = Text::parse(&request.name, ApiKey::NAME)?;
     match request.expires_at {
@@ -59,7 +59,7 @@ pub async fn create(
     };
     let new = NewApiKey { key, digest };
     keys.add(&new).await?;
-    let event = Event::of(&CREATE, CREATED, id).with_all(described(&new.key));
+    let event = Event::of(operation, CREATED, id).with_all(described(&new.key));
     Ok((Issued { key: new.key, secret }, event))
 }
 

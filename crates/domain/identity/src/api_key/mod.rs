@@ -14,9 +14,12 @@ pub use create::{CreateError, Request, create};
 pub use revoke::{RevokeError, revoke};
 pub use rotate::{Replacement, RotateError, rotate};
 
-const CREATED: Action = Action::new("api_key.created");
-const ROTATED: Action = Action::new("api_key.rotated");
-const REVOKED: Action = Action::new("api_key.revoked");
+/// A key was made.
+pub const CREATED: Action = Action::new("api_key.created");
+/// A key was replaced.
+pub const ROTATED: Action = Action::new("api_key.rotated");
+/// A key was ended.
+pub const REVOKED: Action = Action::new("api_key.revoked");
 
 /// Making a key.
 pub static CREATE: Operation = Operation {
@@ -203,14 +206,18 @@ pub trait ApiKeys: Send {
     /// The key, which nobody else changes until the unit ends.
     async fn find(&mut self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
 
-    /// Up to `limit` keys in the order of their ids, those after `after`, the ended ones included.
-    async fn list(&mut self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<ApiKey>, StoreError>;
-
     /// Ends the key for good. From the commit on no request is accepted.
     async fn revoke(&mut self, id: ApiKeyId, at: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Sets when the key expires.
     async fn expire(&mut self, id: ApiKeyId, at: DateTime<Utc>) -> Result<(), StoreError>;
+}
+
+/// Port: a tenant's API keys, to look at.
+#[async_trait]
+pub trait ApiKeysView: Send {
+    /// Up to `limit` keys in the order of their ids, those after `after`, the ended ones included.
+    async fn list(&mut self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<ApiKey>, StoreError>;
 }
 
 fn time(at: Option<DateTime<Utc>>) -> Option<String> {

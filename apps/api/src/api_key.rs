@@ -1,0 +1,308 @@
+//! `/api-keys`
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem::Request;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Enum, Object, OpenApi};
+use serde::Deserialize;
+use uuid::Uuid;
+use ward::identity::api_key::{self, CREATE, LIST, REVOKE, ROTATE, Replacement, RevokeError, RotateError};
+use ward::identity::{ApiKey, Issued, Mint};
+use ward::kernel::{ApiKeyId, Ids as _, TenantId};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::body::Body;
+use crate::http::page::Page;
+use crate::http::problem::{Fault, Refused};
+use crate::http::reply::{Created, Done, Listed};
+use crate::tag::Tag;
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::ApiKeys")]
+impl Api {
+    /// Make an API key
+    ///
+    /// The key itself is shown this once, and kept as a keyed digest only. Nobody gives a key a permission that they
+    /// don't hold. A test key works in the tenant's sandbox and nowhere else.
+    #[oai(path = "/api-keys", method = "post", operation_id = "createApiKey")]
+    async fn create(&self, caller: Caller, body: Body<NewKey>) -> Result<Created<IssuedKey>, Refused> {
+        let mut act = self.0.begin(&caller, &CREATE, &body.digest).await?;
+
+        self.0.check_grantable(&caller, &body.permissions)?;
+        let request = body.value.request(self.0.machine.next().into());
+        let digests = self.0.store.keys(TenantId::DEPLOYMENT).await?;
+        let code = |text: &[u8]| digests.api_key().digest(text);
+        let mint = Mint { format: &self.0.profile.api_key, entropy: &*self.0.machine, code: &code };
+        let by = (caller.0.who.actor().into(), self.0.clock().now());
+        let (issued, event) = api_key::create(&mut *act, &CREATE, mint, request, by).await?;
+
+        act.commit(event, Created(issued.into())).await
+    }
+
+    /// List the tenant's API keys
+    ///
+    /// Those that ended are listed too. No key can be read back.
+    #[oai(path = "/api-keys", method = "get", operation_id = "listApiKeys")]
+    async fn list(
+        &self,
+        caller: Caller,
+        request: &Request,
+        /// How many, 1 to 200.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u32>>,
+        /// The `next_cursor` of an earlier page.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed<KeyList>, Refused> {
+        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+
+        let mut reading = self.0.read(&caller, &LIST).await?;
+        let mut keys = reading.list(page.after.map(Into::into), page.fetch()).await?;
+
+        let next_cursor = page.cut(&mut keys, |key| key.id.into());
+        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let items = keys.into_iter().map(KeyView::from).collect();
+        Ok(Listed { page: KeyList { items, next_cursor }, next })
+    }
+
+    /// Replace an API key by a new one
+    ///
+    /// The old one works on for the overlap, so that nothing stops while the new one is rolled out.
+    #[oai(path = "/api-keys/:id/rotate", method = "post", operation_id = "rotateApiKey")]
+    async fn rotate(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        body: Body<Rotation>,
+    ) -> Result<Created<IssuedKey>, Refused> {
+        let of = ApiKeyId::from(id.0);
+        let mut act = self.0.begin(&caller, &ROTATE, &body.digest_with(id.0)).await?;
+
+        let overlap = body.overlap_seconds.map_or(Replacement::OVERLAP, |s| TimeDelta::seconds(i64::from(s)));
+        let replacement = Replacement { of, id: self.0.machine.next().into(), overlap };
+        let digests = self.0.store.keys(TenantId::DEPLOYMENT).await?;
+        let code = |text: &[u8]| digests.api_key().digest(text);
+        let mint = Mint { format: &self.0.profile.api_key, entropy: &*self.0.machine, code: &code };
+        let (by, now) = (caller.0.who.actor().into(), self.0.clock().now());
+        match api_key::rotate(&mut *act, mint, replacement, by, now).await {
+            Ok((issued, event)) => {
+                self.0.check_grantable(&caller, &issued.key.permissions)?;
+                act.commit(event, Created(issued.into())).await
+            }
+            Err(RotateError::NotFound) => Err(self.0.absent(act.absent(of)).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// End an API key, at once and for good
+    #[oai(path = "/api-keys/:id", method = "delete", operation_id = "revokeApiKey")]
+    async fn revoke(&self, caller: Caller, id: Path<Uuid>) -> Result<Done, Refused> {
+        let id = ApiKeyId::from(id.0);
+        let mut act = self.0.begin(&caller, &REVOKE, &[0; 32]).await?;
+
+        match api_key::revoke(&mut *act, id, self.0.clock().now()).await {
+            Ok(event) => act.commit(event, Done).await,
+            Err(RevokeError::Already(_)) => Ok(Done),
+            Err(RevokeError::NotFound) => Err(self.0.absent(act.absent(id)).await),
+            Err(RevokeError::Store(error)) => Err(error.into()),
+            Err(error) => Err(Refused::logged(&error)),
+        }
+    }
+}
+
+impl App {
+    /// Nobody grants what they don't hold, nor what there isn't.
+    fn check_grantable(&self, caller: &Caller, permissions: &[String]) -> Result<(), Refused> {
+        let held = caller.0.who.grants();
+        let fault = |(n, name): (usize, &String)| {
+            let (grants, unknown) = self.policy.grants([name.as_str()]);
+            let detail = match () {
+                () if !unknown.is_empty() => "no such permission",
+                () if !self.policy.within(grants, held) => "not held by the caller",
+                () => return None,
+            };
+            Some(Fault::new(format!("/permissions/{n}"), detail))
+        };
+        let faults: Vec<_> = permissions.iter().enumerate().filter_map(fault).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Refused::invalid(faults)) }
+    }
+}
+
+/// A key to make.
+#[derive(Deserialize, Object)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    /// What to call it.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    name: String,
+    /// Where it acts.
+    mode: Mode,
+    /// What it may do; each must be held by whoever makes it.
+    #[oai(validator(max_items = 256))]
+    permissions: Vec<String>,
+    /// When it ends, at most two years ahead; never, if absent.
+    expires_at: Option<DateTime<Utc>>,
+    /// Requests a calendar month; any number, if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "2147483647")))]
+    monthly_quota: Option<u32>,
+}
+
+/// How to replace a key.
+#[derive(Deserialize, Object)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    /// For how long the old key works on, at most 30 days; a day, if absent.
+    #[oai(validator(maximum(value = "2592000")))]
+    overlap_seconds: Option<u32>,
+}
+
+/// Where a key acts.
+#[derive(Clone, Copy, Deserialize, Enum)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// On the tenant's data.
+    Live,
+    /// In the tenant's sandbox only.
+    Test,
+}
+
+/// A key just made: the only time it is shown.
+#[derive(Object)]
+struct IssuedKey {
+    /// Names it.
+    id: Uuid,
+    /// The key.
+    key: String,
+    /// What every key of its kind starts with.
+    prefix: String,
+    /// What is kept of it.
+    #[oai(flatten)]
+    kept: KeyFacts,
+}
+
+/// A page of keys.
+#[derive(Object)]
+struct KeyList {
+    /// Oldest first.
+    items: Vec<KeyView>,
+    /// Leads to the next page.
+    next_cursor: Option<String>,
+}
+
+/// A key, without the key.
+#[derive(Object)]
+struct KeyView {
+    /// Names it.
+    id: Uuid,
+    /// What is kept of it.
+    #[oai(flatten)]
+    kept: KeyFacts,
+}
+
+/// What is kept of a key.
+#[derive(Object)]
+struct KeyFacts {
+    /// What it is called.
+    name: String,
+    /// Where it acts.
+    mode: Mode,
+    /// What it may do.
+    permissions: Vec<String>,
+    /// Its start and its last four characters.
+    hint: String,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it ends.
+    expires_at: Option<DateTime<Utc>>,
+    /// When it was ended.
+    revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, to half a minute.
+    last_used_at: Option<DateTime<Utc>>,
+    /// Requests a calendar month.
+    monthly_quota: Option<u32>,
+    /// The key it took the place of.
+    replaces: Option<Uuid>,
+    /// The key that took its place.
+    replaced_by: Option<Uuid>,
+}
+
+impl NewKey {
+    fn request(self, id: ApiKeyId) -> api_key::Request {
+        let Self { name, mode, permissions, expires_at, monthly_quota } = self;
+        api_key::Request { id, name, mode: mode.into(), permissions, expires_at, monthly_quota }
+    }
+}
+
+impl From<Issued> for IssuedKey {
+    fn from(Issued { key, secret }: Issued) -> Self {
+        let text = secret.expose().to_owned();
+        let prefix = text.rsplit_once('_').map_or(String::new(), |(start, _)| format!("{start}_"));
+        Self { id: key.id.into(), key: text, prefix, kept: key.into() }
+    }
+}
+
+impl From<ApiKey> for KeyView {
+    fn from(key: ApiKey) -> Self {
+        Self { id: key.id.into(), kept: key.into() }
+    }
+}
+
+impl From<ApiKey> for KeyFacts {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            name: key.name.into(),
+            mode: match key.mode {
+                ward::identity::Mode::Live => Mode::Live,
+                ward::identity::Mode::Test => Mode::Test,
+            },
+            permissions: key.permissions,
+            hint: key.hint,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            revoked_at: key.revoked_at,
+            last_used_at: key.last_used_at,
+            monthly_quota: key.monthly_quota,
+            replaces: key.replaces.map(Into::into),
+            replaced_by: key.replaced_by.map(Into::into),
+        }
+    }
+}
+
+impl From<Mode> for ward::identity::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Live => Self::Live,
+            Mode::Test => Self::Test,
+        }
+    }
+}
+
+impl From<api_key::CreateError> for Refused {
+    fn from(error: api_key::CreateError) -> Self {
+        use api_key::CreateError;
+        match error {
+            CreateError::Name(error) => Self::at("/name", error),
+            CreateError::Past | CreateError::Far => Self::at("/expires_at", error),
+            CreateError::NoQuota => Self::at("/monthly_quota", error),
+            CreateError::Store(error) => error.into(),
+            error => Self::logged(&error),
+        }
+    }
+}
+
+impl From<RotateError> for Refused {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::NotFound => Self::absent(),
+            RotateError::Overlap => Self::at("/overlap_seconds", error),
+            RotateError::Store(error) => error.into(),
+            error => Self::conflict("ended", error),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! `/claims`
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem::Request;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Enum, Object, OpenApi};
+use uuid::Uuid;
+use ward::Store as _;
+use ward::assurance::{CHECK_CLAIM, CLAIM_CHECKED, CLAIM_EVIDENCE, Claim, LIST_CLAIMS, Outcome, Run, TRUST_DOCUMENT};
+use ward::audit::Event;
+use ward::kernel::{Entity, Operation, TenantId, authority};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::page::Page;
+use crate::http::problem::Refused;
+use crate::http::reply::{Listed, Shown};
+use crate::tag::Tag;
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Assurance")]
+impl Api {
+    /// List what is promised, and how each promise stands
+    ///
+    /// A status is computed from the last run of a check, never set.
+    #[oai(path = "/claims", method = "get", operation_id = "listClaims")]
+    async fn list(&self, caller: Caller) -> Result<Shown<ClaimList>, Refused> {
+        let _permitted = self.0.permit(&caller, &LIST_CLAIMS).await?;
+        Ok(Shown(ClaimList { items: self.0.claims().await?, next_cursor: None }))
+    }
+
+    /// Run a claim's check now
+    #[oai(path = "/claims/:id/check", method = "post", operation_id = "checkClaim")]
+    async fn check(&self, caller: Caller, id: Path<String>) -> Result<Shown<ClaimView>, Refused> {
+        let act = self.0.begin(&caller, &CHECK_CLAIM, &digest(&id.0)).await?;
+        let Some(claim) = self.0.profile.claims.iter().find(|claim| claim.id == id.0) else {
+            return Err(self.0.absent(act.absent(caller.0.who.tenant())).await);
+        };
+        let probe = claim.probe().ok_or_else(|| Refused::conflict("unprobed", "no check stands behind this claim"))?;
+
+        let run = self.0.run_probe(probe).await?;
+
+        let view = ClaimView::of(claim, Some(&run), self.0.clock().now());
+        let entity = Entity::new("probe_run", run.id);
+        let event = Event::of(&CHECK_CLAIM, CLAIM_CHECKED, entity).noting("claim", &claim.id).noting("status", &view.status);
+        act.commit(event, Shown(view)).await
+    }
+
+    /// List what a claim's check saw, run by run
+    ///
+    /// Newest first.
+    #[oai(path = "/claims/:id/evidence", method = "get", operation_id = "claimEvidence")]
+    #[expect(clippy::too_many_arguments, reason = "one for each filter")]
+    async fn evidence(
+        &self,
+        caller: Caller,
+        request: &Request,
+        id: Path<String>,
+        /// Not before this time.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Before this time.
+        to: Query<Option<DateTime<Utc>>>,
+        /// How many, 1 to 200.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u32>>,
+        /// The `next_cursor` of an earlier page.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed<RunList>, Refused> {
+        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+        let reading = self.0.read(&caller, &CLAIM_EVIDENCE).await?;
+        let Some(claim) = self.0.profile.claims.iter().find(|claim| claim.id == id.0) else {
+            return Err(self.0.absent(reading.absent(caller.0.who.tenant())).await);
+        };
+        let mut runs = match claim.probe() {
+            Some(probe) => self.0.runs(probe, (from.0, to.0), &page).await?,
+            None => Vec::new(),
+        };
+        let next_cursor = page.cut(&mut runs, |run| run.id);
+        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let items = runs.into_iter().map(RunView::from).collect();
+        Ok(Listed { page: RunList { items, next_cursor }, next })
+    }
+}
+
+fn digest(claim: &str) -> [u8; 32] {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(claim).into()
+}
+
+impl App {
+    /// Every claim as it stands.
+    pub(crate) async fn claims(&self) -> Result<Vec<ClaimView>, Refused> {
+        let runs = self.deployment(&TRUST_DOCUMENT).await?.last_runs().await?;
+        let last: HashMap<_, _> = runs.iter().map(|run| (run.probe.as_str(), run)).collect();
+        let now = self.clock().now();
+        let view = |claim: &Claim| {
+            let run = claim.probe().and_then(|probe| last.get(probe).copied());
+            ClaimView::of(claim, run, now)
+        };
+        Ok(self.profile.claims.iter().map(view).collect())
+    }
+
+    async fn runs(
+        &self,
+        probe: &str,
+        between: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+        page: &Page,
+    ) -> Result<Vec<Run>, Refused> {
+        let mut reading = self.deployment(&TRUST_DOCUMENT).await?;
+        Ok(reading.runs(probe, between, page.after, page.fetch()).await?)
+    }
+
+    /// What is public of the deployment itself.
+    async fn deployment(&self, operation: &'static Operation) -> Result<Box<dyn ward::Reading>, Refused> {
+        #[expect(clippy::disallowed_methods, reason = "what anybody may see needs no credential")]
+        let anybody = Arc::new(authority::anonymous(TenantId::DEPLOYMENT));
+        Ok(self.store.read(self.policy.permit(&anybody, operation)?).await?)
+    }
+}
+
+/// What is promised.
+#[derive(Object)]
+struct ClaimList {
+    /// In the order of the page.
+    items: Vec<ClaimView>,
+    /// Always null: there is one page.
+    next_cursor: Option<String>,
+}
+
+/// A promise, and how it stands.
+#[derive(Clone, Debug, Object)]
+pub(crate) struct ClaimView {
+    /// Names it for good.
+    pub(crate) id: String,
+    /// The promises it answers.
+    pub(crate) promises: Vec<String>,
+    /// Under which heading it stands.
+    pub(crate) section: String,
+    /// What is claimed.
+    pub(crate) sentence: String,
+    /// What stands behind it.
+    pub(crate) kind: ClaimKind,
+    /// How it stands.
+    pub(crate) status: String,
+    /// The controls it supports.
+    pub(crate) controls: Vec<String>,
+    /// The check behind it.
+    pub(crate) probe: Option<String>,
+    /// What the check saw, or what is missing.
+    pub(crate) observed: Option<String>,
+    /// When the check last ran.
+    pub(crate) last_run: Option<DateTime<Utc>>,
+    /// Until when that counts.
+    pub(crate) fresh_until: Option<DateTime<Utc>>,
+}
+
+/// What stands behind a claim.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename_all = "snake_case")]
+pub(crate) enum ClaimKind {
+    /// A check that runs.
+    Proven,
+    /// Our own document.
+    Attested,
+    /// A provider's document.
+    Inherited,
+    /// Nothing yet.
+    Roadmap,
+}
+
+impl ClaimView {
+    pub(crate) fn of(claim: &Claim, run: Option<&Run>, now: DateTime<Utc>) -> Self {
+        use ward::assurance::Kind;
+        let (kind, told) = match &claim.kind {
+            Kind::Proven { .. } => (ClaimKind::Proven, None),
+            Kind::Attested { document, expires, .. } => (ClaimKind::Attested, Some(format!("{document}, until {expires}"))),
+            Kind::Inherited { provider, document, expires, .. } => {
+                (ClaimKind::Inherited, Some(format!("{provider}: {document}, until {expires}")))
+            }
+            Kind::Roadmap { target, note, .. } => {
+                let date = target.map(|target| format!(" Target: {target}.")).unwrap_or_default();
+                (ClaimKind::Roadmap, Some(format!("{note}{date}")))
+            }
+            _ => (ClaimKind::Roadmap, None),
+        };
+        Self {
+            id: claim.id.clone(),
+            promises: claim.promises.clone(),
+            section: claim.section.clone(),
+            sentence: claim.sentence.clone(),
+            kind,
+            status: claim.status(run, now).as_str().to_owned(),
+            controls: claim.controls.clone(),
+            probe: claim.probe().map(str::to_owned),
+            observed: told.or_else(|| run.map(seen)),
+            last_run: run.map(|run| run.at),
+            fresh_until: claim.fresh_until(run),
+        }
+    }
+}
+
+fn seen(run: &Run) -> String {
+    match &run.outcome {
+        Outcome::Degraded(reason) => format!("{} But: {reason}", run.observed),
+        _ => run.observed.clone(),
+    }
+}
+
+/// A page of runs.
+#[derive(Object)]
+struct RunList {
+    /// Newest first.
+    items: Vec<RunView>,
+    /// Leads to the next page.
+    next_cursor: Option<String>,
+}
+
+/// One run of a check.
+#[derive(Object)]
+struct RunView {
+    /// Names it.
+    id: Uuid,
+    /// Which check.
+    probe: String,
+    /// When it began.
+    at: DateTime<Utc>,
+    /// `pass`, `degraded` or `fail`.
+    outcome: String,
+    /// What it saw.
+    observed: String,
+    /// Over how many things.
+    population: u64,
+    /// Which release ran it.
+    version: String,
+    /// How long it took.
+    duration_microseconds: u64,
+}
+
+impl From<Run> for RunView {
+    fn from(run: Run) -> Self {
+        let outcome = match run.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Degraded(_) => "degraded",
+            Outcome::Fail => "fail",
+        };
+        Self {
+            id: run.id,
+            observed: seen(&run),
+            probe: run.probe,
+            at: run.at,
+            outcome: outcome.into(),
+            population: run.population,
+            version: run.version,
+            duration_microseconds: run.duration,
+        }
+    }
+}

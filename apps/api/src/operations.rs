@@ -1,0 +1,59 @@
+//! The operation table: the handlers, the policy, the OpenAPI document and the tests all read it.
+
+use ward::assurance::{
+    CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE,
+};
+use ward::audit::{EXPORT, LIST_EVENTS, SHOW_EVENT};
+use ward::identity::api_key;
+use ward::kernel::Operation;
+use ward::subject::{
+    CHANGE_RECORD, CHANGE_SUBJECT, CREATE_RECORD, CREATE_SUBJECT, DELETE_RECORD, FIND_SUBJECTS, IMPORT_DATA,
+    LIST_RECORDS, SHOW_RECORD, SHOW_SUBJECT,
+};
+use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
+
+use crate::health::{HEALTH, READY};
+use crate::me::WHO_AM_I;
+use crate::operator::FOUND_TENANT;
+use crate::probe::canary::PREPARE_CANARY;
+use crate::probe::{PROBE_READ, SCHEDULE_PROBES};
+use crate::refusals::RECORD_REFUSALS;
+use crate::tasks::FORGET_ANSWERS;
+
+/// Every operation there is: those that are served, then the jobs.
+pub(crate) static TABLE: &[&Operation] = &[
+    &HEALTH,
+    &READY,
+    &TRUST_PAGE,
+    &TRUST_DOCUMENT,
+    &WHO_AM_I,
+    &SHOW_TENANT,
+    &CHANGE_TENANT,
+    &api_key::CREATE,
+    &api_key::LIST,
+    &api_key::ROTATE,
+    &api_key::REVOKE,
+    &CREATE_SUBJECT,
+    &FIND_SUBJECTS,
+    &SHOW_SUBJECT,
+    &CHANGE_SUBJECT,
+    &CREATE_RECORD,
+    &LIST_RECORDS,
+    &SHOW_RECORD,
+    &CHANGE_RECORD,
+    &DELETE_RECORD,
+    &IMPORT_DATA,
+    &LIST_EVENTS,
+    &SHOW_EVENT,
+    &EXPORT,
+    &LIST_CLAIMS,
+    &CHECK_CLAIM,
+    &CLAIM_EVIDENCE,
+    &FOUND_TENANT,
+    &PREPARE_CANARY,
+    &SCHEDULE_PROBES,
+    &RUN_PROBE,
+    &PROBE_READ,
+    &RECORD_REFUSALS,
+    &FORGET_ANSWERS,
+];

@@ -1,0 +1,41 @@
+use ward::Store as _;
+use ward::assurance::Outcome;
+use ward::kernel::{Ids as _, SubjectKeys as _};
+use ward_postgres::prover::Verdict;
+
+use super::canary::{A, B};
+use super::{PROBE_READ, ProbeError, Seen};
+use crate::app::App;
+use crate::gate::State;
+
+/// T1: the catalogue proves isolation, and attacks between the canaries get nothing.
+pub(super) async fn isolation(app: &App) -> Result<Seen, ProbeError> {
+    let (proof, report) = app.store.isolation(A, B).await?;
+    let population = proof.tables + report.probes;
+    let mut wrong: Vec<_> = proof.findings.iter().map(ToString::to_string).collect();
+    wrong.extend(report.breaches.iter().map(ToString::to_string));
+    app.gate.set(if wrong.is_empty() { State::Open } else { State::Refuted });
+    let observed = format!(
+        "{} rules hold on {} tables, {} policies and {} functions; {} attacks between two canary tenants got nothing.",
+        proof.rules,
+        proof.tables,
+        proof.policies,
+        proof.functions,
+        report.telling(),
+    );
+    let seen = Seen::unless(wrong, population, observed);
+    Ok(match (seen.outcome.clone(), proof.verdict()) {
+        (Outcome::Pass, Verdict::Degraded(reason)) => Seen { outcome: Outcome::Degraded(reason), ..seen },
+        _ => seen,
+    })
+}
+
+/// T10: what isn't declared to write can't, though the role could.
+pub(super) async fn read_only(app: &App) -> Result<Seen, ProbeError> {
+    let mut unit = app.store.begin(app.prober(A, &PROBE_READ)?).await?;
+    let wrote = unit.make(&[app.machine.next().into()]).await.is_ok();
+    drop(unit);
+    let wrong = if wrote { vec!["an operation that only reads could write".to_owned()] } else { Vec::new() };
+    let observed = "A unit of an operation that only reads was refused a write by the database.";
+    Ok(Seen::unless(wrong, 1, observed.into()))
+}

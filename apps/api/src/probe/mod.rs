@@ -1,0 +1,182 @@
+//! Checks against the running system. Each says what it did, what it saw, and over how many things.
+
+pub(crate) mod canary;
+mod client;
+mod credentials;
+mod isolation;
+mod log;
+mod sealing;
+mod tenancy;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+use ward::Store as _;
+use ward::assurance::{Outcome, PROBE_COMPLETED, PROBER, RUN_PROBE, Run};
+use ward::audit::{Event, RecordError};
+use ward::kernel::{Action, Entity, Ids as _, Operation, Requires, StoreError, TenantId, authority};
+use ward::rbac::{Denied, Permit};
+
+use crate::app::App;
+use crate::http::problem::Refused;
+use client::{Answer, NoAnswer};
+
+/// The next run of a check was planned.
+pub(crate) const PROBES_SCHEDULED: Action = Action::new("probe.scheduled");
+/// A check read its canary.
+const CANARY_DISCLOSED: Action = Action::new("canary.disclosed");
+
+/// Plans the runs of checks.
+pub(crate) static SCHEDULE_PROBES: Operation = job("scheduleProbes", &[PROBES_SCHEDULED], true);
+/// Reads a canary.
+pub(crate) static PROBE_READ: Operation = job("probeRead", &[CANARY_DISCLOSED], false);
+
+pub(crate) const fn job(id: &'static str, events: &'static [Action], writes: bool) -> Operation {
+    Operation {
+        id,
+        requires: Requires::Job(PROBER),
+        events,
+        writes,
+        discloses: !writes,
+        controls: &["G1"],
+        rate: "job",
+        idempotent: false,
+    }
+}
+
+/// What a check saw.
+pub(crate) struct Seen {
+    outcome: Outcome,
+    observed: String,
+    population: u64,
+}
+
+/// Why a check could not look; that is no pass.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ProbeError {
+    /// The API did not answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    /// The database did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the check did could not be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The canaries could not be made.
+    #[error("the canaries can't be had")]
+    Canary(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An answer wasn't what the check needs to go on.
+    #[error("`{0}` was answered with {1}")]
+    Unexpected(&'static str, u16),
+    /// The check itself was refused.
+    #[error("the check is not permitted")]
+    Denied,
+}
+
+impl From<Denied> for ProbeError {
+    fn from(_: Denied) -> Self {
+        Self::Denied
+    }
+}
+
+type Check = for<'a> fn(&'a App) -> BoxFuture<'a, Result<Seen, ProbeError>>;
+
+/// Every check there is, by name.
+static CHECKS: [(&str, Check); 10] = [
+    ("isolation", |app| Box::pin(isolation::isolation(app))),
+    ("tenant_from_credential", |app| Box::pin(tenancy::tenant_from_credential(app))),
+    ("cross_tenant", |app| Box::pin(tenancy::cross_tenant(app))),
+    ("read_only", |app| Box::pin(isolation::read_only(app))),
+    ("audit_completeness", |app| Box::pin(log::completeness(app))),
+    ("audit_immutability", |app| Box::pin(log::immutability(app))),
+    ("sealing", |app| Box::pin(sealing::sealing(app))),
+    ("fail_closed", |app| Box::pin(sealing::fail_closed(app))),
+    ("permissions", |app| Box::pin(credentials::permissions(app))),
+    ("api_keys", |app| Box::pin(credentials::api_keys(app))),
+];
+
+/// The names of all checks.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|(name, _)| *name)
+}
+
+impl Seen {
+    /// Passes if nothing was found wrong; otherwise says the first thing that was.
+    fn unless(wrong: Vec<String>, population: u64, observed: String) -> Self {
+        match wrong.first() {
+            None => Self { outcome: Outcome::Pass, observed, population },
+            Some(first) => {
+                let others = wrong.len() - 1;
+                let observed = if others == 0 { format!("{first}.") } else { format!("{first}, and {others} more.") };
+                Self { outcome: Outcome::Fail, observed, population }
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// The answer, if its status is `status`: a check goes on with nothing else.
+    fn expect(self, what: &'static str, status: u16) -> Result<Self, ProbeError> {
+        if self.status == status { Ok(self) } else { Err(ProbeError::Unexpected(what, self.status.as_u16())) }
+    }
+}
+
+impl App {
+    /// Runs a check, and records what it saw in the deployment's ledger and log.
+    pub(crate) async fn run_probe(&self, name: &str) -> Result<Run, Refused> {
+        let run = self.look(name).await;
+        let permit = self.prober(TenantId::DEPLOYMENT, &RUN_PROBE)?;
+        let mut unit = self.store.begin(permit).await?;
+        unit.record_run(&run).await?;
+        unit.commit(completed(&run)).await?;
+        Ok(run)
+    }
+
+    /// Runs a check without recording it.
+    pub(crate) async fn look(&self, name: &str) -> Run {
+        let (at, began) = (self.clock().now(), Instant::now());
+        let seen = match CHECKS.iter().find(|(known, _)| *known == name) {
+            Some((_, check)) => check(self).await,
+            None => Err(ProbeError::Unexpected("the name of the check", 404)),
+        };
+        let seen = seen.unwrap_or_else(|error| {
+            tracing::error!(probe = name, error = &error as &(dyn std::error::Error + 'static), "a check could not look");
+            Seen { outcome: Outcome::Fail, observed: format!("The check could not look: {error}."), population: 0 }
+        });
+        let duration = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (id, version) = (self.machine.next(), env!("CARGO_PKG_VERSION").to_owned());
+        let Seen { outcome, observed, population } = seen;
+        Run { id, probe: name.to_owned(), at, outcome, observed, population, version, duration }
+    }
+
+    pub(crate) fn prober(&self, tenant: TenantId, operation: &'static Operation) -> Result<Permit, Denied> {
+        #[expect(clippy::disallowed_methods, reason = "this is the job that runs checks")]
+        let job = Arc::new(authority::system(tenant, PROBER));
+        self.policy.permit(&job, operation)
+    }
+}
+
+/// What the log says of a run.
+pub(crate) fn completed(run: &Run) -> Event {
+    let outcome = match run.outcome {
+        Outcome::Pass => "pass",
+        Outcome::Degraded(_) => "degraded",
+        Outcome::Fail => "fail",
+    };
+    Event::of(&RUN_PROBE, PROBE_COMPLETED, Entity::new("probe_run", run.id))
+        .noting("probe", &run.probe)
+        .noting("outcome", outcome)
+}
+
+/// The operations of the OpenAPI document: method, path and what is promised.
+fn served(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object().into_iter().flatten();
+        methods.map(move |(method, operation)| (method.as_str(), path.as_str(), operation))
+    })
+}

@@ -1,0 +1,87 @@
+use hyper::Method;
+use serde_json::{Value, json};
+use ward::kernel::{Ids as _, Uuid};
+
+use super::canary::{A, B};
+use super::client::Client;
+use super::{ProbeError, Seen, served};
+use crate::app::App;
+
+/// T2: no operation takes a tenant, and saying one changes nothing.
+pub(super) async fn tenant_from_credential(app: &App) -> Result<Seen, ProbeError> {
+    let document = app.document.get().unwrap_or(&Value::Null);
+    let mut wrong: Vec<String> = Vec::new();
+    let mut population = 0;
+    for (method, path, operation) in served(document) {
+        population += 1;
+        let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+        let mut names = parameters.filter_map(|parameter| parameter.get("name")?.as_str());
+        if names.any(|name| name.to_lowercase().contains("tenant")) {
+            wrong.push(format!("{method} {path} takes a tenant"));
+        }
+    }
+    let a = app.canaries().await?.a;
+    let (own, other) = (A.to_string(), B.to_string());
+    let headers = [("x-tenant-id", other.as_str()), ("tenant", other.as_str())];
+    let path = format!("/v1/tenant?tenant={other}&tenant_id={other}");
+    let told = a.send(Method::GET, &path, None, &headers).await?.expect("GET /v1/tenant", 200)?;
+    if told.text("/id") != Some(own.as_str()) {
+        wrong.push("a request that named another tenant was answered with its data".to_owned());
+    }
+    let body = json!({ "tenant": other, "name": "Canary A" });
+    if a.patch("/v1/tenant", body).await?.status != 422 {
+        wrong.push("a body that names a tenant was taken".to_owned());
+    }
+    let observed = format!("None of {population} operations takes a tenant; naming another one in path, header or body changed nothing.");
+    Ok(Seen::unless(wrong, population + 2, observed))
+}
+
+/// T4: another tenant's rows are answered as if they were not there.
+pub(super) async fn cross_tenant(app: &App) -> Result<Seen, ProbeError> {
+    let clients = app.canaries().await?;
+    let theirs = canary_subject(&clients.b).await?;
+    let before = clients.b.get(&format!("/v1/subjects/{theirs}")).await?.expect("GET /v1/subjects/{id}", 200)?;
+    let nobody = app.machine.next();
+    let attempts: [(Method, &str, Option<Value>); 8] = [
+        (Method::GET, "/v1/subjects/{id}", None),
+        (Method::PATCH, "/v1/subjects/{id}", Some(json!({ "time_zone": "Europe/London" }))),
+        (Method::GET, "/v1/subjects/{id}/records", None),
+        (Method::POST, "/v1/subjects/{id}/records", Some(json!({ "category": "identifiers", "fields": {} }))),
+        (Method::GET, "/v1/records/{id}", None),
+        (Method::DELETE, "/v1/records/{id}", None),
+        (Method::DELETE, "/v1/api-keys/{id}", None),
+        (Method::GET, "/v1/audit/events/{id}", None),
+    ];
+    let mut wrong = Vec::new();
+    for (method, path, body) in &attempts {
+        let at = |id: Uuid| path.replace("{id}", &id.to_string());
+        let foreign = clients.a.send(method.clone(), &at(theirs), body.clone(), &[]).await?;
+        let unknown = clients.a.send(method.clone(), &at(nobody), body.clone(), &[]).await?;
+        if foreign.status != 404 || !foreign.is_same_as(&unknown) {
+            wrong.push(format!("{method} {path} tells another tenant's id from an unknown one"));
+        }
+    }
+    let after = clients.b.get(&format!("/v1/subjects/{theirs}")).await?;
+    if !after.is_same_as(&before) {
+        wrong.push("another tenant's subject was changed".to_owned());
+    }
+    let found = clients.a.get("/v1/subjects?limit=200").await?.expect("GET /v1/subjects", 200)?;
+    if found.body.to_string().contains(&theirs.to_string()) {
+        wrong.push("another tenant's subject is listed".to_owned());
+    }
+    let population = attempts.len() as u64 * 2 + 2;
+    let observed = format!("{population} requests for another tenant's rows were answered as for rows that don't exist, and changed nothing.");
+    Ok(Seen::unless(wrong, population, observed))
+}
+
+/// The canary's one subject, added where it is missing.
+pub(super) async fn canary_subject(client: &Client) -> Result<Uuid, ProbeError> {
+    let found = client.get("/v1/subjects?kind=consumer&external_ref=canary").await?.expect("GET /v1/subjects", 200)?;
+    let id = |text: &str| text.parse::<Uuid>().ok();
+    if let Some(id) = found.text("/items/0/id").and_then(id) {
+        return Ok(id);
+    }
+    let new = json!({ "kind": "consumer", "external_ref": "canary", "fields": { "given_name": "Canary" } });
+    let made = client.post("/v1/subjects", new).await?.expect("POST /v1/subjects", 201)?;
+    made.text("/id").and_then(id).ok_or(ProbeError::Unexpected("POST /v1/subjects", 201))
+}

@@ -1,0 +1,266 @@
+//! `/subjects/{id}/records` and `/records`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use poem::Request;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Object, OpenApi};
+use serde::Deserialize;
+use uuid::Uuid;
+use ward::audit::{Event, Receipt};
+use ward::crypto::SubjectKey;
+use ward::kernel::{Entity, Ids as _, RecordId, SubjectId};
+use ward::subject::record::{self, Draft, Patch};
+use ward::subject::{
+    CHANGE_RECORD, CREATE_RECORD, Catalogue, DELETE_RECORD, Fields, LIST_RECORDS, RECORD_DISCLOSED, RECORD_LISTED,
+    SHOW_RECORD, StoredRecord, SubjectError,
+};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::fields::{FieldMap, faults};
+use crate::http::body::Body;
+use crate::http::page::Page;
+use crate::http::problem::Refused;
+use crate::http::reply::{Created, Done, Listed, Shown};
+use crate::tag::Tag;
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Records")]
+impl Api {
+    /// Add a record about a subject
+    ///
+    /// Every field is sealed under the subject's key before it is stored.
+    #[oai(path = "/subjects/:id/records", method = "post", operation_id = "createRecord")]
+    async fn create(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        body: Body<NewRecord>,
+    ) -> Result<Created<RecordFacts>, Refused> {
+        let subject = SubjectId::from(id.0);
+        let mut act = self.0.begin(&caller, &CREATE_RECORD, &body.digest_with(id.0)).await?;
+
+        let draft = draft(&self.0.catalogue, body.value)?;
+        let new = (RecordId::from(self.0.machine.next()), subject, self.0.clock().now());
+        match record::create(&mut *act, caller.0.who.tenant(), new, &draft).await {
+            Ok((record, event)) => act.commit(event, Created(record.into())).await,
+            Err(SubjectError::Absent) => Err(self.0.absent(act.absent(subject)).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// List a subject's records
+    ///
+    /// What is shown is in the audit log before it leaves.
+    #[oai(path = "/subjects/:id/records", method = "get", operation_id = "listRecords")]
+    async fn list(
+        &self,
+        caller: Caller,
+        request: &Request,
+        id: Path<Uuid>,
+        /// How many, 1 to 200.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u32>>,
+        /// The `next_cursor` of an earlier page.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed<RecordList>, Refused> {
+        let (subject, page) = (SubjectId::from(id.0), Page::parse(limit.0, cursor.0.as_deref())?);
+        let mut reading = self.0.read(&caller, &LIST_RECORDS).await?;
+        if reading.subject(subject).await?.is_none() {
+            return Err(self.0.absent(reading.absent(subject)).await);
+        }
+        let mut found = reading.records_of(subject, page.after.map(Into::into), page.fetch()).await?;
+        let next_cursor = page.cut(&mut found, |record| record.id.into());
+
+        let key = reading.subject_keys(&[subject]).await?.pop().flatten();
+        let event = Event::of(&LIST_RECORDS, RECORD_LISTED, subject)
+            .covering(found.iter().map(|record| Entity::from(record.id)))
+            .disclosing(names(&found));
+        let receipt = reading.disclose(event).await?;
+
+        let items = found.into_iter().map(|record| self.view(&caller, record, key.as_deref(), &receipt));
+        let items = items.collect::<Result<_, _>>()?;
+        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        Ok(Listed { page: RecordList { items, next_cursor }, next })
+    }
+
+    /// Show a record
+    ///
+    /// The disclosure is in the audit log before a field is opened.
+    #[oai(path = "/records/:id", method = "get", operation_id = "showRecord")]
+    async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<RecordView>, Refused> {
+        let id = RecordId::from(id.0);
+        let mut reading = self.0.read(&caller, &SHOW_RECORD).await?;
+        let Some(found) = reading.record(id).await? else { return Err(self.0.absent(reading.absent(id)).await) };
+        let key = reading.subject_keys(&[found.subject]).await?.pop().flatten();
+
+        let event = Event::of(&SHOW_RECORD, RECORD_DISCLOSED, id)
+            .covering([found.subject.into()])
+            .disclosing(names(std::slice::from_ref(&found)));
+        let receipt = reading.disclose(event).await?;
+
+        Ok(Shown(self.view(&caller, found, key.as_deref(), &receipt)?))
+    }
+
+    /// Change a record
+    ///
+    /// What is not named stays; a field that is `null` is removed ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
+    #[oai(path = "/records/:id", method = "patch", operation_id = "changeRecord")]
+    async fn change(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        body: Body<RecordChange>,
+    ) -> Result<Shown<RecordFacts>, Refused> {
+        let id = RecordId::from(id.0);
+        let mut act = self.0.begin(&caller, &CHANGE_RECORD, &body.digest).await?;
+
+        let change = body.value;
+        let patch = |found: &StoredRecord| patch(&self.0.catalogue, found, change);
+        let new = (id, self.0.clock().now());
+        match record::change(&mut *act, caller.0.who.tenant(), new, patch).await {
+            Ok((record, event)) => act.commit(event, Shown(record.into())).await,
+            Err(SubjectError::Absent) => Err(self.0.absent(act.absent(id)).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Remove a record
+    #[oai(path = "/records/:id", method = "delete", operation_id = "deleteRecord")]
+    async fn delete(&self, caller: Caller, id: Path<Uuid>) -> Result<Done, Refused> {
+        let id = RecordId::from(id.0);
+        let mut act = self.0.begin(&caller, &DELETE_RECORD, &[0; 32]).await?;
+
+        match record::remove(&mut *act, id).await {
+            Ok(event) => act.commit(event, Done).await,
+            Err(SubjectError::Absent) => Err(self.0.absent(act.absent(id)).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Api {
+    fn view(
+        &self,
+        caller: &Caller,
+        record: StoredRecord,
+        key: Option<&SubjectKey>,
+        receipt: &Receipt,
+    ) -> Result<RecordView, Refused> {
+        let (tenant, row) = (caller.0.who.tenant(), Entity::from(record.id));
+        let mut fields = BTreeMap::new();
+        for (name, sealed) in &record.fields.0 {
+            if let Some(value) = self.0.open(key, tenant, row, name, &sealed.bytes, receipt)? {
+                fields.insert(name.clone(), value);
+            }
+        }
+        Ok(RecordView { facts: record.into(), fields: FieldMap(fields) })
+    }
+}
+
+fn names(records: &[StoredRecord]) -> Vec<String> {
+    let mut names: Vec<_> = records.iter().flat_map(|record| record.fields.names().map(str::to_owned)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn draft(catalogue: &Catalogue, new: NewRecord) -> Result<Draft, Refused> {
+    let category = catalogue.category(&new.category).ok_or_else(|| Refused::at("/category", "no such category"))?;
+    let given = new.fields.iter().map(|(name, value)| (name.as_str(), value));
+    let fields = Fields::parse(&category.fields, given);
+    let fields = fields.map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
+    Ok(Draft { category: new.category, occurred_on: new.occurred_on, fields })
+}
+
+fn patch(catalogue: &Catalogue, found: &StoredRecord, change: RecordChange) -> Result<Patch, SubjectError> {
+    let specs = catalogue.category(&found.category).map(|category| category.fields.as_slice()).unwrap_or_default();
+    let (remove, set): (Vec<_>, Vec<_>) =
+        change.fields.unwrap_or_default().into_iter().partition(|(_, value)| value.is_null());
+    let given = set.iter().map(|(name, value)| (name.as_str(), value));
+    let set = Fields::parse(specs, given).map_err(SubjectError::Invalid)?;
+    let remove = remove.into_iter().map(|(name, _)| name).collect();
+    Ok(Patch { occurred_on: change.occurred_on, set, remove })
+}
+
+/// A record to add.
+#[derive(Deserialize, Object)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+struct NewRecord {
+    /// Of which category; it decides which fields there may be.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    category: String,
+    /// When what it tells of happened.
+    occurred_on: Option<NaiveDate>,
+    /// What it says.
+    fields: FieldMap,
+}
+
+/// What to change about a record.
+#[derive(Deserialize, Object)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+struct RecordChange {
+    /// When what it tells of happened; `null` for no day.
+    #[serde(default, deserialize_with = "crate::fields::named")]
+    occurred_on: Option<Option<NaiveDate>>,
+    /// Fields to set; `null` removes one.
+    fields: Option<FieldMap>,
+}
+
+/// A page of records.
+#[derive(Object)]
+struct RecordList {
+    /// In the order of their ids.
+    items: Vec<RecordView>,
+    /// Leads to the next page.
+    next_cursor: Option<String>,
+}
+
+/// A record, without what it says.
+#[derive(Object)]
+struct RecordFacts {
+    /// Names it.
+    id: Uuid,
+    /// About whom.
+    subject: Uuid,
+    /// Of which category.
+    category: String,
+    /// When what it tells of happened.
+    occurred_on: Option<NaiveDate>,
+    /// Counts its changes, from 1.
+    version: i32,
+    /// Since when.
+    created_at: DateTime<Utc>,
+    /// When something last changed.
+    updated_at: DateTime<Utc>,
+}
+
+/// A record, in clear.
+#[derive(Object)]
+struct RecordView {
+    /// What is not personal.
+    #[oai(flatten)]
+    facts: RecordFacts,
+    /// What it says.
+    fields: FieldMap,
+}
+
+impl From<StoredRecord> for RecordFacts {
+    fn from(record: StoredRecord) -> Self {
+        Self {
+            id: record.id.into(),
+            subject: record.subject.into(),
+            category: record.category,
+            occurred_on: record.occurred_on,
+            version: record.version,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! `/subjects`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem::Request;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Enum, Object, OpenApi};
+use serde::Deserialize;
+use uuid::Uuid;
+use ward::audit::{Event, Receipt};
+use ward::kernel::{Entity, Ids as _, SubjectId};
+use ward::subject::subject::{Draft, Patch, email_index, phone_index, ref_index};
+use ward::subject::{
+    CHANGE_SUBJECT, CREATE_SUBJECT, ExternalRef, FIND_SUBJECTS, Fields, Jurisdiction, SHOW_SUBJECT, SUBJECT_DISCLOSED,
+    SUBJECT_SEARCHED, StoredSubject, SubjectError, SubjectSearch, TimeZone,
+};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::fields::{FieldMap, faults};
+use crate::http::body::Body;
+use crate::http::page::Page;
+use crate::http::problem::{Fault, Refused};
+use crate::http::reply::{Created, Listed, Shown};
+use crate::tag::Tag;
+
+/// What is sealed of a subject beside its fields.
+const EXTERNAL_REF: &str = "external_ref";
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Subjects")]
+impl Api {
+    /// Add a subject
+    ///
+    /// Every field is sealed under a key of the subject's own before it is stored.
+    #[oai(path = "/subjects", method = "post", operation_id = "createSubject")]
+    async fn create(&self, caller: Caller, body: Body<NewSubject>) -> Result<Created<SubjectFacts>, Refused> {
+        let mut act = self.0.begin(&caller, &CREATE_SUBJECT, &body.digest).await?;
+
+        let draft = self.draft(body.value)?;
+        let (tenant, id) = (caller.0.who.tenant(), SubjectId::from(self.0.machine.next()));
+        let (subject, event) =
+            ward::subject::subject::create(&mut *act, tenant, (id, self.0.clock().now()), &draft).await?;
+
+        act.commit(event, Created(subject.into())).await
+    }
+
+    /// Find subjects
+    ///
+    /// By mail address, telephone number or the customer's own name: exactly, through an index that reveals nothing.
+    /// Without any of them, all subjects are listed. What is shown is in the audit log before it leaves.
+    #[oai(path = "/subjects", method = "get", operation_id = "findSubjects")]
+    #[expect(clippy::too_many_arguments, reason = "one for each filter")]
+    async fn find(
+        &self,
+        caller: Caller,
+        request: &Request,
+        /// This mail address, whatever its case.
+        email: Query<Option<String>>,
+        /// This telephone number, in E.164 form.
+        phone: Query<Option<String>>,
+        /// This name of the customer's own; needs `kind`.
+        external_ref: Query<Option<String>>,
+        /// Of this kind only.
+        kind: Query<Option<Kind>>,
+        /// How many, 1 to 200.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u32>>,
+        /// The `next_cursor` of an earlier page.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed<SubjectList>, Refused> {
+        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+        let kind = kind.0.map(ward::subject::Kind::from);
+
+        let mut reading = self.0.read(&caller, &FIND_SUBJECTS).await?;
+        let indexer = reading.keys().index();
+        let named = external_ref.0.map(|name| {
+            let kind = kind.ok_or_else(|| Refused::at("?kind", "is needed beside `external_ref`"))?;
+            Ok::<_, Refused>(ref_index(&*indexer, kind, name.trim()))
+        });
+        let search = SubjectSearch {
+            email: email.0.map(|email| email_index(&*indexer, &email)),
+            phone: phone.0.map(|phone| phone_index(&*indexer, &phone)),
+            external_ref: named.transpose()?,
+            kind,
+        };
+        let mut found = reading.subjects(&search, page.after.map(Into::into), page.fetch()).await?;
+        let next_cursor = page.cut(&mut found, |subject| subject.id.into());
+
+        let ids: Vec<_> = found.iter().map(|subject| subject.id).collect();
+        let keys = reading.subject_keys(&ids).await?;
+        let event = Event::of(&FIND_SUBJECTS, SUBJECT_SEARCHED, reading.writer().tenant())
+            .covering(ids.iter().map(|id| Entity::from(*id)))
+            .disclosing(names(&found));
+        let receipt = reading.disclose(event).await?;
+
+        let pairs = found.into_iter().zip(keys);
+        let items = pairs.map(|(subject, key)| self.view(&caller, subject, key.as_deref(), &receipt));
+        let items = items.collect::<Result<_, _>>()?;
+        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        Ok(Listed { page: SubjectList { items, next_cursor }, next })
+    }
+
+    /// Show a subject
+    ///
+    /// The disclosure is in the audit log before a field is opened.
+    #[oai(path = "/subjects/:id", method = "get", operation_id = "showSubject")]
+    async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<SubjectView>, Refused> {
+        let id = SubjectId::from(id.0);
+        let mut reading = self.0.read(&caller, &SHOW_SUBJECT).await?;
+        let Some(subject) = reading.subject(id).await? else { return Err(self.0.absent(reading.absent(id)).await) };
+        let key = reading.subject_keys(&[id]).await?.pop().flatten();
+
+        let shown = std::slice::from_ref(&subject);
+        let event = Event::of(&SHOW_SUBJECT, SUBJECT_DISCLOSED, id).disclosing(names(shown));
+        let receipt = reading.disclose(event).await?;
+
+        Ok(Shown(self.view(&caller, subject, key.as_deref(), &receipt)?))
+    }
+
+    /// Change a subject
+    ///
+    /// What is not named stays; a field that is `null` is removed ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
+    #[oai(path = "/subjects/:id", method = "patch", operation_id = "changeSubject")]
+    async fn change(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        body: Body<SubjectChange>,
+    ) -> Result<Shown<SubjectFacts>, Refused> {
+        let id = SubjectId::from(id.0);
+        let mut act = self.0.begin(&caller, &CHANGE_SUBJECT, &body.digest).await?;
+
+        let patch = self.patch(body.value)?;
+        let (tenant, now) = (caller.0.who.tenant(), self.0.clock().now());
+        match ward::subject::subject::change(&mut *act, tenant, (id, now), &patch).await {
+            Ok((subject, event)) => act.commit(event, Shown(subject.into())).await,
+            Err(SubjectError::Absent) => Err(self.0.absent(act.absent(id)).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Api {
+    fn draft(&self, new: NewSubject) -> Result<Draft, Refused> {
+        let mut wrong = Vec::new();
+        let external_ref = new.external_ref.map(|name| ExternalRef::parse(&name)).transpose();
+        let external_ref = external_ref.unwrap_or_else(|error| {
+            wrong.push(Fault::new("/external_ref", error));
+            None
+        });
+        let (time_zone, jurisdiction) = (zone(new.time_zone, &mut wrong), law(new.jurisdiction, &mut wrong));
+        let given = new.fields.iter().map(|(name, value)| (name.as_str(), value));
+        let fields = Fields::parse(self.0.catalogue.subject(), given).unwrap_or_else(|errors| {
+            wrong.extend(faults("/fields", errors));
+            Fields::default()
+        });
+        if !wrong.is_empty() {
+            return Err(Refused::invalid(wrong));
+        }
+        Ok(Draft { kind: new.kind.into(), external_ref, time_zone, jurisdiction, fields })
+    }
+
+    fn patch(&self, change: SubjectChange) -> Result<Patch, Refused> {
+        let mut wrong = Vec::new();
+        let time_zone = change.time_zone.map(|name| zone(name, &mut wrong));
+        let jurisdiction = change.jurisdiction.map(|code| law(code, &mut wrong));
+        let (remove, set): (Vec<_>, Vec<_>) =
+            change.fields.unwrap_or_default().into_iter().partition(|(_, value)| value.is_null());
+        let given = set.iter().map(|(name, value)| (name.as_str(), value));
+        let set = Fields::parse(self.0.catalogue.subject(), given).unwrap_or_else(|errors| {
+            wrong.extend(faults("/fields", errors));
+            Fields::default()
+        });
+        if !wrong.is_empty() {
+            return Err(Refused::invalid(wrong));
+        }
+        let remove = remove.into_iter().map(|(name, _)| name).collect();
+        Ok(Patch { time_zone, jurisdiction, set, remove })
+    }
+
+    fn view(
+        &self,
+        caller: &Caller,
+        subject: StoredSubject,
+        key: Option<&ward::crypto::SubjectKey>,
+        receipt: &Receipt,
+    ) -> Result<SubjectView, Refused> {
+        let (tenant, row) = (caller.0.who.tenant(), Entity::from(subject.id));
+        let open = |column: &str, sealed: &[u8]| self.0.open(key, tenant, row, column, sealed, receipt);
+        let external_ref = match &subject.external_ref {
+            Some((sealed, _)) => open(EXTERNAL_REF, sealed)?.and_then(|name| name.as_str().map(str::to_owned)),
+            None => None,
+        };
+        let mut fields = BTreeMap::new();
+        for (name, sealed) in &subject.fields.0 {
+            if let Some(value) = open(name, &sealed.bytes)? {
+                fields.insert(name.clone(), value);
+            }
+        }
+        Ok(SubjectView { facts: subject.into(), external_ref, fields: FieldMap(fields) })
+    }
+}
+
+/// Every field that is about to be shown.
+fn names(subjects: &[StoredSubject]) -> Vec<String> {
+    let mut names: Vec<_> = subjects.iter().flat_map(|subject| subject.fields.names().map(str::to_owned)).collect();
+    names.extend(subjects.iter().filter_map(|subject| subject.external_ref.as_ref()).map(|_| EXTERNAL_REF.to_owned()));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn zone(name: Option<String>, wrong: &mut Vec<Fault>) -> Option<TimeZone> {
+    let zone = name.map(|name| TimeZone::parse(&name))?;
+    if zone.is_none() {
+        wrong.push(Fault::new("/time_zone", "must be an IANA time zone, such as `America/New_York`"));
+    }
+    zone
+}
+
+fn law(code: Option<String>, wrong: &mut Vec<Fault>) -> Option<Jurisdiction> {
+    let law = code.map(|code| Jurisdiction::parse(&code))?;
+    if law.is_none() {
+        wrong.push(Fault::new("/jurisdiction", "must be an ISO 3166 code, such as `US-CA`"));
+    }
+    law
+}
+
+/// What somebody is to the tenant.
+#[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// A licensed professional.
+    Clinician,
+    /// Somebody who is treated.
+    Patient,
+    /// Somebody who works there.
+    Employee,
+    /// Anybody else with rights.
+    Consumer,
+}
+
+/// A subject to add.
+#[derive(Deserialize, Object)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+struct NewSubject {
+    /// What they are to the tenant.
+    kind: Kind,
+    /// The customer's own name for them; unique among their kind.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    external_ref: Option<String>,
+    /// Where their day begins: an IANA time zone.
+    time_zone: Option<String>,
+    /// Whose law protects them: an ISO 3166 code.
+    jurisdiction: Option<String>,
+    /// What is known of them.
+    fields: FieldMap,
+}
+
+/// What to change about a subject.
+#[derive(Deserialize, Object)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+struct SubjectChange {
+    /// Where their day begins; `null` for nowhere known.
+    #[serde(default, deserialize_with = "crate::fields::named")]
+    time_zone: Option<Option<String>>,
+    /// Whose law protects them; `null` for none known.
+    #[serde(default, deserialize_with = "crate::fields::named")]
+    jurisdiction: Option<Option<String>>,
+    /// Fields to set; `null` removes one.
+    fields: Option<FieldMap>,
+}
+
+/// A page of subjects.
+#[derive(Object)]
+struct SubjectList {
+    /// Oldest first.
+    items: Vec<SubjectView>,
+    /// Leads to the next page.
+    next_cursor: Option<String>,
+}
+
+/// A subject, without anything personal.
+#[derive(Object)]
+pub(crate) struct SubjectFacts {
+    /// Names them.
+    id: Uuid,
+    /// What they are to the tenant.
+    kind: Kind,
+    /// Where their day begins.
+    time_zone: Option<String>,
+    /// Whose law protects them.
+    jurisdiction: Option<String>,
+    /// Since when.
+    created_at: DateTime<Utc>,
+    /// When something last changed.
+    updated_at: DateTime<Utc>,
+}
+
+/// A subject, in clear.
+#[derive(Object)]
+struct SubjectView {
+    /// What is not personal.
+    #[oai(flatten)]
+    facts: SubjectFacts,
+    /// The customer's own name for them.
+    external_ref: Option<String>,
+    /// What is known of them.
+    fields: FieldMap,
+}
+
+impl From<StoredSubject> for SubjectFacts {
+    fn from(subject: StoredSubject) -> Self {
+        Self {
+            id: subject.id.into(),
+            kind: subject.kind.into(),
+            time_zone: subject.time_zone.map(|zone| zone.as_str().to_owned()),
+            jurisdiction: subject.jurisdiction.map(|law| law.as_str().to_owned()),
+            created_at: subject.created_at,
+            updated_at: subject.updated_at,
+        }
+    }
+}
+
+impl From<Kind> for ward::subject::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Clinician => Self::Clinician,
+            Kind::Patient => Self::Patient,
+            Kind::Employee => Self::Employee,
+            Kind::Consumer => Self::Consumer,
+        }
+    }
+}
+
+impl From<ward::subject::Kind> for Kind {
+    fn from(kind: ward::subject::Kind) -> Self {
+        use ward::subject::Kind;
+        match kind {
+            Kind::Clinician => Self::Clinician,
+            Kind::Patient => Self::Patient,
+            Kind::Employee => Self::Employee,
+            Kind::Consumer => Self::Consumer,
+        }
+    }
+}
+
+impl From<SubjectError> for Refused {
+    fn from(error: SubjectError) -> Self {
+        match error {
+            SubjectError::Store(error) => error.into(),
+            SubjectError::Invalid(errors) => Self::invalid(faults("/fields", errors).collect()),
+            SubjectError::Erased => Self::conflict("erased", error),
+            error => Self::logged(&error),
+        }
+    }
+}

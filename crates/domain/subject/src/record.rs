@@ -1,0 +1,93 @@
+//! Records about subjects: adding, changing and removing them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use ward_audit::{Change, Event};
+use ward_kernel::{Place, RecordId, SubjectId, SubjectKeys, TenantId};
+
+use crate::operations::{
+    CHANGE_RECORD, CREATE_RECORD, DELETE_RECORD, RECORD_CHANGED, RECORD_CREATED, RECORD_DELETED,
+};
+use crate::subject::{SubjectError, changes, the_key};
+use crate::{Fields, Records, StoredRecord, Subjects};
+
+/// A record in clear, not stored yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Of which category.
+    pub category: String,
+    /// When what it tells of happened.
+    pub occurred_on: Option<NaiveDate>,
+    /// What it says.
+    pub fields: Fields,
+}
+
+/// What to change; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    /// Another day, or none.
+    pub occurred_on: Option<Option<NaiveDate>>,
+    /// Fields to set.
+    pub set: Fields,
+    /// Fields to remove.
+    pub remove: Vec<String>,
+}
+
+/// Adds a record about a subject that there is.
+pub async fn create(
+    unit: &mut (impl Subjects + Records + SubjectKeys + ?Sized),
+    tenant: TenantId,
+    (id, subject, now): (RecordId, SubjectId, DateTime<Utc>),
+    draft: &Draft,
+) -> Result<(StoredRecord, Event), SubjectError> {
+    unit.hold(&[subject]).await?.pop().ok_or(SubjectError::Absent)?;
+    let key = the_key(unit, subject).await?;
+    let record = StoredRecord {
+        id,
+        subject,
+        category: draft.category.clone(),
+        occurred_on: draft.occurred_on,
+        fields: draft.fields.seal(&*key, Place { tenant, row: id.into(), column: "" })?,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    unit.add_records(std::slice::from_ref(&record)).await?;
+    let event = Event::of(&CREATE_RECORD, RECORD_CREATED, id)
+        .covering([subject.into()])
+        .with(Change::plain("category", None, Some(&draft.category)))
+        .with_all(changes(None, &record.fields));
+    Ok((record, event))
+}
+
+/// Changes a record.
+pub async fn change(
+    unit: &mut (impl Records + SubjectKeys + ?Sized),
+    tenant: TenantId,
+    (id, now): (RecordId, DateTime<Utc>),
+    patch: impl FnOnce(&StoredRecord) -> Result<Patch, SubjectError> + Send,
+) -> Result<(StoredRecord, Event), SubjectError> {
+    let before = unit.hold_records(&[id]).await?.pop().ok_or(SubjectError::Absent)?;
+    let patch = patch(&before)?;
+    let key = the_key(unit, before.subject).await?;
+    let version = before.version.saturating_add(1);
+    let mut after = StoredRecord { version, updated_at: now, ..before.clone() };
+    if let Some(day) = patch.occurred_on {
+        after.occurred_on = day;
+    }
+    for (name, sealed) in patch.set.seal(&*key, Place { tenant, row: id.into(), column: "" })?.0 {
+        after.fields.set(&name, sealed);
+    }
+    patch.remove.iter().for_each(|name| after.fields.remove(name));
+    unit.replace_record(&after).await?;
+    let event = Event::of(&CHANGE_RECORD, RECORD_CHANGED, id).covering([before.subject.into()]);
+    Ok((after.clone(), event.with_all(changes(Some(&before.fields), &after.fields))))
+}
+
+/// Removes a record.
+pub async fn remove(unit: &mut (impl Records + ?Sized), id: RecordId) -> Result<Event, SubjectError> {
+    let before = unit.hold_records(&[id]).await?.pop().ok_or(SubjectError::Absent)?;
+    unit.remove_record(id).await?;
+    let event = Event::of(&DELETE_RECORD, RECORD_DELETED, id).covering([before.subject.into()]);
+    let event = event.with(Change::plain("category", Some(&before.category), None));
+    Ok(event.with_all(changes(Some(&before.fields), &Default::default())))
+}

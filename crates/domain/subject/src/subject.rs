@@ -1,0 +1,184 @@
+//! Subjects: adding and changing them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use ward_audit::{Change, Event};
+use ward_kernel::{
+    BlindIndex, Indexer, Place, SealError, Sealer, StoreError, SubjectId, SubjectKeys, TenantId,
+};
+
+use crate::operations::{CHANGE_SUBJECT, CREATE_SUBJECT, SUBJECT_CHANGED, SUBJECT_CREATED};
+use crate::{ExternalRef, FieldError, Fields, Jurisdiction, Kind, SealedFields, StoredSubject, Subjects, TimeZone};
+
+/// A subject in clear, not stored yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What they are to the tenant.
+    pub kind: Kind,
+    /// The customer's own name for them.
+    pub external_ref: Option<ExternalRef>,
+    /// Where their day begins.
+    pub time_zone: Option<TimeZone>,
+    /// Whose law protects them.
+    pub jurisdiction: Option<Jurisdiction>,
+    /// What is known of them.
+    pub fields: Fields,
+}
+
+/// What to change; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    /// Another zone, or none.
+    pub time_zone: Option<Option<TimeZone>>,
+    /// Another law, or none.
+    pub jurisdiction: Option<Option<Jurisdiction>>,
+    /// Fields to set.
+    pub set: Fields,
+    /// Fields to remove.
+    pub remove: Vec<String>,
+}
+
+/// Why a subject was not stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubjectError {
+    /// There is no such subject.
+    #[error("no such subject")]
+    Absent,
+    /// Their key was destroyed: they were erased.
+    #[error("the subject was erased")]
+    Erased,
+    /// Fields that can't be so.
+    #[error("the fields can't be so")]
+    Invalid(Vec<FieldError>),
+    /// A value could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Finds subjects by `email`, whatever its case.
+pub fn email_index(indexer: &dyn Indexer, email: &str) -> BlindIndex {
+    indexer.index("subject.email", email.trim().to_lowercase().as_bytes())
+}
+
+/// Finds subjects by `phone`.
+pub fn phone_index(indexer: &dyn Indexer, phone: &str) -> BlindIndex {
+    indexer.index("subject.phone", phone.trim().as_bytes())
+}
+
+/// Finds the subject of this kind that the tenant calls `external_ref`.
+pub fn ref_index(indexer: &dyn Indexer, kind: Kind, external_ref: &str) -> BlindIndex {
+    indexer.index("subject.external_ref", format!("{}\n{external_ref}", kind.as_str()).as_bytes())
+}
+
+/// Adds a subject, under a key of their own.
+pub async fn create(
+    unit: &mut (impl Subjects + SubjectKeys + ?Sized),
+    tenant: TenantId,
+    (id, now): (SubjectId, DateTime<Utc>),
+    draft: &Draft,
+) -> Result<(StoredSubject, Event), SubjectError> {
+    let keys = unit.make(&[id]).await?;
+    let key = keys.first().ok_or(SubjectError::Erased)?;
+    let stored = seal(tenant, id, draft, &**key, &*unit.indexer(), now)?;
+    unit.add(std::slice::from_ref(&stored)).await?;
+    let event = Event::of(&CREATE_SUBJECT, SUBJECT_CREATED, id);
+    let event = event.with(Change::plain("kind", None, Some(draft.kind.as_str())));
+    Ok((stored.clone(), event.with_all(changes(None, &stored.fields))))
+}
+
+/// Changes a subject.
+pub async fn change(
+    unit: &mut (impl Subjects + SubjectKeys + ?Sized),
+    tenant: TenantId,
+    (id, now): (SubjectId, DateTime<Utc>),
+    patch: &Patch,
+) -> Result<(StoredSubject, Event), SubjectError> {
+    let before = unit.hold(&[id]).await?.pop().ok_or(SubjectError::Absent)?;
+    let key = the_key(unit, id).await?;
+    let mut after = StoredSubject { import_digest: None, updated_at: now, ..before.clone() };
+    if let Some(zone) = patch.time_zone {
+        after.time_zone = zone;
+    }
+    if let Some(jurisdiction) = &patch.jurisdiction {
+        after.jurisdiction = jurisdiction.clone();
+    }
+    let place = Place { tenant, row: id.into(), column: "" };
+    for (name, sealed) in patch.set.seal(&*key, place)?.0 {
+        after.fields.set(&name, sealed);
+    }
+    patch.remove.iter().for_each(|name| after.fields.remove(name));
+    let indexer = unit.indexer();
+    let removed = |name: &str| patch.remove.iter().any(|removed| removed == name);
+    let index = |name: &str, old, of: fn(&dyn Indexer, &str) -> BlindIndex| match patch.set.text(name) {
+        Some(text) => Some(of(&*indexer, text)),
+        None if removed(name) => None,
+        None => old,
+    };
+    after.email_index = index("email", before.email_index, email_index);
+    after.phone_index = index("phone", before.phone_index, phone_index);
+    unit.replace(&after).await?;
+    let event = Event::of(&CHANGE_SUBJECT, SUBJECT_CHANGED, id).with_all(plain_changes(&before, &after));
+    let event = event.with_all(changes(Some(&before.fields), &after.fields));
+    Ok((after, event))
+}
+
+pub(crate) async fn the_key(
+    unit: &mut (impl SubjectKeys + ?Sized),
+    id: SubjectId,
+) -> Result<Arc<dyn Sealer>, SubjectError> {
+    unit.of(&[id]).await?.pop().flatten().ok_or(SubjectError::Erased)
+}
+
+pub(crate) fn seal(
+    tenant: TenantId,
+    id: SubjectId,
+    draft: &Draft,
+    key: &dyn Sealer,
+    indexer: &dyn Indexer,
+    now: DateTime<Utc>,
+) -> Result<StoredSubject, SealError> {
+    let place = Place { tenant, row: id.into(), column: "external_ref" };
+    let external_ref = draft.external_ref.as_ref().map(|name| {
+        let sealed = key.seal(place, Value::from(name.as_str()).to_string().as_bytes())?;
+        Ok((sealed.bytes, ref_index(indexer, draft.kind, name.as_str())))
+    });
+    Ok(StoredSubject {
+        id,
+        kind: draft.kind,
+        external_ref: external_ref.transpose()?,
+        email_index: draft.fields.text("email").map(|email| email_index(indexer, email)),
+        phone_index: draft.fields.text("phone").map(|phone| phone_index(indexer, phone)),
+        time_zone: draft.time_zone,
+        jurisdiction: draft.jurisdiction.clone(),
+        fields: draft.fields.seal(key, place)?,
+        import_digest: None,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// What became of sealed fields, by their commitments.
+pub(crate) fn changes(before: Option<&SealedFields>, after: &SealedFields) -> Vec<Change> {
+    let old = |name: &str| before.and_then(|before| before.commitment(name));
+    let set = after.0.iter().filter(|(name, sealed)| old(name) != Some(sealed.commitment));
+    let set = set.map(|(name, sealed)| Change::personal(name.clone(), old(name), Some(sealed.commitment)));
+    let gone = before.into_iter().flat_map(|before| &before.0).filter(|(name, _)| after.find(name).is_none());
+    let gone = gone.map(|(name, sealed)| Change::personal(name.clone(), Some(sealed.commitment), None));
+    set.chain(gone).collect()
+}
+
+fn plain_changes(before: &StoredSubject, after: &StoredSubject) -> Vec<Change> {
+    let zone = |subject: &StoredSubject| subject.time_zone.map(TimeZone::as_str);
+    let law = |subject: &StoredSubject| subject.jurisdiction.as_ref().map(|law| law.as_str().to_owned());
+    let (old_law, new_law) = (law(before), law(after));
+    let pairs =
+        [("time_zone", zone(before), zone(after)), ("jurisdiction", old_law.as_deref(), new_law.as_deref())];
+    let changed = pairs.into_iter().filter(|(_, old, new)| old != new);
+    changed.map(|(field, old, new)| Change::plain(field, old, new)).collect()
+}

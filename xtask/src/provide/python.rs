@@ -1,0 +1,52 @@
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{apt, is_in_place, name_tool, tools};
+use crate::process::{Outcome, on_path, run_aside};
+
+/// Every version pinned, so that a run tomorrow is the run of today.
+const SCHEMATHESIS: &str = include_str!("../../tools/schemathesis.txt");
+
+/// Makes sure of schemathesis, as `.ward/tools/bin/schemathesis`.
+pub(crate) fn schemathesis() -> Outcome {
+    let program = package("schemathesis", SCHEMATHESIS)?;
+    name_tool("schemathesis", &program)
+}
+
+/// A program out of a Python package: `requirements`, in an environment of the repository's own.
+pub(super) fn package(name: &str, requirements: &str) -> Outcome<PathBuf> {
+    let environment = tools().join("python").join(name);
+    let (program, stamp) = (environment.join("bin").join(name), environment.join("requirements.txt"));
+    if program.exists() && is_in_place(&stamp, requirements) {
+        return Ok(program);
+    }
+    if environment.exists() {
+        fs::remove_dir_all(&environment)?;
+    }
+    make(&environment)?;
+    let wanted = environment.join("wanted.txt");
+    fs::write(&wanted, requirements)?;
+    let mut pip = Command::new(environment.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "-r"]);
+    run_aside(pip.arg(&wanted))?;
+    fs::rename(&wanted, &stamp)?;
+    Ok(program)
+}
+
+fn make(environment: &PathBuf) -> Outcome {
+    let venv = || run_aside(Command::new("python3").args(["-m", "venv"]).arg(environment));
+    let can = on_path("python3").is_some();
+    match can.then(venv) {
+        Some(Ok(())) => Ok(()),
+        _ if apt::may_install() => {
+            apt::install(&["python3", "python3-venv"])?;
+            venv()
+        }
+        Some(Err(error)) => Err(error),
+        None => {
+            Err("Python 3 is needed, with its `venv` module; on Debian: `apt-get install python3-venv`"
+                .into())
+        }
+    }
+}
