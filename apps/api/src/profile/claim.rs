@@ -129,3 +129,56 @@ fn roadmap(fields: &mut Fields<'_>) -> Option<Kind> {
     let (target, note) = (fields.day("target"), fields.text("note"));
     Some(Kind::Roadmap { phase: phase?, target, note: note? })
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::super::Profile;
+    use super::*;
+
+    /// The profile of one claim, which has these lines.
+    fn with(lines: &str) -> Result<Vec<Claim>, Vec<String>> {
+        let claim =
+            format!("[[claim]]\nid = 'a'\npromises = ['T1']\nsection = 'S'\nsentence = 'A.'\n{lines}\n");
+        let head =
+            "name = 'x'\ntitle = 'x'\nsuite = 'aes-256-gcm'\napi_key = { prefix = 'xx', checksum = true }\n";
+        Profile::parse(&format!("{head}{claim}")).map(|profile| profile.claims)
+    }
+
+    #[test]
+    fn a_document_needs_an_owner_and_an_end() {
+        let whole = "inherited = { provider = 'P', document = 'D', owner = 'O', expires = 2027-01-31 }";
+        let expires = NaiveDate::from_ymd_opt(2027, 1, 31).unwrap();
+        let (provider, document, owner) = ("P".into(), "D".into(), "O".into());
+        assert_eq!(with(whole).unwrap()[0].kind, Kind::Inherited { provider, document, owner, expires });
+        for missing in ["provider = 'P', ", "document = 'D', ", "owner = 'O', ", ", expires = 2027-01-31"] {
+            assert_eq!(with(&whole.replace(missing, "")).unwrap_err().len(), 1, "{missing}");
+        }
+        let own = with("attested = { document = 'D', owner = 'O', expires = 2027-01-31 }").unwrap();
+        assert!(matches!(own[0].kind, Kind::Attested { .. }));
+        assert!(
+            with(&whole.replace("inherited", "attested")).is_err(),
+            "a provider's document is not our own"
+        );
+    }
+
+    #[test]
+    fn a_plan_has_a_date_and_an_offer_has_none() {
+        let road = |phase: &str, target: &str| {
+            with(&format!("roadmap = {{ phase = '{phase}', {target}note = 'n' }}"))
+        };
+        let dated = "target = 2027-06-30, ";
+        assert!(road("planned", dated).is_ok() && road("in_progress", dated).is_ok());
+        assert!(road("in_progress", "").is_ok() && road("available", "").is_ok());
+        assert_eq!(
+            road("planned", "").unwrap_err(),
+            ["claim `a`: `roadmap`: what is planned needs a `target`"]
+        );
+        assert_eq!(
+            road("available", dated).unwrap_err(),
+            ["claim `a`: `roadmap`: what is available has no `target`"]
+        );
+        assert!(road("active", dated).is_err(), "no profile can make a claim green");
+    }
+}
