@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use ward::identity::api_key::{self, CREATE, LIST, REVOKE, ROTATE, Replacement, RevokeError, RotateError};
 use ward::identity::{ApiKey, Issued, Mint};
-use ward::kernel::{ApiKeyId, Ids as _, TenantId};
+use ward::kernel::{ApiKeyId, TenantId};
 
 use crate::app::App;
 use crate::auth::Caller;

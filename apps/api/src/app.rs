@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use ward::audit::{Events, Receipt};
+use ward::audit::Events;
 use ward::crypto::Vault;
 use ward::kernel::{Clock, Entity, Machine, Operation};
 use ward::rbac::{Denied, Permit, Policy};
@@ -13,10 +13,10 @@ use ward::{Credentials, Earlier, Once, Reading, Store, Unit};
 use ward_postgres::Postgres;
 
 use crate::auth::Caller;
-use crate::http::problem::{Refused, in_flight};
-use crate::http::reply::{Answer, Kept};
 use crate::config::Mode;
 use crate::gate::Gate;
+use crate::http::problem::{Refused, in_flight};
+use crate::http::reply::{Answer, Kept};
 use crate::probe::canary::Canaries;
 use crate::profile::Profile;
 use crate::refusals::Refusals;
@@ -61,7 +61,11 @@ impl App {
     }
 
     /// Reads the caller's tenant.
-    pub(crate) async fn read(&self, who: &Caller, what: &'static Operation) -> Result<Box<dyn Reading>, Refused> {
+    pub(crate) async fn read(
+        &self,
+        who: &Caller,
+        what: &'static Operation,
+    ) -> Result<Box<dyn Reading>, Refused> {
         let permit = self.permit(who, what).await?;
         Ok(self.store.read(permit).await?)
     }
@@ -81,7 +85,9 @@ impl App {
                 Earlier::None => {}
                 Earlier::Answered(answer) => return Err(replayed(&answer)),
                 Earlier::InFlight => return Err(in_flight()),
-                Earlier::Different => return Err(Refused::at("", "the idempotency key was used for another request")),
+                Earlier::Different => {
+                    return Err(Refused::at("", "the idempotency key was used for another request"));
+                }
             }
         }
         Ok(Act { unit, once })
@@ -116,18 +122,17 @@ pub(crate) struct Act {
 
 impl Act {
     /// Commits `events`, the changes they explain and, for an idempotent request, the answer.
-    pub(crate) async fn commit<A: Answer>(mut self, events: impl Into<Events>, answer: A) -> Result<A, Refused> {
+    pub(crate) async fn commit<A: Answer>(
+        mut self,
+        events: impl Into<Events>,
+        answer: A,
+    ) -> Result<A, Refused> {
         if let Some(once) = &self.once {
             let kept = serde_json::to_vec(&answer.kept()).map_err(|error| Refused::logged(&error))?;
             self.unit.keep(once, &kept).await?;
         }
         self.unit.commit(events).await?;
         Ok(answer)
-    }
-
-    /// Commits where the answer needs the receipt.
-    pub(crate) async fn close(self, events: impl Into<Events>) -> Result<Receipt, Refused> {
-        Ok(self.unit.commit(events).await?)
     }
 
     /// Ends the unit, leaving nothing, because what the caller asked for isn't there.

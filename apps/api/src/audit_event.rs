@@ -72,7 +72,9 @@ impl Api {
     async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<EventView>, Refused> {
         let id = EventId::from(id.0);
         let mut reading = self.0.read(&caller, &SHOW_EVENT).await?;
-        let Some(entry) = reading.entry(id).await? else { return Err(self.0.absent(reading.absent(id)).await) };
+        let Some(entry) = reading.entry(id).await? else {
+            return Err(self.0.absent(reading.absent(id)).await);
+        };
 
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
         reading.disclose(Event::of(&SHOW_EVENT, ENTRY_READ, id)).await?;
@@ -176,7 +178,8 @@ impl EventView {
     pub(crate) fn of(entry: Entry, tenant: TenantId, keys: &TenantKeys) -> Self {
         let place = Place { tenant, row: Entity::new("unit", entry.unit), column: "source" };
         let opened = entry.source.and_then(|sealed| keys.audit().open(place, &sealed).ok());
-        let source: Value = opened.and_then(|text| serde_json::from_slice(text.as_bytes()).ok()).unwrap_or_default();
+        let source: Value =
+            opened.and_then(|text| serde_json::from_slice(text.as_bytes()).ok()).unwrap_or_default();
         let word = |name: &str| source.get(name).and_then(Value::as_str).map(str::to_owned);
         Self {
             id: entry.id.into(),

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use futures::stream;
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::param::Query;
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::registry::{
+    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
 use poem_openapi::{Enum, OpenApi};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -104,15 +106,16 @@ impl Export {
             let Some(last) = entries.last() else { break };
             before = Some(last.id);
             self.count += entries.len() as u64;
-            let rows: String = entries.into_iter().map(|entry| row(EventView::of(entry, tenant, &keys))).collect();
+            let rows: String =
+                entries.into_iter().map(|entry| row(EventView::of(entry, tenant, &keys))).collect();
             if !self.send(rows).await {
                 return Ok(());
             }
         }
-        let digest: String = self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let completed = Event::of(&EXPORT, EXPORT_COMPLETED, tenant)
-            .noting("count", self.count)
-            .noting("sha256", digest);
+        let digest: String =
+            self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let completed =
+            Event::of(&EXPORT, EXPORT_COMPLETED, tenant).noting("count", self.count).noting("sha256", digest);
         self.app.store.read(self.permit()?).await?.disclose(completed).await?;
         Ok(())
     }
@@ -181,7 +184,8 @@ impl poem_openapi::ApiResponse for Exported {
         let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
         let content = vec![MetaMediaType { content_type: CSV, schema }];
         let description = "The log, a header first.";
-        let response = MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+        let response =
+            MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
         MetaResponses { responses: vec![response] }
     }
 

@@ -16,13 +16,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// An API key, which acts in one tenant only.
 #[derive(SecurityScheme)]
-#[oai(
-    rename = "ApiKey",
-    ty = "api_key",
-    key_name = "X-API-Key",
-    key_in = "header",
-    checker = "authenticate"
-)]
+#[oai(rename = "ApiKey", ty = "api_key", key_name = "X-API-Key", key_in = "header", checker = "authenticate")]
 pub(crate) struct Caller(pub(crate) Call);
 
 /// A request from somebody known.
@@ -76,7 +70,9 @@ fn idempotency_key(request: &Request) -> Result<Option<[u8; 32]>, Refused> {
     let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
     let sound = (1..=255).contains(&bare.len()) && bare.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if !sound || values.next().is_some() {
-        return Err(Refused::malformed("`Idempotency-Key` must be one word of 1 to 255 printable characters"));
+        return Err(Refused::malformed(
+            "`Idempotency-Key` must be one word of 1 to 255 printable characters",
+        ));
     }
     Ok(Some(Sha256::digest(bare).into()))
 }

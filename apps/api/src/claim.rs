@@ -9,7 +9,9 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 use ward::Store as _;
-use ward::assurance::{CHECK_CLAIM, CLAIM_CHECKED, CLAIM_EVIDENCE, Claim, LIST_CLAIMS, Outcome, Run, TRUST_DOCUMENT};
+use ward::assurance::{
+    CHECK_CLAIM, CLAIM_CHECKED, CLAIM_EVIDENCE, Claim, LIST_CLAIMS, Outcome, Run, TRUST_DOCUMENT,
+};
 use ward::audit::Event;
 use ward::kernel::{Entity, Operation, TenantId, authority};
 
@@ -40,13 +42,17 @@ impl Api {
         let Some(claim) = self.0.profile.claims.iter().find(|claim| claim.id == id.0) else {
             return Err(self.0.absent(act.absent(caller.0.who.tenant())).await);
         };
-        let probe = claim.probe().ok_or_else(|| Refused::conflict("unprobed", "no check stands behind this claim"))?;
+        let probe = claim
+            .probe()
+            .ok_or_else(|| Refused::conflict("unprobed", "no check stands behind this claim"))?;
 
         let run = self.0.run_probe(probe).await?;
 
         let view = ClaimView::of(claim, Some(&run), self.0.clock().now());
         let entity = Entity::new("probe_run", run.id);
-        let event = Event::of(&CHECK_CLAIM, CLAIM_CHECKED, entity).noting("claim", &claim.id).noting("status", &view.status);
+        let event = Event::of(&CHECK_CLAIM, CLAIM_CHECKED, entity)
+            .noting("claim", &claim.id)
+            .noting("status", &view.status);
         act.commit(event, Shown(view)).await
     }
 
@@ -177,7 +183,9 @@ impl ClaimView {
         use ward::assurance::Kind;
         let (kind, told) = match &claim.kind {
             Kind::Proven { .. } => (ClaimKind::Proven, None),
-            Kind::Attested { document, expires, .. } => (ClaimKind::Attested, Some(format!("{document}, until {expires}"))),
+            Kind::Attested { document, expires, .. } => {
+                (ClaimKind::Attested, Some(format!("{document}, until {expires}")))
+            }
             Kind::Inherited { provider, document, expires, .. } => {
                 (ClaimKind::Inherited, Some(format!("{provider}: {document}, until {expires}")))
             }

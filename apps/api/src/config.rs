@@ -76,7 +76,8 @@ impl Config {
                 Err(error) => errors.push(error),
             }
         }
-        let unknown = settings.keys().filter(|name| !KNOWN.contains(&name.as_str()) && !name.starts_with("WARD_TEST_"));
+        let unknown =
+            settings.keys().filter(|name| !KNOWN.contains(&name.as_str()) && !name.starts_with("WARD_TEST_"));
         errors.extend(unknown.map(|name| format!("`{name}` is not a setting")));
         let mut parse = Parse { settings: &settings, errors };
         let config = parse.config();
@@ -145,8 +146,10 @@ impl Parse<'_> {
 }
 
 fn read(file: &Path) -> Result<BTreeMap<String, String>, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("`WARD_CONFIG` can't be read: {error}"))?;
-    toml::from_str(&text).map_err(|error| format!("`WARD_CONFIG` is not a table of strings: {}", error.message()))
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("`WARD_CONFIG` can't be read: {error}"))?;
+    toml::from_str(&text)
+        .map_err(|error| format!("`WARD_CONFIG` is not a table of strings: {}", error.message()))
 }
 
 /// Everything that is wrong with the settings; never their values.

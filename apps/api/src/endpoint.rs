@@ -13,7 +13,9 @@ use crate::http::docs::{self, Document};
 use crate::http::headers::Finish;
 use crate::http::openapi::{self, Undeclared};
 use crate::routes::Routes;
-use crate::{api_key, audit_event, audit_export, claim, health, import, me, operations, record, subject, tenant, trust};
+use crate::{
+    api_key, audit_event, audit_export, claim, health, import, me, operations, record, subject, tenant, trust,
+};
 
 /// Every route; refuses an operation that the table doesn't know.
 pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response> + 'static, Undeclared> {
@@ -37,7 +39,12 @@ pub(crate) fn document(app: &Arc<App>) -> Result<Value, Undeclared> {
 fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
     let apis = (
         (health::Api(app.clone()), trust::Api(app.clone()), me::Api(app.clone()), tenant::Api(app.clone())),
-        (api_key::Api(app.clone()), subject::Api(app.clone()), record::Api(app.clone()), import::Api(app.clone())),
+        (
+            api_key::Api(app.clone()),
+            subject::Api(app.clone()),
+            record::Api(app.clone()),
+            import::Api(app.clone()),
+        ),
         (audit_event::Api(app.clone()), audit_export::Api(app.clone()), claim::Api(app.clone())),
     );
     OpenApiService::new(apis, "Ward", env!("CARGO_PKG_VERSION"))

@@ -96,7 +96,9 @@ impl<'de> Visitor<'de> for PlainVisitor {
 }
 
 /// Tells a field that is `null` from one that is not there.
-pub(crate) fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -133,10 +135,14 @@ impl Type for FieldMap {
 
     fn schema_ref() -> MetaSchemaRef {
         let text = || MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
-        let object = MetaSchema { additional_properties: Some(Box::new(text())), ..MetaSchema::new("object") };
-        let either = MetaSchema { any_of: vec![text(), MetaSchemaRef::Inline(Box::new(object))], ..MetaSchema::ANY };
+        let object =
+            MetaSchema { additional_properties: Some(Box::new(text())), ..MetaSchema::new("object") };
+        let either =
+            MetaSchema { any_of: vec![text(), MetaSchemaRef::Inline(Box::new(object))], ..MetaSchema::ANY };
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            description: Some("Names of fields, and what they hold: a text, or for an address an object of texts."),
+            description: Some(
+                "Names of fields, and what they hold: a text, or for an address an object of texts.",
+            ),
             additional_properties: Some(Box::new(MetaSchemaRef::Inline(Box::new(either)))),
             ..MetaSchema::new("object")
         }))

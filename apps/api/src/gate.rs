@@ -32,7 +32,7 @@ impl Gate {
     }
 }
 
-impl<E: Endpoint> Middleware<E> for Gate {
+impl<E: Endpoint<Output = Response>> Middleware<E> for Gate {
     type Output = Gated<E>;
 
     fn transform(&self, inner: E) -> Gated<E> {

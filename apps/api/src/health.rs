@@ -87,7 +87,8 @@ struct Readiness {
 impl From<Readiness> for Refused {
     fn from(readiness: Readiness) -> Self {
         let Readiness { database, migrations, keys, isolation } = readiness;
-        let parts = [("database", database), ("migrations", migrations), ("keys", keys), ("isolation", isolation)];
+        let parts =
+            [("database", database), ("migrations", migrations), ("keys", keys), ("isolation", isolation)];
         let missing: Vec<_> = parts.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
         Self::unavailable("not-ready", &format!("not yet: {}", missing.join(", ")))
     }

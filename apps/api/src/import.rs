@@ -9,7 +9,9 @@ use poem::http::{HeaderMap, header};
 use poem::{Body as Stream, IntoResponse, Response};
 use poem_openapi::param::Query;
 use poem_openapi::payload::{Binary, Json, Payload as _};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::registry::{
+    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
 use poem_openapi::types::Type as _;
 use poem_openapi::{ApiRequest, Object, OpenApi};
 use tokio::sync::mpsc;
@@ -127,7 +129,8 @@ impl poem_openapi::ApiResponse for Imported {
             MetaMediaType { content_type: NDJSON, schema: line },
         ];
         let description = "What became of the rows: all together or, if asked for, one line of JSON each.";
-        let response = MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+        let response =
+            MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
         MetaResponses { responses: vec![response] }
     }
 

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod app;
+mod artifact;
 mod audit_event;
 mod audit_export;
 mod auth;

@@ -1,8 +1,6 @@
 //! The operation table: the handlers, the policy, the OpenAPI document and the tests all read it.
 
-use ward::assurance::{
-    CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE,
-};
+use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
 use ward::audit::{EXPORT, LIST_EVENTS, SHOW_EVENT};
 use ward::identity::api_key;
 use ward::kernel::Operation;

@@ -53,7 +53,12 @@ impl App {
     }
 
     /// Founds a tenant without a key: a sandbox, or the deployment's own.
-    pub(crate) async fn found_plain(&self, id: TenantId, name: Text, live: Option<TenantId>) -> Result<(), Failure> {
+    pub(crate) async fn found_plain(
+        &self,
+        id: TenantId,
+        name: Text,
+        live: Option<TenantId>,
+    ) -> Result<(), Failure> {
         let mut unit = self.store.found(self.operator(id)?).await?;
         let founding = self.founding(id, name, None, live, None);
         let event = tenancy::found(&mut *unit, &FOUND_TENANT, founding, self.clock().now()).await?;

@@ -11,11 +11,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 use ward::audit::{Event, Receipt};
 use ward::crypto::SubjectKey;
-use ward::kernel::{Entity, Ids as _, RecordId, SubjectId};
+use ward::kernel::{Entity, RecordId, SubjectId};
 use ward::subject::record::{self, Draft, Patch};
 use ward::subject::{
-    CHANGE_RECORD, CREATE_RECORD, Catalogue, DELETE_RECORD, Fields, LIST_RECORDS, RECORD_DISCLOSED, RECORD_LISTED,
-    SHOW_RECORD, StoredRecord, SubjectError,
+    CHANGE_RECORD, CREATE_RECORD, Catalogue, DELETE_RECORD, Fields, LIST_RECORDS, RECORD_DISCLOSED,
+    RECORD_LISTED, SHOW_RECORD, StoredRecord, SubjectError,
 };
 
 use crate::app::App;
@@ -95,7 +95,9 @@ impl Api {
     async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<RecordView>, Refused> {
         let id = RecordId::from(id.0);
         let mut reading = self.0.read(&caller, &SHOW_RECORD).await?;
-        let Some(found) = reading.record(id).await? else { return Err(self.0.absent(reading.absent(id)).await) };
+        let Some(found) = reading.record(id).await? else {
+            return Err(self.0.absent(reading.absent(id)).await);
+        };
         let key = reading.subject_keys(&[found.subject]).await?.pop().flatten();
 
         let event = Event::of(&SHOW_RECORD, RECORD_DISCLOSED, id)
@@ -163,14 +165,16 @@ impl Api {
 }
 
 fn names(records: &[StoredRecord]) -> Vec<String> {
-    let mut names: Vec<_> = records.iter().flat_map(|record| record.fields.names().map(str::to_owned)).collect();
+    let mut names: Vec<_> =
+        records.iter().flat_map(|record| record.fields.names().map(str::to_owned)).collect();
     names.sort_unstable();
     names.dedup();
     names
 }
 
 fn draft(catalogue: &Catalogue, new: NewRecord) -> Result<Draft, Refused> {
-    let category = catalogue.category(&new.category).ok_or_else(|| Refused::at("/category", "no such category"))?;
+    let category =
+        catalogue.category(&new.category).ok_or_else(|| Refused::at("/category", "no such category"))?;
     let given = new.fields.iter().map(|(name, value)| (name.as_str(), value));
     let fields = Fields::parse(&category.fields, given);
     let fields = fields.map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
@@ -178,7 +182,8 @@ fn draft(catalogue: &Catalogue, new: NewRecord) -> Result<Draft, Refused> {
 }
 
 fn patch(catalogue: &Catalogue, found: &StoredRecord, change: RecordChange) -> Result<Patch, SubjectError> {
-    let specs = catalogue.category(&found.category).map(|category| category.fields.as_slice()).unwrap_or_default();
+    let specs =
+        catalogue.category(&found.category).map(|category| category.fields.as_slice()).unwrap_or_default();
     let (remove, set): (Vec<_>, Vec<_>) =
         change.fields.unwrap_or_default().into_iter().partition(|(_, value)| value.is_null());
     let given = set.iter().map(|(name, value)| (name.as_str(), value));

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use ward::Store;
 use ward::audit::{Event, RecordError};
 use ward::kernel::{Action, Operation, Requires, Source, TenantId, authority};
 use ward::rbac::Policy;
-use ward::Store;
 
 const JOB: &str = "refusals";
 const REFUSED: Action = Action::new("access.refused");
@@ -42,7 +42,12 @@ impl Refusals {
     }
 
     /// Logs the minutes that are over at `now`; the address is sealed like any event's.
-    pub(crate) async fn write(&self, store: &dyn Store, policy: &Policy, now: DateTime<Utc>) -> Result<(), RecordError> {
+    pub(crate) async fn write(
+        &self,
+        store: &dyn Store,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<(), RecordError> {
         for ((ip, minute), count) in self.take(now) {
             #[expect(clippy::disallowed_methods, reason = "this is the job")]
             let job = authority::system(TenantId::DEPLOYMENT, JOB);

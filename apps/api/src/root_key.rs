@@ -13,8 +13,7 @@ use crate::config::{Config, Mode};
 
 /// Why there is no root key.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RootKeyError {
+pub(crate) enum RootKeyError {
     /// There is no such file, or it can't be read or made.
     #[error("the root key at `{0}` can't be read")]
     Unreadable(PathBuf, #[source] std::io::Error),
@@ -39,7 +38,8 @@ pub(crate) fn load(config: &Config, entropy: &dyn Entropy) -> Result<RootKey, Ro
 fn make(file: &Path, entropy: &dyn Entropy) -> Result<(), RootKeyError> {
     let unreadable = |error| RootKeyError::Unreadable(file.to_owned(), error);
     let key = RootKey::random(entropy).map_err(|error| RootKeyError::Invalid(file.to_owned(), error))?;
-    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unreadable)?;
+    let mut new =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unreadable)?;
     new.write_all(key.to_hex().as_bytes()).and_then(|()| new.sync_all()).map_err(unreadable)
 }
 

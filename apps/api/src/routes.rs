@@ -30,6 +30,14 @@ impl Routes {
         Self(routes)
     }
 
+    /// The methods of a path, as `Allow` lists them.
+    pub(crate) fn methods(&self, pattern: &str) -> String {
+        let methods = self.0.keys().filter(|(_, known)| known == pattern).map(|(method, _)| method.as_str());
+        let mut methods: Vec<_> = methods.collect();
+        methods.sort_unstable();
+        methods.join(", ")
+    }
+
     /// The operation that `request` is for.
     pub(crate) fn operation(&self, request: &Request) -> Option<&'static Operation> {
         let pattern = request.data::<PathPattern>()?;

@@ -8,15 +8,16 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use tokio::task::JoinSet;
-use ward::crypto::{Keyring, LocalKeys, Vault};
+use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
+use ward_postgres::prover::Verdict;
 use ward_postgres::{Postgres, migrate};
 
 use crate::app::App;
 use crate::config::{Config, Mode};
-use crate::gate::Gate;
+use crate::gate::{Gate, State};
 use crate::machine::System;
 use crate::profile::Profile;
 use crate::{endpoint, operations, root_key, tasks};
@@ -42,7 +43,8 @@ pub(crate) async fn database(config: &Config) -> Result<Database, Failure> {
     std::fs::create_dir_all(&config.data_dir)?;
     let chosen = std::env::var_os("WARD_PG_BINDIR");
     let binaries = Binaries::find(&data, chosen.as_deref().map(Path::new))?;
-    let cluster = tokio::task::spawn_blocking(move || Cluster::start(&binaries, &data, Durability::Full)).await??;
+    let cluster =
+        tokio::task::spawn_blocking(move || Cluster::start(&binaries, &data, Durability::Full)).await??;
     launcher::bootstrap(&cluster.url("postgres", "postgres"), "ward").await?;
     let url = |role| cluster.url(role, "ward");
     Ok(Database { app_url: url("ward_app"), owner_url: Some(url("ward_owner")), cluster: Some(cluster) })
@@ -54,18 +56,40 @@ pub(crate) fn running_database(config: &Config) -> Result<String, Failure> {
         return Ok(url);
     }
     let address = launcher::attach(&config.data_dir.join("postgres"))?;
-    let address = address.ok_or("no private database runs in the data directory: start `ward-api serve` first")?;
+    let address =
+        address.ok_or("no private database runs in the data directory: start `ward-api serve` first")?;
     Ok(address.url("ward_app", "ward"))
 }
 
 /// Everything that a handler may need, over the database at `url`.
 pub(crate) async fn app(config: &Config, url: &str) -> Result<Arc<App>, Failure> {
-    let machine = Arc::new(System::default());
-    let root = root_key::load(config, &*machine)?;
-    let service = Arc::new(LocalKeys::new(root, machine.clone()));
-    let ring = Keyring::new(service, machine.clone(), machine.clone(), TimeDelta::seconds(60), 10_000)?;
+    let machine = Arc::new(System);
+    let ring = keyring(root_key::load(config, &*machine)?, &machine)?;
     let profile = Profile::load(&config.profile)?;
-    let store = Postgres::open(url, config.connections, Arc::new(ring), profile.suite, machine.clone()).await?;
+    let store = Postgres::open(url, config.connections, ring, profile.suite, machine.clone()).await?;
+    assemble(store, profile, machine, config)
+}
+
+/// The same without a database: enough to describe what would be served.
+pub(crate) fn unconnected(config: &Config) -> Result<Arc<App>, Failure> {
+    let machine = Arc::new(System);
+    let ring = keyring(RootKey::random(&*machine)?, &machine)?;
+    let profile = Profile::load(&config.profile)?;
+    let store = Postgres::unconnected(ring, profile.suite, machine.clone());
+    assemble(store, profile, machine, config)
+}
+
+fn keyring(root: RootKey, machine: &Arc<System>) -> Result<Arc<Keyring>, Failure> {
+    let service = Arc::new(LocalKeys::new(root, machine.clone()));
+    Ok(Arc::new(Keyring::new(service, machine.clone(), machine.clone(), TimeDelta::seconds(60), 10_000)?))
+}
+
+fn assemble(
+    store: Postgres,
+    profile: Profile,
+    machine: Arc<System>,
+    config: &Config,
+) -> Result<Arc<App>, Failure> {
     let store = Arc::new(store);
     Ok(Arc::new(App {
         credentials: store.clone(),
@@ -80,17 +104,30 @@ pub(crate) async fn app(config: &Config, url: &str) -> Result<Arc<App>, Failure>
         refusals: Default::default(),
         usage: Default::default(),
         gate: Gate::default(),
+        canaries: Default::default(),
         routes: Default::default(),
+        document: Default::default(),
+        address: Default::default(),
     }))
 }
 
 /// Serves until `stop`, then drains.
-pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+pub(crate) async fn serve(
+    config: Config,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
     let database = database(&config).await?;
-    if let Some(owner) = database.owner_url.as_deref().filter(|_| database.cluster.is_some() || config.mode == Mode::Development) {
+    if let Some(owner) = database
+        .owner_url
+        .as_deref()
+        .filter(|_| database.cluster.is_some() || config.mode == Mode::Development)
+    {
         migrate(owner).await?;
     }
     let app = app(&config, &database.app_url).await?;
+    admit(&app).await?;
+    app.prepare().await?;
+    tasks::plan(&app).await?;
     let endpoint = endpoint::endpoint(app.clone())?;
     let acceptor = TcpListener::bind(config.listen).into_acceptor().await?;
     let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
@@ -111,10 +148,33 @@ pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()> + Send 
     Ok(())
 }
 
+/// Opens the gate if isolation is proven. Where it is refuted `/health` answers, and nothing else is served.
+async fn admit(app: &App) -> Result<(), Failure> {
+    let verdict = app.store.proof().await?.verdict();
+    match &verdict {
+        Verdict::Proven => app.gate.set(State::Open),
+        Verdict::Degraded(reason) if app.mode == Mode::Production => {
+            return Err(format!("production refuses this database server: {reason}").into());
+        }
+        Verdict::Degraded(reason) => {
+            tracing::warn!(reason, "tenant isolation is in doubt: do not keep real data here");
+            app.gate.set(State::Open);
+        }
+        Verdict::Refuted(findings) => {
+            app.gate.set(State::Refuted);
+            for finding in findings {
+                tracing::error!(%finding, "tenant isolation is not proven: nothing is served");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Resolves at SIGINT or SIGTERM.
 pub(crate) async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };

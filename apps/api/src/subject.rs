@@ -10,11 +10,11 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::Deserialize;
 use uuid::Uuid;
 use ward::audit::{Event, Receipt};
-use ward::kernel::{Entity, Ids as _, SubjectId};
+use ward::kernel::{Entity, SubjectId};
 use ward::subject::subject::{Draft, Patch, email_index, phone_index, ref_index};
 use ward::subject::{
-    CHANGE_SUBJECT, CREATE_SUBJECT, ExternalRef, FIND_SUBJECTS, Fields, Jurisdiction, SHOW_SUBJECT, SUBJECT_DISCLOSED,
-    SUBJECT_SEARCHED, StoredSubject, SubjectError, SubjectSearch, TimeZone,
+    CHANGE_SUBJECT, CREATE_SUBJECT, ExternalRef, FIND_SUBJECTS, Fields, Jurisdiction, SHOW_SUBJECT,
+    SUBJECT_DISCLOSED, SUBJECT_SEARCHED, StoredSubject, SubjectError, SubjectSearch, TimeZone,
 };
 
 use crate::app::App;
@@ -111,7 +111,9 @@ impl Api {
     async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<SubjectView>, Refused> {
         let id = SubjectId::from(id.0);
         let mut reading = self.0.read(&caller, &SHOW_SUBJECT).await?;
-        let Some(subject) = reading.subject(id).await? else { return Err(self.0.absent(reading.absent(id)).await) };
+        let Some(subject) = reading.subject(id).await? else {
+            return Err(self.0.absent(reading.absent(id)).await);
+        };
         let key = reading.subject_keys(&[id]).await?.pop().flatten();
 
         let shown = std::slice::from_ref(&subject);
@@ -192,7 +194,9 @@ impl Api {
         let (tenant, row) = (caller.0.who.tenant(), Entity::from(subject.id));
         let open = |column: &str, sealed: &[u8]| self.0.open(key, tenant, row, column, sealed, receipt);
         let external_ref = match &subject.external_ref {
-            Some((sealed, _)) => open(EXTERNAL_REF, sealed)?.and_then(|name| name.as_str().map(str::to_owned)),
+            Some((sealed, _)) => {
+                open(EXTERNAL_REF, sealed)?.and_then(|name| name.as_str().map(str::to_owned))
+            }
             None => None,
         };
         let mut fields = BTreeMap::new();
@@ -207,8 +211,11 @@ impl Api {
 
 /// Every field that is about to be shown.
 fn names(subjects: &[StoredSubject]) -> Vec<String> {
-    let mut names: Vec<_> = subjects.iter().flat_map(|subject| subject.fields.names().map(str::to_owned)).collect();
-    names.extend(subjects.iter().filter_map(|subject| subject.external_ref.as_ref()).map(|_| EXTERNAL_REF.to_owned()));
+    let mut names: Vec<_> =
+        subjects.iter().flat_map(|subject| subject.fields.names().map(str::to_owned)).collect();
+    names.extend(
+        subjects.iter().filter_map(|subject| subject.external_ref.as_ref()).map(|_| EXTERNAL_REF.to_owned()),
+    );
     names.sort_unstable();
     names.dedup();
     names

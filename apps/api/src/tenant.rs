@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use uuid::Uuid;
-use ward::kernel::{Text, TenantId};
-use ward::tenancy::{self, CHANGE_TENANT, ChangeError, Changes, SHOW_TENANT, Settings, SettingsChange, Tenant};
+use ward::kernel::{TenantId, Text};
+use ward::tenancy::{
+    self, CHANGE_TENANT, ChangeError, Changes, SHOW_TENANT, Settings, SettingsChange, Tenant,
+};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -124,7 +126,8 @@ impl TryFrom<TenantChange> for Changes {
 
 impl From<SettingsPatch> for SettingsChange {
     fn from(patch: SettingsPatch) -> Self {
-        let SettingsPatch { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains } = patch;
+        let SettingsPatch { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains } =
+            patch;
         Self { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains }
     }
 }
@@ -133,7 +136,9 @@ impl From<ChangeError> for Refused {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Invalid(faults) => {
-                let fault = |fault: &tenancy::InvalidSettings| Fault::new(format!("/settings{}", fault.pointer()), fault);
+                let fault = |fault: &tenancy::InvalidSettings| {
+                    Fault::new(format!("/settings{}", fault.pointer()), fault)
+                };
                 Self::invalid(faults.iter().map(fault).collect())
             }
             ChangeError::Absent => Self::absent(),
@@ -160,7 +165,8 @@ impl From<Tenant> for TenantView {
 
 impl From<Settings> for SettingsView {
     fn from(settings: Settings) -> Self {
-        let Settings { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains } = settings;
+        let Settings { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains } =
+            settings;
         Self { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use ward::kernel::{ApiKeyId, StoreError};
 use ward::Credentials;
+use ward::kernel::{ApiKeyId, StoreError};
 
 const MOST: usize = 10_000;
 

@@ -34,6 +34,9 @@ pub trait Queue: Send {
     /// Adds a job.
     async fn enqueue(&mut self, job: &Job) -> Result<(), StoreError>;
 
+    /// Whether the job is still to be done.
+    async fn is_enqueued(&mut self, id: JobId) -> Result<bool, StoreError>;
+
     /// What the leased job is to do; nothing, if it was done by another meanwhile.
     async fn payload(&mut self, lease: &Lease) -> Result<Option<Vec<u8>>, StoreError>;
 

@@ -106,8 +106,8 @@ fn safe(message: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use poem::http::StatusCode;
     use poem::IntoResponse as _;
+    use poem::http::StatusCode;
     use serde::Deserialize;
 
     use super::*;

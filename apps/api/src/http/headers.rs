@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
-use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response, Result};
 use ward::kernel::{Ids, Source};
 
+use crate::app::App;
 use crate::http::problem::{self, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,32 +25,37 @@ const FIXED: [(&str, &str); 7] = [
 const STRICTEST: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// Names each request, and finishes each answer.
-pub(crate) struct Finish(pub(crate) Arc<dyn Ids>);
+pub(crate) struct Finish(pub(crate) Arc<App>);
 
 impl<E: Endpoint> Middleware<E> for Finish {
     type Output = Finished<E>;
 
     fn transform(&self, inner: E) -> Finished<E> {
-        Finished { inner, ids: self.0.clone() }
+        Finished { inner, app: self.0.clone() }
     }
 }
 
 pub(crate) struct Finished<E> {
     inner: E,
-    ids: Arc<dyn Ids>,
+    app: Arc<App>,
 }
 
 impl<E: Endpoint> Endpoint for Finished<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let source = source(&request, &*self.ids);
+        let source = source(&request, &*self.app.machine);
         let (id, head) = (source.request.clone(), request.method() == poem::http::Method::HEAD);
         let trace = request.headers().get(TRACEPARENT).filter(|_| source.trace.is_some()).cloned();
         request.extensions_mut().insert(source);
         let mut response = match self.inner.call(request).await {
             Ok(response) => response.into_response(),
-            Err(error) => problem::answer(error).await,
+            Err(error) => {
+                let pattern = error.data::<PathPattern>().cloned();
+                let mut response = problem::answer(error).await;
+                self.allow(&mut response, pattern);
+                response
+            }
         };
         name_instance(&mut response, &id, head);
         let headers = response.headers_mut();
@@ -63,6 +69,17 @@ impl<E: Endpoint> Endpoint for Finished<E> {
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(STRICTEST));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(response)
+    }
+}
+
+impl<E> Finished<E> {
+    /// 405 says which methods there are ([RFC 9110 §15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)).
+    fn allow(&self, response: &mut Response, pattern: Option<PathPattern>) {
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let routes = self.app.routes.get().zip(pattern);
+            let methods = routes.map(|(routes, pattern)| routes.methods(&pattern.0)).unwrap_or_default();
+            insert(response.headers_mut(), header::ALLOW, if methods.is_empty() { "GET" } else { &methods });
+        }
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) fn document(written: &str, table: &[&'static Operation]) -> Result<Va
     modernise(&mut document);
     for served in operations(&mut document) {
         let id = served.get("operationId").and_then(Value::as_str).unwrap_or_default();
-        let row = table.iter().find(|row| row.id == id).ok_or_else(|| Undeclared::Operation(id.to_owned()))?;
+        let row =
+            table.iter().find(|row| row.id == id).ok_or_else(|| Undeclared::Operation(id.to_owned()))?;
         served.insert("x-ward".into(), x_ward(row));
         if row.idempotent {
             offer_idempotency(served);
@@ -45,7 +46,9 @@ pub(crate) fn explained(document: &Value) -> Value {
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
     let paths = document.pointer_mut("/paths").and_then(Value::as_object_mut);
     let methods = paths.into_iter().flatten().filter_map(|(_, path)| path.as_object_mut()).flatten();
-    methods.filter_map(|(_, method)| method.as_object_mut()).filter(|method| method.contains_key("operationId"))
+    methods
+        .filter_map(|(_, method)| method.as_object_mut())
+        .filter(|method| method.contains_key("operationId"))
 }
 
 fn x_ward(row: &Operation) -> Value {
@@ -66,7 +69,8 @@ fn x_ward(row: &Operation) -> Value {
 
 fn words(x_ward: &Value) -> String {
     let list = |name: &str| {
-        let items = x_ward.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let items =
+            x_ward.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         items.map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
     };
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };

@@ -66,7 +66,8 @@ impl Refused {
     pub(crate) fn new(status: StatusCode, kind: &str, detail: impl ToString) -> Self {
         let title = status.canonical_reason().unwrap_or("Refused").to_owned();
         let (kind, status) = (format!("urn:ward:problem:{kind}"), status.as_u16());
-        let problem = Problem { kind, title, status, detail: detail.to_string(), instance: None, errors: None };
+        let problem =
+            Problem { kind, title, status, detail: detail.to_string(), instance: None, errors: None };
         Self::Problem(Box::new(problem), Vec::new())
     }
 
@@ -127,7 +128,8 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::Problem(problem, headers) => {
-                let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let status =
+                    StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let body = serde_json::to_vec(&problem).unwrap_or_default();
                 let mut response = Response::builder().status(status).content_type(CONTENT_TYPE);
                 for (name, value) in headers {
@@ -192,9 +194,10 @@ impl From<InvalidText> for Fault {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::KeyUnavailable => {
-                Self::unavailable("key-unavailable", "the tenant's key can't be had; nothing was changed or shown")
-            }
+            StoreError::KeyUnavailable => Self::unavailable(
+                "key-unavailable",
+                "the tenant's key can't be had; nothing was changed or shown",
+            ),
             StoreError::Taken { constraint } if constraint.starts_with("idempotency") => in_flight(),
             StoreError::Taken { .. } => Self::conflict("taken", "it exists already"),
             error => Self::logged(&error),
@@ -227,7 +230,8 @@ pub(crate) async fn answer(error: poem::Error) -> Response {
         return error.into_response();
     }
     if let Some(parameter) = error.downcast_ref::<poem_openapi::error::ParseParamError>() {
-        return Refused::at(&format!("?{}", parameter.name), "is not a value this parameter takes").into_response();
+        return Refused::at(&format!("?{}", parameter.name), "is not a value this parameter takes")
+            .into_response();
     }
     let status = error.status();
     let (kind, detail) = match status {

@@ -4,7 +4,9 @@ use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Json, Payload as _};
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
 use poem_openapi::types::{ToJSON, Type};
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +56,11 @@ impl Kept {
     fn response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
         let response = Response::builder().status(status);
-        if self.body.is_empty() { response.finish() } else { response.content_type("application/json").body(self.body) }
+        if self.body.is_empty() {
+            response.finish()
+        } else {
+            response.content_type("application/json").body(self.body)
+        }
     }
 }
 
@@ -153,14 +159,14 @@ impl<T: ToJSON + Send> IntoResponse for Listed<T> {
 impl<T: ToJSON + Send> ApiResponse for Listed<T> {
     fn meta() -> MetaResponses {
         let mut meta = meta::<T>(200, "A page of the list.");
-        let link = MetaHeader {
+        let link = || MetaHeader {
             name: "Link".into(),
             description: Some("The next page, if there is one (RFC 8288).".into()),
             required: false,
             deprecated: false,
             schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
         };
-        meta.responses.iter_mut().for_each(|response| response.headers.push(link.clone()));
+        meta.responses.iter_mut().for_each(|response| response.headers.push(link()));
         meta
     }
 

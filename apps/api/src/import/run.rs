@@ -9,7 +9,9 @@ use ward::Store as _;
 use ward::audit::{Event, Events, RecordError};
 use ward::kernel::StoreError;
 use ward::rbac::Permit;
-use ward::subject::import::{Batch, ImportRow, Importer, Line, Mapping, Outcome, RowError, Rows, Syntax, batch};
+use ward::subject::import::{
+    Batch, ImportRow, Importer, Line, Mapping, Outcome, RowError, Rows, Syntax, batch,
+};
 use ward::subject::{IMPORT_COMPLETED, IMPORT_DATA, IMPORT_STARTED, SubjectError};
 
 use super::{ImportSummary, RowFaults};
@@ -61,7 +63,8 @@ impl Import {
         self.commit_alone(Event::of(&IMPORT_DATA, IMPORT_STARTED, tenant)).await?;
         let (mut rows, mut lines, mut body) = (Rows::new(self.syntax), Vec::new(), body.into_bytes_stream());
         while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|_| Refused::malformed("the body was cut short; what was stored is stored"))?;
+            let chunk =
+                chunk.map_err(|_| Refused::malformed("the body was cut short; what was stored is stored"))?;
             rows.feed(&chunk, &mut lines);
             while lines.len() >= BATCH {
                 let rest = lines.split_off(BATCH);
@@ -97,11 +100,13 @@ impl Import {
     }
 
     fn read(&mut self, line: &Line) -> Result<Option<ImportRow>, Read> {
-        let whole = |detail: &str| Read::Row(vec![RowError { pointer: String::new(), detail: detail.into() }]);
+        let whole =
+            |detail: &str| Read::Row(vec![RowError { pointer: String::new(), detail: detail.into() }]);
         let bytes = line.bytes.as_ref().map_err(|why| whole(why))?;
         if self.syntax == Syntax::Csv && self.header.is_none() {
             let header = self.mapping.header(bytes);
-            self.header = Some(header.map_err(|wrong| Read::Header(Refused::invalid(faults("", wrong.0).collect())))?);
+            self.header =
+                Some(header.map_err(|wrong| Read::Header(Refused::invalid(faults("", wrong.0).collect())))?);
             return Ok(None);
         }
         let header = self.header.as_deref().unwrap_or_default();
@@ -148,7 +153,12 @@ impl Import {
         Ok(self.app.policy.permit(&self.caller.0.who, &IMPORT_DATA)?)
     }
 
-    async fn tell(&mut self, stored: Batch, refused: Vec<(u64, Vec<RowError>)>, sink: &mut Sink) -> Result<(), Refused> {
+    async fn tell(
+        &mut self,
+        stored: Batch,
+        refused: Vec<(u64, Vec<RowError>)>,
+        sink: &mut Sink,
+    ) -> Result<(), Refused> {
         let faults = |(line, errors)| RowFaults { line, errors: faults("", errors).collect() };
         let refused: Vec<RowFaults> = refused.into_iter().map(faults).collect();
         self.totals.count(&stored, &refused);
@@ -229,7 +239,8 @@ fn told(stored: &Batch, refused: &[RowFaults]) -> Vec<String> {
         Outcome::Updated => "updated",
         Outcome::Unchanged => "unchanged",
     };
-    let kept = stored.outcomes.iter().map(|(line, of)| (*line, json!({ "line": line, "outcome": outcome(*of) })));
+    let kept =
+        stored.outcomes.iter().map(|(line, of)| (*line, json!({ "line": line, "outcome": outcome(*of) })));
     let lost = refused.iter().map(|row| {
         (row.line, json!({ "line": row.line, "outcome": "refused", "errors": row.errors.to_json() }))
     });

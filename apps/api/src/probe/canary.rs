@@ -1,14 +1,12 @@
 //! Two tenants of the deployment's own, which checks may read, change and set upon each other.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 use ward::Store as _;
 use ward::audit::Events;
 use ward::identity::api_key::{self, CREATED};
 use ward::identity::{Creator, Mint, Mode};
-use ward::kernel::{Ids as _, Operation, StoreError, TenantId, Text, Uuid};
+use ward::kernel::{Operation, StoreError, TenantId, Text, Uuid};
 
 use super::client::Client;
 use super::{ProbeError, job};
@@ -93,7 +91,8 @@ impl App {
         };
         let permit = self.prober(tenant, &PREPARE_CANARY).map_err(|denied| denied.to_string())?;
         let mut unit = self.store.begin(permit).await?;
-        let made = api_key::create(&mut *unit, &PREPARE_CANARY, mint, request, (Creator::System, now)).await?;
+        let made =
+            api_key::create(&mut *unit, &PREPARE_CANARY, mint, request, (Creator::System, now)).await?;
         let (issued, event) = made;
         unit.commit(Events::from(event)).await?;
         Ok(Client::new(address, issued.secret.expose().to_owned()))

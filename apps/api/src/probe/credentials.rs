@@ -1,6 +1,5 @@
 use hyper::Method;
 use serde_json::{Value, json};
-use ward::kernel::Ids as _;
 
 use super::client::Client;
 use super::{ProbeError, Seen, served};
@@ -17,7 +16,8 @@ pub(super) async fn permissions(app: &App) -> Result<Seen, ProbeError> {
         if !needs && !public && operation.pointer("/x-ward").is_none() {
             wrong.push(format!("{method} {path} declares nothing"));
         }
-        let Some(verb) = Some(method).filter(|_| needs).and_then(|method| method.to_uppercase().parse().ok()) else {
+        let Some(verb) = Some(method).filter(|_| needs).and_then(|method| method.to_uppercase().parse().ok())
+        else {
             continue;
         };
         population += 1;
@@ -26,7 +26,9 @@ pub(super) async fn permissions(app: &App) -> Result<Seen, ProbeError> {
             wrong.push(format!("{method} {path} is answered to who may do nothing"));
         }
     }
-    let observed = format!("A key without permissions was refused all {population} operations that need one, before any work.");
+    let observed = format!(
+        "A key without permissions was refused all {population} operations that need one, before any work."
+    );
     Ok(Seen::unless(wrong, population, observed))
 }
 

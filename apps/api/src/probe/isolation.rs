@@ -1,6 +1,5 @@
 use ward::Store as _;
 use ward::assurance::Outcome;
-use ward::kernel::{Ids as _, SubjectKeys as _};
 use ward_postgres::prover::Verdict;
 
 use super::canary::{A, B};

@@ -1,6 +1,5 @@
 use hyper::Method;
 use serde_json::{Value, json};
-use ward::kernel::Ids as _;
 
 use super::{ProbeError, Seen};
 use crate::app::App;
@@ -11,7 +10,8 @@ pub(super) async fn completeness(app: &App) -> Result<Seen, ProbeError> {
     let (changed, refused) = (app.machine.next().to_string(), app.machine.next().to_string());
 
     let before = a.get("/v1/tenant").await?.expect("GET /v1/tenant", 200)?;
-    let minutes = before.body.pointer("/settings/idle_timeout_seconds").and_then(Value::as_u64).unwrap_or(1800);
+    let minutes =
+        before.body.pointer("/settings/idle_timeout_seconds").and_then(Value::as_u64).unwrap_or(1800);
     let change = json!({ "settings": { "idle_timeout_seconds": if minutes == 1800 { 1860 } else { 1800 } } });
     let id = [("x-request-id", changed.as_str())];
     a.send(Method::PATCH, "/v1/tenant", Some(change), &id).await?.expect("PATCH /v1/tenant", 200)?;
@@ -45,6 +45,8 @@ pub(super) async fn completeness(app: &App) -> Result<Seen, ProbeError> {
 pub(super) async fn immutability(app: &App) -> Result<Seen, ProbeError> {
     let (open, tried) = app.store.rewrites().await?;
     let wrong = open.into_iter().map(|what| format!("the log can be rewritten: {what}")).collect();
-    let observed = format!("{tried} ways to change, remove, truncate or back-date entries are refused to the application.");
+    let observed = format!(
+        "{tried} ways to change, remove, truncate or back-date entries are refused to the application."
+    );
     Ok(Seen::unless(wrong, tried, observed))
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use ward::Store as _;
 use ward::assurance::{Outcome, PROBE_COMPLETED, PROBER, RUN_PROBE, Run};
 use ward::audit::{Event, RecordError};
-use ward::kernel::{Action, Entity, Ids as _, Operation, Requires, StoreError, TenantId, authority};
+use ward::kernel::{Action, Entity, Operation, Requires, StoreError, TenantId, authority};
 use ward::rbac::{Denied, Permit};
 
 use crate::app::App;
@@ -24,7 +24,7 @@ use crate::http::problem::Refused;
 use client::{Answer, NoAnswer};
 
 /// The next run of a check was planned.
-const PROBES_SCHEDULED: Action = Action::new("probe.scheduled");
+pub(crate) const PROBES_SCHEDULED: Action = Action::new("probe.scheduled");
 /// A check read its canary.
 const CANARY_DISCLOSED: Action = Action::new("canary.disclosed");
 
@@ -111,7 +111,8 @@ impl Seen {
             None => Self { outcome: Outcome::Pass, observed, population },
             Some(first) => {
                 let others = wrong.len() - 1;
-                let observed = if others == 0 { format!("{first}.") } else { format!("{first}, and {others} more.") };
+                let observed =
+                    if others == 0 { format!("{first}.") } else { format!("{first}, and {others} more.") };
                 Self { outcome: Outcome::Fail, observed, population }
             }
         }
@@ -144,8 +145,16 @@ impl App {
             None => Err(ProbeError::Unexpected("the name of the check", 404)),
         };
         let seen = seen.unwrap_or_else(|error| {
-            tracing::error!(probe = name, error = &error as &(dyn std::error::Error + 'static), "a check could not look");
-            Seen { outcome: Outcome::Fail, observed: format!("The check could not look: {error}."), population: 0 }
+            tracing::error!(
+                probe = name,
+                error = &error as &(dyn std::error::Error + 'static),
+                "a check could not look"
+            );
+            Seen {
+                outcome: Outcome::Fail,
+                observed: format!("The check could not look: {error}."),
+                population: 0,
+            }
         });
         let duration = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (id, version) = (self.machine.next(), env!("CARGO_PKG_VERSION").to_owned());

@@ -5,7 +5,7 @@ use serde_json::json;
 use ward::Store as _;
 use ward::audit::Event;
 use ward::crypto::{Keyring, LocalKeys, OpenError, RootKey};
-use ward::kernel::{Entity, Ids as _, Place, StoreError, SubjectId};
+use ward::kernel::{Entity, Place, StoreError, SubjectId};
 
 use super::canary::A;
 use super::tenancy::canary_subject;
@@ -35,9 +35,12 @@ pub(super) async fn sealing(app: &App) -> Result<Seen, ProbeError> {
     let row = reading.subject(subject).await?.ok_or_else(missing)?;
     let key = reading.subject_keys(&[subject]).await?.pop().flatten().ok_or_else(missing)?;
     let sealed = row.fields.find("email").ok_or_else(missing)?;
-    let event = Event::of(&PROBE_READ, CANARY_DISCLOSED, subject).covering([other.into()]).disclosing(["email", "phone"]);
+    let event = Event::of(&PROBE_READ, CANARY_DISCLOSED, subject)
+        .covering([other.into()])
+        .disclosing(["email", "phone"]);
     let receipt = reading.disclose(event).await?;
-    let open = |row: Entity, column| app.vault.open(&key, Place { tenant: A, row, column }, &sealed.bytes, &receipt);
+    let open =
+        |row: Entity, column| app.vault.open(&key, Place { tenant: A, row, column }, &sealed.bytes, &receipt);
     if !open(subject.into(), "email").is_ok_and(|clear| holds(clear.as_bytes())) {
         wrong.push("a stored value doesn't open in its own place".to_owned());
     }
@@ -46,7 +49,8 @@ pub(super) async fn sealing(app: &App) -> Result<Seen, ProbeError> {
             wrong.push("a stored value opens in another place".to_owned());
         }
     }
-    let observed = "A record just written holds no plaintext in any column, opens in its own place, and in no other.";
+    let observed =
+        "A record just written holds no plaintext in any column, opens in its own place, and in no other.";
     Ok(Seen::unless(wrong, 4, observed.into()))
 }
 
@@ -72,4 +76,3 @@ pub(super) async fn fail_closed(app: &App) -> Result<Seen, ProbeError> {
     let observed = "Without the right root key no tenant was read or written; four things that are no keys were refused.";
     Ok(Seen::unless(wrong, weak.len() as u64 + 2, observed.into()))
 }
-

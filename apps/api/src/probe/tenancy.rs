@@ -1,6 +1,6 @@
 use hyper::Method;
 use serde_json::{Value, json};
-use ward::kernel::{Ids as _, Uuid};
+use ward::kernel::Uuid;
 
 use super::canary::{A, B};
 use super::client::Client;
@@ -32,7 +32,9 @@ pub(super) async fn tenant_from_credential(app: &App) -> Result<Seen, ProbeError
     if a.patch("/v1/tenant", body).await?.status != 422 {
         wrong.push("a body that names a tenant was taken".to_owned());
     }
-    let observed = format!("None of {population} operations takes a tenant; naming another one in path, header or body changed nothing.");
+    let observed = format!(
+        "None of {population} operations takes a tenant; naming another one in path, header or body changed nothing."
+    );
     Ok(Seen::unless(wrong, population + 2, observed))
 }
 
@@ -40,7 +42,8 @@ pub(super) async fn tenant_from_credential(app: &App) -> Result<Seen, ProbeError
 pub(super) async fn cross_tenant(app: &App) -> Result<Seen, ProbeError> {
     let clients = app.canaries().await?;
     let theirs = canary_subject(&clients.b).await?;
-    let before = clients.b.get(&format!("/v1/subjects/{theirs}")).await?.expect("GET /v1/subjects/{id}", 200)?;
+    let before =
+        clients.b.get(&format!("/v1/subjects/{theirs}")).await?.expect("GET /v1/subjects/{id}", 200)?;
     let nobody = app.machine.next();
     let attempts: [(Method, &str, Option<Value>); 8] = [
         (Method::GET, "/v1/subjects/{id}", None),
@@ -70,13 +73,18 @@ pub(super) async fn cross_tenant(app: &App) -> Result<Seen, ProbeError> {
         wrong.push("another tenant's subject is listed".to_owned());
     }
     let population = attempts.len() as u64 * 2 + 2;
-    let observed = format!("{population} requests for another tenant's rows were answered as for rows that don't exist, and changed nothing.");
+    let observed = format!(
+        "{population} requests for another tenant's rows were answered as for rows that don't exist, and changed nothing."
+    );
     Ok(Seen::unless(wrong, population, observed))
 }
 
 /// The canary's one subject, added where it is missing.
 pub(super) async fn canary_subject(client: &Client) -> Result<Uuid, ProbeError> {
-    let found = client.get("/v1/subjects?kind=consumer&external_ref=canary").await?.expect("GET /v1/subjects", 200)?;
+    let found = client
+        .get("/v1/subjects?kind=consumer&external_ref=canary")
+        .await?
+        .expect("GET /v1/subjects", 200)?;
     let id = |text: &str| text.parse::<Uuid>().ok();
     if let Some(id) = found.text("/items/0/id").and_then(id) {
         return Ok(id);

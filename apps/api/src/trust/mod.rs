@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem::{IntoResponse, Response};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::registry::{
+    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
 use poem_openapi::{Object, OpenApi};
 
 use crate::app::App;
@@ -39,7 +41,12 @@ impl Api {
 impl Api {
     async fn document(&self) -> Result<TrustDocument, Refused> {
         let (profile, title) = (self.0.profile.name.clone(), self.0.profile.title.clone());
-        Ok(TrustDocument { profile, title, generated_at: self.0.clock().now(), claims: self.0.claims().await? })
+        Ok(TrustDocument {
+            profile,
+            title,
+            generated_at: self.0.clock().now(),
+            claims: self.0.claims().await?,
+        })
     }
 }
 
@@ -70,7 +77,8 @@ impl poem_openapi::ApiResponse for Page {
         let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
         let content = vec![MetaMediaType { content_type: "text/html; charset=utf-8", schema }];
         let description = "The page; it needs no script.";
-        let response = MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+        let response =
+            MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
         MetaResponses { responses: vec![response] }
     }
 

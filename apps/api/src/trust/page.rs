@@ -15,7 +15,8 @@ pub(super) fn render(trust: &TrustDocument) -> Document {
     for section in sections(trust) {
         let claims: Vec<_> = trust.claims.iter().filter(|claim| claim.section == section).collect();
         let rows: String = claims.into_iter().map(row).collect();
-        let _ = write!(main, "<section><h2>{}</h2><ul class=\"claims\">{rows}</ul></section>", escape(section));
+        let _ =
+            write!(main, "<section><h2>{}</h2><ul class=\"claims\">{rows}</ul></section>", escape(section));
     }
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -48,7 +49,8 @@ fn sections(trust: &TrustDocument) -> Vec<&str> {
 }
 
 fn tally(trust: &TrustDocument) -> String {
-    let count = |wanted: &[&str]| trust.claims.iter().filter(|claim| wanted.contains(&claim.status.as_str())).count();
+    let count =
+        |wanted: &[&str]| trust.claims.iter().filter(|claim| wanted.contains(&claim.status.as_str())).count();
     let items = [
         (count(&["active"]), "proven and passing"),
         (count(&["degraded", "stale", "failing", "overdue"]), "needing attention"),
@@ -79,9 +81,15 @@ fn seen(claim: &ClaimView) -> String {
         let _ = write!(text, "<p class=\"seen\">Check <code>{}</code>: ", escape(probe));
         match (&claim.observed, claim.last_run) {
             (Some(observed), Some(at)) => {
-                let _ = write!(text, "{} Ran <time datetime=\"{at}\">{at}</time>", escape(observed), at = time(at));
+                let _ = write!(
+                    text,
+                    "{} Ran <time datetime=\"{at}\">{at}</time>",
+                    escape(observed),
+                    at = time(at)
+                );
                 if let Some(until) = claim.fresh_until {
-                    let _ = write!(text, ", good until <time datetime=\"{at}\">{at}</time>", at = time(until));
+                    let _ =
+                        write!(text, ", good until <time datetime=\"{at}\">{at}</time>", at = time(until));
                 }
                 text.push_str(".</p>");
             }

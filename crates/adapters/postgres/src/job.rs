@@ -33,6 +33,10 @@ impl Queue for PgUnit {
         lookup::call(self, due.bind(Uuid::from(job.id)).bind(job.kind).bind(job.run_at)).await
     }
 
+    async fn is_enqueued(&mut self, id: JobId) -> Result<bool, StoreError> {
+        Ok(!self.scoped(PAYLOAD).bind(Uuid::from(id)).within(&self.conn).await?.is_empty())
+    }
+
     async fn payload(&mut self, lease: &Lease) -> Result<Option<Vec<u8>>, StoreError> {
         let rows = self.scoped(PAYLOAD).bind(Uuid::from(lease.id)).within(&self.conn).await?;
         let Some(row) = rows.first() else { return Ok(None) };

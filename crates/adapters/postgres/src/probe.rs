@@ -1,11 +1,8 @@
 //! What checks look at: the database as the application's own role sees it. Nothing here changes anything, even where
 //! a control is off.
 
-use std::sync::Arc;
-
 use sqlx::Row as _;
 use uuid::Uuid;
-use ward::crypto::Keyring;
 use ward::kernel::{StoreError, SubjectId, TenantId};
 
 use crate::error::failed;
@@ -99,11 +96,6 @@ impl Postgres {
             external_ref: row.try_get("external_ref").map_err(failed)?,
             words: row.try_get("words").map_err(failed)?,
         }))
-    }
-
-    /// The same database under other keys: what opens nothing under the right ones must open nothing at all.
-    pub fn under(&self, keyring: Arc<Keyring>) -> Self {
-        Self { keyring, ..self.clone() }
     }
 }
 

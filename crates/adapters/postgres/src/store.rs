@@ -58,6 +58,13 @@ impl Postgres {
         if unconfined { Err(OpenError::Unconfined) } else { Ok(Self { pool, keyring, suite, machine }) }
     }
 
+    /// A store without a database, to describe what would be served; whatever it is asked fails.
+    pub fn unconnected(keyring: Arc<Keyring>, suite: Suite, machine: Arc<dyn Machine>) -> Self {
+        let nowhere = PgConnectOptions::new_without_pgpass().socket("/nowhere");
+        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1)).connect_lazy_with(nowhere);
+        Self { pool, keyring, suite, machine }
+    }
+
     /// Like [`Store::begin`], for a product team that has tables of its own.
     pub async fn unit(&self, permit: Permit) -> Result<PgUnit, StoreError> {
         let keys = self.keys(permit.tenant()).await?;
@@ -84,6 +91,11 @@ impl Postgres {
     /// The migrations that the database lacks.
     pub async fn pending(&self) -> Result<Vec<&'static str>, StoreError> {
         crate::migrate::pending(&self.pool).await.map_err(failed)
+    }
+
+    /// The same database under other keys: what opens nothing under the right ones must open nothing at all.
+    pub fn under(&self, keyring: Arc<Keyring>) -> Self {
+        Self { keyring, ..self.clone() }
     }
 
     /// Closes every connection, after the statements under way.

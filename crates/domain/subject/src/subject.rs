@@ -10,7 +10,9 @@ use ward_kernel::{
 };
 
 use crate::operations::{CHANGE_SUBJECT, CREATE_SUBJECT, SUBJECT_CHANGED, SUBJECT_CREATED};
-use crate::{ExternalRef, FieldError, Fields, Jurisdiction, Kind, SealedFields, StoredSubject, Subjects, TimeZone};
+use crate::{
+    ExternalRef, FieldError, Fields, Jurisdiction, Kind, SealedFields, StoredSubject, Subjects, TimeZone,
+};
 
 /// A subject in clear, not stored yet.
 #[derive(Clone, Debug)]

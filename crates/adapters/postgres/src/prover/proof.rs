@@ -96,7 +96,9 @@ mod tests {
     fn a_finding_outweighs_the_version_and_an_old_server_degrades() {
         let finding = Finding { rule: &RULES[1], object: "ward.subject".into(), detail: "off".into() };
         assert_eq!(proof(vec![], 150_020).verdict(), Verdict::Proven);
-        assert!(matches!(proof(vec![], 150_018).verdict(), Verdict::Degraded(reason) if reason.contains("15.18")));
+        assert!(
+            matches!(proof(vec![], 150_018).verdict(), Verdict::Degraded(reason) if reason.contains("15.18"))
+        );
         let refuted = proof(vec![finding.clone()], 150_018);
         assert_eq!(refuted.verdict(), Verdict::Refuted(vec![finding]));
     }
@@ -108,7 +110,9 @@ mod tests {
         assert!(RULES.iter().all(|rule| report.contains(rule.code)));
         assert!(report.contains("warn R00"), "{report}");
         assert!(report.contains("pass R01"), "{report}");
-        assert!(report.contains("FAIL R02 row-level security binds the owner too\n          ward.subject: not forced\n"));
+        assert!(report.contains(
+            "FAIL R02 row-level security binds the owner too\n          ward.subject: not forced\n"
+        ));
         assert!(report.ends_with("isolation refuted by 1 findings"));
     }
 

@@ -19,7 +19,10 @@ pub static RULES: [Rule; 28] = [
     rule("R07", "every table has exactly one permissive policy, for all commands"),
     rule("R08", "every unique index includes the tenant"),
     rule("R09", "every foreign key pairs tenant with tenant"),
-    rule("R10", "the serving role has no attribute that lifts it above policies, and no session starts with a tenant"),
+    rule(
+        "R10",
+        "the serving role has no attribute that lifts it above policies, and no session starts with a tenant",
+    ),
     rule("R11", "the serving role is a member of no other role"),
     rule("R12", "the serving role owns nothing"),
     rule("R13", "the serving role can't truncate, reference, attach triggers, create, or grant onward"),

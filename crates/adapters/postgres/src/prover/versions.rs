@@ -11,10 +11,12 @@ pub(crate) fn shortfall(server_version_num: i32) -> Option<String> {
     let (major, minor) = (server_version_num / 10_000, server_version_num % 10_000);
     match FIXED.iter().find(|(known, _)| *known == major) {
         Some((_, first)) if minor >= *first => None,
-        Some((_, first)) => {
-            Some(format!("PostgreSQL {major}.{minor} has known holes in row-level security, fixed in {major}.{first}"))
-        }
-        None => Some(format!("it is not verified which PostgreSQL {major} closes the known holes in row-level security")),
+        Some((_, first)) => Some(format!(
+            "PostgreSQL {major}.{minor} has known holes in row-level security, fixed in {major}.{first}"
+        )),
+        None => Some(format!(
+            "it is not verified which PostgreSQL {major} closes the known holes in row-level security"
+        )),
     }
 }
 

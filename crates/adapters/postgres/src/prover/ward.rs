@@ -47,9 +47,15 @@ const DEFINERS: [Definer; 11] = [
     own("ward.publish_api_key(bytea,uuid)", "copies a key of the current tenant to the lookup"),
     own("ward.restrict_api_key(uuid)", "copies expiry and revocation of a key of the current tenant"),
     own("ward.api_keys_used()", "says when the current tenant's keys were last used"),
-    crossing("ward.touch_api_keys(uuid[],timestamp with time zone[])", "notes in one batch that keys of many tenants were used"),
+    crossing(
+        "ward.touch_api_keys(uuid[],timestamp with time zone[])",
+        "notes in one batch that keys of many tenants were used",
+    ),
     own("ward.enqueue_job(uuid,text,timestamp with time zone)", "makes a job of the current tenant due"),
-    crossing("ward.lease_jobs(text[],integer,integer)", "leases due jobs, whosever they are: ids and kinds only"),
+    crossing(
+        "ward.lease_jobs(text[],integer,integer)",
+        "leases due jobs, whosever they are: ids and kinds only",
+    ),
     own("ward.finish_job(uuid,integer)", "ends a job of the current tenant"),
     own("ward.postpone_job(uuid,integer,timestamp with time zone)", "puts a job of the current tenant off"),
 ];

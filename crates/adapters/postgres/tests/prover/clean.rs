@@ -29,7 +29,8 @@ async fn a_proof_leaves_nothing_on_its_connection() {
     let db = Database::create().await.unwrap();
     let mut app = db.connect("ward_app").await.unwrap();
     prove(&mut app, &Declaration::ward()).await.unwrap();
-    let left = "SELECT concat_ws('; ', current_setting('ward.declared'), current_setting('transaction_read_only'),
+    let left =
+        "SELECT concat_ws('; ', current_setting('ward.declared'), current_setting('transaction_read_only'),
                                  now() = statement_timestamp(), current_setting('search_path'))";
     let row = sqlx::raw_sql(left).fetch_one(&mut app).await.unwrap();
     assert_eq!(row.get::<String, _>(0), "; off; t; \"$user\", public");

@@ -58,7 +58,8 @@ impl Saboteur {
                 Err(error) => panic!("{error}: {sql}"),
             };
             let told = |text: &str| text.contains(&names);
-            let found = proof.findings.iter().any(|f| f.rule.code == *rule && (told(&f.object) || told(&f.detail)));
+            let found =
+                proof.findings.iter().any(|f| f.rule.code == *rule && (told(&f.object) || told(&f.detail)));
             self.tried += 1;
             self.rules.insert(rule);
             if !found {
@@ -78,7 +79,11 @@ async fn every_sabotage_of_every_table_is_found() {
     let mut root = db.connect("postgres").await.unwrap();
     let tables: Vec<Table> = sqlx::query_as(TABLES).fetch_all(&mut root).await.unwrap();
     let mut saboteur = Saboteur { root, tried: 0, impossible: 0, rules: BTreeSet::new(), survivors: vec![] };
-    assert_eq!(saboteur.after("SELECT 1").await.unwrap().findings, [], "else anything would do for a finding");
+    assert_eq!(
+        saboteur.after("SELECT 1").await.unwrap().findings,
+        [],
+        "else anything would do for a finding"
+    );
 
     for table in &tables {
         saboteur.try_all(OF_EACH_TABLE, !table.4, of_table(table)).await;
@@ -100,6 +105,9 @@ async fn every_sabotage_of_every_table_is_found() {
     assert!(OF_EACH_TABLE.len() >= 14);
     assert_eq!(of_each_table + impossible, OF_EACH_TABLE.len() * tables.len());
     let plain = tables.iter().filter(|table| table.4).count();
-    assert!(of_each_table >= OF_EACH_TABLE.len() * plain && plain == 10, "only partitions may be out of reach");
+    assert!(
+        of_each_table >= OF_EACH_TABLE.len() * plain && plain == 10,
+        "only partitions may be out of reach"
+    );
     assert_eq!(saboteur.rules.len(), RULES.len() - 1, "every rule but the version's: {:?}", saboteur.rules);
 }

@@ -9,39 +9,87 @@ pub(crate) const OF_EACH_TABLE: &[Sabotage] = &[
     ("R01", "{t}", "ALTER TABLE {t} DISABLE ROW LEVEL SECURITY"),
     ("R02", "{t}", "ALTER TABLE {t} NO FORCE ROW LEVEL SECURITY"),
     ("R03", "{t}", "ALTER TABLE {t} RENAME COLUMN tenant TO proprietor"),
-    ("R04", "{t}", "ALTER TABLE {t} DROP CONSTRAINT {pk} CASCADE; ALTER TABLE {t} ALTER COLUMN tenant DROP NOT NULL"),
+    (
+        "R04",
+        "{t}",
+        "ALTER TABLE {t} DROP CONSTRAINT {pk} CASCADE; ALTER TABLE {t} ALTER COLUMN tenant DROP NOT NULL",
+    ),
     ("R05", "{t}", "ALTER POLICY tenant ON {t} USING (tenant = ward.tenant())"),
     ("R05", "{t}", "ALTER POLICY tenant ON {t} USING (true)"),
     ("R05", "{t}", "ALTER POLICY tenant ON {t} WITH CHECK (true)"),
-    ("R05", "{t}", "ALTER POLICY tenant ON {t} USING (tenant = (SELECT ward.tenant()) OR (SELECT ward.tenant()) IS NULL)"),
-    ("R05", "{t}", "CREATE FUNCTION ward.same(uuid, uuid) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+    (
+        "R05",
+        "{t}",
+        "ALTER POLICY tenant ON {t} USING (tenant = (SELECT ward.tenant()) OR (SELECT ward.tenant()) IS NULL)",
+    ),
+    (
+        "R05",
+        "{t}",
+        "CREATE FUNCTION ward.same(uuid, uuid) RETURNS boolean LANGUAGE sql AS 'SELECT true';
                     CREATE OPERATOR ward.= (FUNCTION = ward.same, LEFTARG = uuid, RIGHTARG = uuid);
-                    ALTER POLICY tenant ON {t} USING (tenant OPERATOR(ward.=) (SELECT ward.tenant()))"),
-    ("R05", "{t}", "DROP POLICY tenant ON {t}; CREATE POLICY tenant ON {t} USING (tenant = (SELECT ward.tenant()))"),
+                    ALTER POLICY tenant ON {t} USING (tenant OPERATOR(ward.=) (SELECT ward.tenant()))",
+    ),
+    (
+        "R05",
+        "{t}",
+        "DROP POLICY tenant ON {t}; CREATE POLICY tenant ON {t} USING (tenant = (SELECT ward.tenant()))",
+    ),
     ("R06", "{t}", "ALTER POLICY tenant ON {t} TO ward_app"),
-    ("R06", "{t}", "CREATE POLICY more ON {t} AS RESTRICTIVE TO ward_app USING (tenant = (SELECT ward.tenant()))
-                        WITH CHECK (tenant = (SELECT ward.tenant()))"),
+    (
+        "R06",
+        "{t}",
+        "CREATE POLICY more ON {t} AS RESTRICTIVE TO ward_app USING (tenant = (SELECT ward.tenant()))
+                        WITH CHECK (tenant = (SELECT ward.tenant()))",
+    ),
     ("R07", "{t}", "DROP POLICY tenant ON {t}"),
     ("R07", "{t}", "CREATE POLICY open ON {t} USING (true)"),
-    ("R07", "{t}", "DROP POLICY tenant ON {t}; CREATE POLICY tenant ON {t} FOR SELECT USING (tenant = (SELECT ward.tenant()))"),
+    (
+        "R07",
+        "{t}",
+        "DROP POLICY tenant ON {t}; CREATE POLICY tenant ON {t} FOR SELECT USING (tenant = (SELECT ward.tenant()))",
+    ),
     ("R08", "{t}", "CREATE UNIQUE INDEX ON {t} ({c})"),
     ("R08", "{t}", "CREATE UNIQUE INDEX ON {t} (({c}::text)) INCLUDE (tenant)"),
     ("R08", "{t}", "ALTER TABLE {t} ADD EXCLUDE USING btree ({c} WITH =)"),
-    ("R09", "{t}", "CREATE TABLE ward.bait (id uuid PRIMARY KEY); ALTER TABLE {t} ADD FOREIGN KEY (tenant) REFERENCES ward.bait (id)"),
+    (
+        "R09",
+        "{t}",
+        "CREATE TABLE ward.bait (id uuid PRIMARY KEY); ALTER TABLE {t} ADD FOREIGN KEY (tenant) REFERENCES ward.bait (id)",
+    ),
     ("R12", "{t}", "ALTER TABLE {t} OWNER TO ward_app"),
     ("R13", "{t}", "GRANT TRUNCATE ON {t} TO ward_app"),
     ("R13", "{t}", "GRANT REFERENCES ON {t} TO ward_app"),
     ("R13", "{t}", "GRANT REFERENCES (tenant) ON {t} TO ward_app"),
     ("R13", "{t}", "GRANT TRIGGER ON {t} TO ward_app"),
     ("R13", "{t}", "GRANT SELECT ON {t} TO ward_app WITH GRANT OPTION"),
-    ("R14", "ward.{n}_seen", "CREATE VIEW ward.{n}_seen AS SELECT * FROM {t}; GRANT SELECT ON ward.{n}_seen TO ward_app"),
-    ("R14", "ward.{n}_seen", "CREATE VIEW ward.{n}_seen WITH (security_invoker = off, security_barrier) AS SELECT * FROM {t};
-                              GRANT SELECT (tenant) ON ward.{n}_seen TO ward_app"),
-    ("R15", "ward.{n}_kept", "CREATE MATERIALIZED VIEW ward.{n}_kept AS SELECT * FROM {t}; GRANT SELECT ON ward.{n}_kept TO ward_app"),
-    ("R17", "ward.{n}_read", "CREATE FUNCTION ward.{n}_read() RETURNS SETOF {t} LANGUAGE sql SECURITY DEFINER
-                              SET search_path = pg_catalog, pg_temp AS 'SELECT * FROM {t}'"),
-    ("R19", "ward.{n}_spy", "CREATE FUNCTION ward.{n}_spy({t}) RETURNS boolean LANGUAGE plpgsql LEAKPROOF
-                             AS 'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END'"),
+    (
+        "R14",
+        "ward.{n}_seen",
+        "CREATE VIEW ward.{n}_seen AS SELECT * FROM {t}; GRANT SELECT ON ward.{n}_seen TO ward_app",
+    ),
+    (
+        "R14",
+        "ward.{n}_seen",
+        "CREATE VIEW ward.{n}_seen WITH (security_invoker = off, security_barrier) AS SELECT * FROM {t};
+                              GRANT SELECT (tenant) ON ward.{n}_seen TO ward_app",
+    ),
+    (
+        "R15",
+        "ward.{n}_kept",
+        "CREATE MATERIALIZED VIEW ward.{n}_kept AS SELECT * FROM {t}; GRANT SELECT ON ward.{n}_kept TO ward_app",
+    ),
+    (
+        "R17",
+        "ward.{n}_read",
+        "CREATE FUNCTION ward.{n}_read() RETURNS SETOF {t} LANGUAGE sql SECURITY DEFINER
+                              SET search_path = pg_catalog, pg_temp AS 'SELECT * FROM {t}'",
+    ),
+    (
+        "R19",
+        "ward.{n}_spy",
+        "CREATE FUNCTION ward.{n}_spy({t}) RETURNS boolean LANGUAGE plpgsql LEAKPROOF
+                             AS 'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END'",
+    ),
     ("R20", "{t}", "GRANT SELECT ON {t} TO PUBLIC"),
     ("R20", "{t}", "GRANT UPDATE ({c}) ON {t} TO PUBLIC"),
     ("R21", "publication {n}_copy", "CREATE PUBLICATION {n}_copy FOR TABLE {t}"),
@@ -55,18 +103,34 @@ pub(crate) const OF_EACH_LOG: &[Sabotage] = &[
     ("R27", "{t}", "ALTER TABLE {t} DISABLE TRIGGER append_only"),
     ("R27", "{t}", "ALTER TABLE {t} ENABLE REPLICA TRIGGER never_truncated"),
     ("R27", "{t}", "DROP TRIGGER never_truncated ON {t}"),
-    ("R27", "{t}", "CREATE OR REPLACE TRIGGER append_only BEFORE DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION ward.forbid()"),
-    ("R27", "{t}", "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON {t} FOR EACH ROW WHEN (false) EXECUTE FUNCTION ward.forbid()"),
+    (
+        "R27",
+        "{t}",
+        "CREATE OR REPLACE TRIGGER append_only BEFORE DELETE ON {t} FOR EACH ROW EXECUTE FUNCTION ward.forbid()",
+    ),
+    (
+        "R27",
+        "{t}",
+        "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON {t} FOR EACH ROW WHEN (false) EXECUTE FUNCTION ward.forbid()",
+    ),
     ("R27", "{t}", "CREATE TRIGGER zealous BEFORE INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION ward.stamp()"),
     ("R27", "{t}", "GRANT UPDATE ({c}) ON {t} TO ward_app"),
     ("R27", "{t}", "GRANT DELETE ON {t} TO ward_app"),
-    ("R27", "ward.forbid()", "CREATE OR REPLACE FUNCTION ward.forbid() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
+    (
+        "R27",
+        "ward.forbid()",
+        "CREATE OR REPLACE FUNCTION ward.forbid() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    ),
 ];
 
 /// Done to every declared definer function, `{f}`.
 pub(crate) const OF_EACH_DEFINER: &[Sabotage] = &[
     ("R17", "{f}", "ALTER FUNCTION {f} OWNER TO postgres"),
-    ("R17", "{f}", "DO $do$ BEGIN EXECUTE replace(pg_get_functiondef('{f}'::regprocedure), 'BEGIN', 'BEGIN PERFORM 1;'); END $do$"),
+    (
+        "R17",
+        "{f}",
+        "DO $do$ BEGIN EXECUTE replace(pg_get_functiondef('{f}'::regprocedure), 'BEGIN', 'BEGIN PERFORM 1;'); END $do$",
+    ),
     ("R18", "{f}", "ALTER FUNCTION {f} RESET search_path"),
     ("R18", "{f}", "ALTER FUNCTION {f} SET search_path = ward, pg_temp"),
     ("R18", "{f}", "ALTER FUNCTION {f} SET search_path = pg_catalog, ward"),

@@ -35,7 +35,8 @@ pub(crate) async fn seed(db: &Database) {
     let mut root = db.connect("postgres").await.unwrap();
     let mut sql = String::from("SET session_replication_role = replica; ");
     for tenant in [A, B] {
-        let rows: Vec<String> = sqlx::query_scalar(ROWS).bind(tenant.to_string()).fetch_all(&mut root).await.unwrap();
+        let rows: Vec<String> =
+            sqlx::query_scalar(ROWS).bind(tenant.to_string()).fetch_all(&mut root).await.unwrap();
         sql.extend(rows.iter().flat_map(|row| [row, "; "]));
     }
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut root).await.unwrap();

@@ -30,11 +30,16 @@ struct Known {
 }
 
 impl<'c> Campaign<'c> {
-    pub(crate) async fn run(conn: &'c mut PgConnection, attacker: Uuid, victim: Uuid) -> Result<Report, sqlx::Error> {
+    pub(crate) async fn run(
+        conn: &'c mut PgConnection,
+        attacker: Uuid,
+        victim: Uuid,
+    ) -> Result<Report, sqlx::Error> {
         let targets = Targets::find(conn).await?;
         let field = Field { conn, attacker, victim };
         let markers = BTreeSet::from([victim.to_string()]);
-        let mut campaign = Self { field, known: Vec::new(), markers, empty: Vec::new(), report: Report::default() };
+        let mut campaign =
+            Self { field, known: Vec::new(), markers, empty: Vec::new(), report: Report::default() };
         // What no tenant ever set leads to can only be seen before the first is set.
         campaign.on_tables(&targets, Context::Unset).await?;
         campaign.reconnoitre(&targets).await?;
@@ -58,7 +63,8 @@ impl<'c> Campaign<'c> {
             let state = self.field.state(&digest(table, victim)).await?;
             self.known.push(Known { own, theirs, state });
         }
-        self.markers = markers(victim, self.known.iter().map(|k| &k.theirs), self.known.iter().map(|k| &k.own));
+        self.markers =
+            markers(victim, self.known.iter().map(|k| &k.theirs), self.known.iter().map(|k| &k.own));
         Ok(())
     }
 
@@ -88,9 +94,11 @@ impl<'c> Campaign<'c> {
 
     /// Calls them with the victim's ids, and looks at all its rows after each.
     async fn on_functions(&mut self, targets: &Targets, context: Context) -> Result<(), sqlx::Error> {
-        let ids: BTreeSet<String> = self.known.iter().flat_map(|known| known.theirs.ids()).map(str::to_owned).collect();
+        let ids: BTreeSet<String> =
+            self.known.iter().flat_map(|known| known.theirs.ids()).map(str::to_owned).collect();
         let ids: Vec<_> = ids.into_iter().filter(|id| self.markers.contains(id)).collect();
-        let digests: Vec<_> = targets.tables.iter().map(|table| format!("({})", digest(table, self.field.victim))).collect();
+        let digests: Vec<_> =
+            targets.tables.iter().map(|table| format!("({})", digest(table, self.field.victim))).collect();
         let digest = format!("SELECT concat_ws(' ', {})", digests.join(", "));
         let before = self.known.iter().map(|known| &*known.state).collect::<Vec<_>>().join(" ");
         for function in targets.functions.iter().filter(|function| !function.crosses) {
@@ -102,7 +110,9 @@ impl<'c> Campaign<'c> {
     }
 
     async fn on_oracles(&mut self, targets: &Targets) -> Result<(), sqlx::Error> {
-        for (table, known) in targets.tables.iter().zip(&self.known).filter(|(table, _)| !table.insertable.is_empty()) {
+        for (table, known) in
+            targets.tables.iter().zip(&self.known).filter(|(table, _)| !table.insertable.is_empty())
+        {
             let rows = Rows { attacker: &known.own, victim: &known.theirs };
             for key in table.keys.iter().filter(|key| !key.columns.is_empty()) {
                 let outcome = oracle::key(&mut self.field, table, rows, key).await?;
@@ -111,7 +121,8 @@ impl<'c> Campaign<'c> {
             for reference in &table.references {
                 let parent = targets.tables.iter().position(|table| table.name == reference.parent);
                 let Some(parent) = parent.and_then(|place| self.known.get(place)) else { continue };
-                let outcome = oracle::reference(&mut self.field, table, &known.own, reference, &parent.theirs).await?;
+                let outcome =
+                    oracle::reference(&mut self.field, table, &known.own, reference, &parent.theirs).await?;
                 self.report.count(&table.name, "foreign key", Context::Attacker, outcome);
             }
         }
@@ -126,7 +137,8 @@ impl<'c> Campaign<'c> {
         place: Option<usize>,
         state: Option<(&str, &str)>,
     ) -> Result<(), sqlx::Error> {
-        let (answer, after) = self.field.ask(context, &probe.sql, state.map(|(question, _)| question)).await?;
+        let (answer, after) =
+            self.field.ask(context, &probe.sql, state.map(|(question, _)| question)).await?;
         let changed = after.as_deref().zip(state).is_some_and(|(after, (_, before))| after != before);
         let outcome = answer.judge(probe, context, &self.markers, changed);
         if outcome == Outcome::Empty {
@@ -146,7 +158,8 @@ impl<'c> Campaign<'c> {
             Needs::Victim => lacks(|known| &known.theirs, *place),
             Needs::Attacker => lacks(|known| &known.own, *place),
         });
-        let (called, left_out): (Vec<_>, Vec<_>) = targets.functions.iter().partition(|function| !function.crosses);
+        let (called, left_out): (Vec<_>, Vec<_>) =
+            targets.functions.iter().partition(|function| !function.crosses);
         Report {
             tables: length(&targets.tables),
             views: length(&targets.views),
@@ -166,7 +179,12 @@ impl Report {
             Outcome::Vacuous => self.vacuous += 1,
             Outcome::Inconclusive => self.inconclusive += 1,
             Outcome::Breach(detail) => {
-                self.breaches.push(Breach { object: object.to_owned(), probe, context: context.name(), detail });
+                self.breaches.push(Breach {
+                    object: object.to_owned(),
+                    probe,
+                    context: context.name(),
+                    detail,
+                });
             }
         }
     }
@@ -180,7 +198,9 @@ fn digest(table: &Table, tenant: Uuid) -> String {
     let columns: Vec<_> = table.columns.iter().map(|column| format!("x.{}", column.name)).collect();
     let row = format!("md5(ROW({})::text)", columns.join(", "));
     let name = &table.name;
-    format!("SELECT count(*) || coalesce(md5(string_agg({row}, '' ORDER BY {row})), '-') FROM {name} x WHERE x.tenant = '{tenant}'")
+    format!(
+        "SELECT count(*) || coalesce(md5(string_agg({row}, '' ORDER BY {row})), '-') FROM {name} x WHERE x.tenant = '{tenant}'"
+    )
 }
 
 fn length<T>(items: &[T]) -> u64 {

@@ -27,7 +27,12 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_pat
 ///
 /// `conn` is the serving role's, outside any transaction, and nobody else's afterwards if the future is dropped before it ends.
 /// Both should be canaries with few rows, at least one of each in every table, or the report counts what is vacuous. Nothing stays.
-pub async fn attack(conn: &mut PgConnection, declared: &Declaration, a: Uuid, b: Uuid) -> Result<Report, sqlx::Error> {
+pub async fn attack(
+    conn: &mut PgConnection,
+    declared: &Declaration,
+    a: Uuid,
+    b: Uuid,
+) -> Result<Report, sqlx::Error> {
     let begin = format!("{BEGIN}; {}", declared.set_local());
     sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *conn).await?;
     let result = Campaign::run(&mut *conn, a, b).await;

@@ -13,14 +13,18 @@ pub(crate) async fn key(
     key: &Key,
 ) -> Result<Outcome, sqlx::Error> {
     let Some(values) = rows.victim.literals(&key.columns) else { return Ok(Outcome::Vacuous) };
-    let Some(insert) = insert(field, table, rows.attacker, &key.columns, &values) else { return Ok(Outcome::Vacuous) };
+    let Some(insert) = insert(field, table, rows.attacker, &key.columns, &values) else {
+        return Ok(Outcome::Vacuous);
+    };
     Ok(match field.ask(Context::Attacker, &insert, None).await?.0 {
         Answer::Done { .. } => Outcome::Empty,
         Answer::Refused(refusal) if refusal.by_wall() => Outcome::Refused,
-        Answer::Refused(refusal) if refusal.by_key(&key.index) => match own_rows(field, table, &key.columns, &values).await? {
-            0 => Outcome::Breach("a value of the victim's counts as taken".into()),
-            _ => Outcome::Vacuous,
-        },
+        Answer::Refused(refusal) if refusal.by_key(&key.index) => {
+            match own_rows(field, table, &key.columns, &values).await? {
+                0 => Outcome::Breach("a value of the victim's counts as taken".into()),
+                _ => Outcome::Vacuous,
+            }
+        }
         // References are looked at after indexes.
         Answer::Refused(Refusal { code, .. }) if code == "23503" => Outcome::Empty,
         Answer::Refused(_) => Outcome::Vacuous,
@@ -43,7 +47,9 @@ pub(crate) async fn reference(
     let known = field.ask(Context::Attacker, &known, None).await?.0;
     let unknown = field.ask(Context::Attacker, &unknown, None).await?.0;
     Ok(match (known, unknown) {
-        (Answer::Done { .. }, Answer::Refused(_)) => Outcome::Breach("refers to a row of the victim's".into()),
+        (Answer::Done { .. }, Answer::Refused(_)) => {
+            Outcome::Breach("refers to a row of the victim's".into())
+        }
         (Answer::Refused(a), Answer::Refused(b)) if a.code != b.code => {
             Outcome::Breach(format!("an existing row answers {}, a missing one {}", a.code, b.code))
         }
@@ -53,11 +59,19 @@ pub(crate) async fn reference(
 }
 
 /// A copy of the attacker's row in which `columns` are `values` and every other key is new.
-fn insert(field: &Field<'_>, table: &Table, own: &Sample, columns: &[String], values: &[String]) -> Option<String> {
+fn insert(
+    field: &Field<'_>,
+    table: &Table,
+    own: &Sample,
+    columns: &[String],
+    values: &[String],
+) -> Option<String> {
     if own.is_empty() {
         return None;
     }
-    let given = |column: &String| columns.iter().zip(values).find(|(name, _)| *name == column).map(|(_, value)| value.clone());
+    let given = |column: &String| {
+        columns.iter().zip(values).find(|(name, _)| *name == column).map(|(_, value)| value.clone())
+    };
     let value = |column: &String| {
         if column == "tenant" {
             return Some(format!("'{}'::uuid", field.attacker));
@@ -71,7 +85,12 @@ fn insert(field: &Field<'_>, table: &Table, own: &Sample, columns: &[String], va
     Some(format!("INSERT INTO {} ({names}) VALUES ({row})", table.name))
 }
 
-async fn own_rows(field: &mut Field<'_>, table: &Table, key: &[String], values: &[String]) -> Result<i64, sqlx::Error> {
+async fn own_rows(
+    field: &mut Field<'_>,
+    table: &Table,
+    key: &[String],
+    values: &[String],
+) -> Result<i64, sqlx::Error> {
     let same: Vec<_> = key.iter().zip(values).map(|(column, value)| format!("{column} = {value}")).collect();
     let (name, own) = (&table.name, field.attacker);
     let sql = format!("SELECT count(*) FROM {name} WHERE tenant = '{own}' AND {}", same.join(" AND "));

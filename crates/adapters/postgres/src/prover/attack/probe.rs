@@ -62,44 +62,144 @@ use Oracle::{CountsNone, Refused, Silent, TouchesNone};
 const OF_TABLES: &[Template] = &[
     ("SELECT", CountsNone, Victim, "SELECT count(*) FILTER (WHERE tenant IS DISTINCT FROM {own}) FROM {t}"),
     ("SELECT by tenant", CountsNone, Victim, "SELECT count(*) FROM {t} WHERE tenant = {b}"),
-    ("join", CountsNone, Victim, "SELECT count(*) FROM (VALUES ({b})) v (tenant) JOIN {t} t ON t.tenant = v.tenant"),
-    ("lateral join", CountsNone, Victim, "SELECT count(l.*) FROM (VALUES ({b})) v (tenant), LATERAL (SELECT 1 FROM {t} t WHERE t.tenant = v.tenant OFFSET 0) l"),
-    ("CTE", CountsNone, Victim, "WITH c AS MATERIALIZED (SELECT tenant FROM {t}) SELECT count(*) FROM c WHERE tenant = {b}"),
-    ("EXISTS", CountsNone, Victim, "SELECT count(*) FROM (VALUES (1)) v WHERE EXISTS (SELECT FROM {t} WHERE tenant = {b})"),
+    (
+        "join",
+        CountsNone,
+        Victim,
+        "SELECT count(*) FROM (VALUES ({b})) v (tenant) JOIN {t} t ON t.tenant = v.tenant",
+    ),
+    (
+        "lateral join",
+        CountsNone,
+        Victim,
+        "SELECT count(l.*) FROM (VALUES ({b})) v (tenant), LATERAL (SELECT 1 FROM {t} t WHERE t.tenant = v.tenant OFFSET 0) l",
+    ),
+    (
+        "CTE",
+        CountsNone,
+        Victim,
+        "WITH c AS MATERIALIZED (SELECT tenant FROM {t}) SELECT count(*) FROM c WHERE tenant = {b}",
+    ),
+    (
+        "EXISTS",
+        CountsNone,
+        Victim,
+        "SELECT count(*) FROM (VALUES (1)) v WHERE EXISTS (SELECT FROM {t} WHERE tenant = {b})",
+    ),
     ("sub-select", CountsNone, Victim, "SELECT (SELECT count(*) FROM {t} WHERE tenant = {b})"),
-    ("aggregate", CountsNone, Victim, "SELECT count(*) FROM (SELECT tenant FROM {t} GROUP BY tenant HAVING tenant IS DISTINCT FROM {own}) g"),
-    ("error", CountsNone, Victim, "SELECT count(*) FROM {t} WHERE CASE WHEN tenant = {b} THEN ('seen:' || tenant)::integer = 0 END"),
-    ("FOR UPDATE", CountsNone, Victim, "SELECT count(*) FROM (SELECT tenant FROM {t} WHERE tenant = {b} FOR UPDATE NOWAIT) l"),
-    ("FOR KEY SHARE", CountsNone, Victim, "SELECT count(*) FROM (SELECT tenant FROM {t} WHERE tenant = {b} FOR KEY SHARE NOWAIT) l"),
+    (
+        "aggregate",
+        CountsNone,
+        Victim,
+        "SELECT count(*) FROM (SELECT tenant FROM {t} GROUP BY tenant HAVING tenant IS DISTINCT FROM {own}) g",
+    ),
+    (
+        "error",
+        CountsNone,
+        Victim,
+        "SELECT count(*) FROM {t} WHERE CASE WHEN tenant = {b} THEN ('seen:' || tenant)::integer = 0 END",
+    ),
+    (
+        "FOR UPDATE",
+        CountsNone,
+        Victim,
+        "SELECT count(*) FROM (SELECT tenant FROM {t} WHERE tenant = {b} FOR UPDATE NOWAIT) l",
+    ),
+    (
+        "FOR KEY SHARE",
+        CountsNone,
+        Victim,
+        "SELECT count(*) FROM (SELECT tenant FROM {t} WHERE tenant = {b} FOR KEY SHARE NOWAIT) l",
+    ),
     ("COPY TO", Silent, Victim, "COPY {t} TO STDOUT"),
     ("COPY query TO", Silent, Victim, "COPY (SELECT tenant FROM {t}) TO STDOUT"),
     ("UPDATE", TouchesNone, Victim, "UPDATE {t} SET {c} = {c} WHERE tenant = {b}"),
-    ("UPDATE FROM", TouchesNone, Victim, "UPDATE {t} t SET {c} = t.{c} FROM (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant"),
-    ("UPDATE RETURNING", CountsNone, Victim, "WITH u AS (UPDATE {t} SET {c} = {c} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM u"),
+    (
+        "UPDATE FROM",
+        TouchesNone,
+        Victim,
+        "UPDATE {t} t SET {c} = t.{c} FROM (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant",
+    ),
+    (
+        "UPDATE RETURNING",
+        CountsNone,
+        Victim,
+        "WITH u AS (UPDATE {t} SET {c} = {c} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM u",
+    ),
     ("UPDATE to own", TouchesNone, Victim, "UPDATE {t} SET tenant = {a} WHERE tenant = {b}"),
     // A WHERE would have the new row asked for by the policy for reading too.
     ("UPDATE to other", TouchesNone, Attacker, "UPDATE {t} SET tenant = {b}"),
     ("DELETE", TouchesNone, Victim, "DELETE FROM {t} WHERE tenant = {b}"),
-    ("DELETE USING", TouchesNone, Victim, "DELETE FROM {t} t USING (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant"),
-    ("DELETE RETURNING", CountsNone, Victim, "WITH d AS (DELETE FROM {t} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM d"),
-    ("MERGE UPDATE", TouchesNone, Victim, "MERGE INTO {t} t USING (VALUES ({b})) v (tenant) ON t.tenant = v.tenant WHEN MATCHED THEN UPDATE SET {c} = t.{c}"),
-    ("MERGE DELETE", TouchesNone, Victim, "MERGE INTO {t} t USING (VALUES ({b})) v (tenant) ON t.tenant = v.tenant WHEN MATCHED THEN DELETE"),
+    (
+        "DELETE USING",
+        TouchesNone,
+        Victim,
+        "DELETE FROM {t} t USING (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant",
+    ),
+    (
+        "DELETE RETURNING",
+        CountsNone,
+        Victim,
+        "WITH d AS (DELETE FROM {t} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM d",
+    ),
+    (
+        "MERGE UPDATE",
+        TouchesNone,
+        Victim,
+        "MERGE INTO {t} t USING (VALUES ({b})) v (tenant) ON t.tenant = v.tenant WHEN MATCHED THEN UPDATE SET {c} = t.{c}",
+    ),
+    (
+        "MERGE DELETE",
+        TouchesNone,
+        Victim,
+        "MERGE INTO {t} t USING (VALUES ({b})) v (tenant) ON t.tenant = v.tenant WHEN MATCHED THEN DELETE",
+    ),
     ("TRUNCATE", Refused, Nothing, "TRUNCATE {t}"),
 ];
 
 /// `{cols}` and `{vals}` make a row of the victim's, `{key}` is the primary key.
 const OF_ROWS: &[Template] = &[
     ("INSERT", Refused, Nothing, "INSERT INTO {t} ({cols}) VALUES ({vals})"),
-    ("INSERT RETURNING", Refused, Nothing, "WITH i AS (INSERT INTO {t} ({cols}) VALUES ({vals}) RETURNING 1) SELECT count(*) FROM i"),
-    ("ON CONFLICT DO NOTHING", Refused, Nothing, "INSERT INTO {t} ({cols}) VALUES ({vals}) ON CONFLICT DO NOTHING"),
-    ("ON CONFLICT DO UPDATE", Refused, Nothing, "INSERT INTO {t} ({cols}) VALUES ({vals}) ON CONFLICT ({key}) DO UPDATE SET {c} = excluded.{c}"),
-    ("MERGE INSERT", Refused, Nothing, "MERGE INTO {t} USING (VALUES (1)) v ON false WHEN NOT MATCHED THEN INSERT ({cols}) VALUES ({vals})"),
+    (
+        "INSERT RETURNING",
+        Refused,
+        Nothing,
+        "WITH i AS (INSERT INTO {t} ({cols}) VALUES ({vals}) RETURNING 1) SELECT count(*) FROM i",
+    ),
+    (
+        "ON CONFLICT DO NOTHING",
+        Refused,
+        Nothing,
+        "INSERT INTO {t} ({cols}) VALUES ({vals}) ON CONFLICT DO NOTHING",
+    ),
+    (
+        "ON CONFLICT DO UPDATE",
+        Refused,
+        Nothing,
+        "INSERT INTO {t} ({cols}) VALUES ({vals}) ON CONFLICT ({key}) DO UPDATE SET {c} = excluded.{c}",
+    ),
+    (
+        "MERGE INSERT",
+        Refused,
+        Nothing,
+        "MERGE INTO {t} USING (VALUES (1)) v ON false WHEN NOT MATCHED THEN INSERT ({cols}) VALUES ({vals})",
+    ),
 ];
 
 /// `{id}` picks a row of the victim's by its key.
 const BY_ID: &[Template] = &[
-    ("SELECT by id", CountsNone, Victim, "SELECT count(*) FROM {t} WHERE {id} AND tenant IS DISTINCT FROM {own}"),
-    ("UPDATE by id", TouchesNone, Victim, "UPDATE {t} SET {c} = {c} WHERE {id} AND tenant IS DISTINCT FROM {own}"),
+    (
+        "SELECT by id",
+        CountsNone,
+        Victim,
+        "SELECT count(*) FROM {t} WHERE {id} AND tenant IS DISTINCT FROM {own}",
+    ),
+    (
+        "UPDATE by id",
+        TouchesNone,
+        Victim,
+        "UPDATE {t} SET {c} = {c} WHERE {id} AND tenant IS DISTINCT FROM {own}",
+    ),
     ("DELETE by id", TouchesNone, Victim, "DELETE FROM {t} WHERE {id} AND tenant IS DISTINCT FROM {own}"),
 ];
 
@@ -138,14 +238,19 @@ pub(crate) fn on_table(table: &Table, rows: Rows<'_>, context: Context, a: Uuid,
     });
     let fill = |text: &str| {
         let conflict = [&["tenant".to_owned()][..], key].concat().join(", ");
-        let text = text.replace("{t}", &table.name).replace("{c}", &table.updatable).replace("{key}", &conflict);
+        let text =
+            text.replace("{t}", &table.name).replace("{c}", &table.updatable).replace("{key}", &conflict);
         let text = text.replace("{a}", &uuid(a)).replace("{b}", &uuid(b)).replace("{own}", &context.own(a));
         let text = text.replace("{cols}", &columns).replace("{id}", id.as_deref().unwrap_or("false"));
         text.replace("{vals}", &values)
     };
     let by_id = if id.is_some() { BY_ID } else { &[] };
-    let probe = |&(name, oracle, needs, sql): &Template| {
-        Probe { object: table.name.clone(), name, sql: fill(sql), oracle, needs }
+    let probe = |&(name, oracle, needs, sql): &Template| Probe {
+        object: table.name.clone(),
+        name,
+        sql: fill(sql),
+        oracle,
+        needs,
     };
     OF_TABLES.iter().chain(OF_ROWS).chain(by_id).map(probe).collect()
 }
@@ -174,14 +279,19 @@ pub(crate) fn on_function(function: &Function, ids: &[String]) -> Vec<Probe> {
 /// The victim's row once more, or the attacker's in the victim's name; where neither is known the tenant alone, since a policy is
 /// asked before any other constraint.
 fn victims_row(table: &Table, rows: Rows<'_>, victim: Uuid) -> (String, String) {
-    if rows.attacker.is_empty() && rows.victim.is_empty() || !table.insertable.iter().any(|column| column == "tenant") {
+    if rows.attacker.is_empty() && rows.victim.is_empty()
+        || !table.insertable.iter().any(|column| column == "tenant")
+    {
         return ("tenant".into(), uuid(victim));
     }
     let value = |column: &String| {
         if column == "tenant" {
             return uuid(victim);
         }
-        rows.victim.literal(column).or_else(|| rows.attacker.literal(column)).unwrap_or_else(|| "DEFAULT".into())
+        rows.victim
+            .literal(column)
+            .or_else(|| rows.attacker.literal(column))
+            .unwrap_or_else(|| "DEFAULT".into())
     };
     (table.insertable.join(", "), table.insertable.iter().map(value).collect::<Vec<_>>().join(", "))
 }

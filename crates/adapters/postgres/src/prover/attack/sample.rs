@@ -24,12 +24,17 @@ struct Cell {
 
 impl Sample {
     /// A row of `tenant`'s in `table`; empty if there is none, or none that may be read.
-    pub(crate) async fn take(conn: &mut PgConnection, table: &Table, tenant: Uuid) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn take(
+        conn: &mut PgConnection,
+        table: &Table,
+        tenant: Uuid,
+    ) -> Result<Self, sqlx::Error> {
         if table.columns.is_empty() {
             return Ok(Self::default());
         }
         let columns: Vec<_> = table.columns.iter().map(|column| format!("{}::text", column.name)).collect();
-        let sql = format!("SELECT {} FROM {} WHERE tenant = '{tenant}' LIMIT 1", columns.join(", "), table.name);
+        let sql =
+            format!("SELECT {} FROM {} WHERE tenant = '{tenant}' LIMIT 1", columns.join(", "), table.name);
         let Some(row) = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_optional(conn).await? else {
             return Ok(Self::default());
         };

@@ -119,5 +119,9 @@ fn view(row: &PgRow) -> Result<View, sqlx::Error> {
 }
 
 fn function(row: &PgRow) -> Result<Function, sqlx::Error> {
-    Ok(Function { name: row.try_get("name")?, arguments: row.try_get("arguments")?, crosses: row.try_get("crosses")? })
+    Ok(Function {
+        name: row.try_get("name")?,
+        arguments: row.try_get("arguments")?,
+        crosses: row.try_get("crosses")?,
+    })
 }

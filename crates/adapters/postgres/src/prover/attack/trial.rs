@@ -118,8 +118,16 @@ impl Field<'_> {
 
 impl Answer {
     /// Judges it by the oracle of `probe`; `markers` are the victim's values, `changed` whether the victim's rows are others now.
-    pub(crate) fn judge(&self, probe: &Probe, context: Context, markers: &BTreeSet<String>, changed: bool) -> Outcome {
-        let told = |text: &str| markers.iter().any(|marker| text.contains(&**marker) && !probe.sql.contains(&**marker));
+    pub(crate) fn judge(
+        &self,
+        probe: &Probe,
+        context: Context,
+        markers: &BTreeSet<String>,
+        changed: bool,
+    ) -> Outcome {
+        let told = |text: &str| {
+            markers.iter().any(|marker| text.contains(&**marker) && !probe.sql.contains(&**marker))
+        };
         match self {
             Self::Refused(refusal) if told(&refusal.text) || refusal.text.contains("\"seen:") => {
                 Outcome::Breach("the error message holds a value of the victim's".into())
@@ -127,7 +135,9 @@ impl Answer {
             Self::Refused(refusal) => refusal.judge(probe, context),
             Self::Done { .. } if changed => Outcome::Breach("rows of the victim's were changed".into()),
             Self::Done { count, touched, text } => match probe.oracle {
-                Oracle::CountsNone if *count != 0 => Outcome::Breach(format!("{count} rows of other tenants")),
+                Oracle::CountsNone if *count != 0 => {
+                    Outcome::Breach(format!("{count} rows of other tenants"))
+                }
                 Oracle::TouchesNone if *touched != 0 => Outcome::Breach(format!("{touched} rows touched")),
                 Oracle::Refused => Outcome::Breach("was not refused".into()),
                 Oracle::Silent if told(text) => Outcome::Breach("answered a value of the victim's".into()),

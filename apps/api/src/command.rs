@@ -1,0 +1,120 @@
+//! The commands of `ward-api`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+use ward::kernel::Text;
+use ward_postgres::migrate;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::operator::NewCustomer;
+use crate::{artifact, serve};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const HELP: &str = "\
+ward-api serve                        serve until SIGINT or SIGTERM
+ward-api migrate                      bring the schema up to date
+ward-api doctor                       prove tenant isolation, and print the proof
+ward-api check-config                 say what is wrong with the settings
+ward-api create-tenant --name NAME [--owner-email ADDRESS]
+                                      found a tenant; prints its first key, once
+ward-api openapi                      print the OpenAPI document
+ward-api permissions PROFILE          print which role may do what
+
+Settings come from the environment and from the file that WARD_CONFIG names; see docs/configuration.md.";
+
+/// Runs one command, and says how it ended: 0 done, 1 failed, 2 not understood.
+pub async fn run(arguments: Vec<String>) -> ExitCode {
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["openapi"] => artifact::openapi().map(|text| println!("{text}")),
+        ["permissions", profile] => artifact::permissions(profile).map(|text| print!("{text}")),
+        ["--help" | "-h" | "help"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        ["serve"] | ["migrate"] | ["doctor"] | ["check-config"] | ["create-tenant", ..] => {
+            configured(&words).await
+        }
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", told(&*failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn configured(words: &[&str]) -> Result<(), Failure> {
+    let config = Config::load()?;
+    start_logging(&config)?;
+    match words {
+        ["serve"] => serve::serve(config, serve::signal()).await,
+        ["migrate"] => {
+            let database = serve::database(&config).await?;
+            let owner =
+                database.owner_url.as_deref().ok_or("`WARD_OWNER_DATABASE_URL` is needed to migrate")?;
+            Ok(migrate(owner).await?)
+        }
+        ["doctor"] => doctor(&config).await,
+        ["create-tenant", options @ ..] => create_tenant(&config, options).await,
+        _ => {
+            println!("the settings are sound");
+            Ok(())
+        }
+    }
+}
+
+async fn doctor(config: &Config) -> Result<(), Failure> {
+    let app = over_running(config).await?;
+    let proof = app.store.proof().await?;
+    println!("{proof}");
+    if proof.findings.is_empty() { Ok(()) } else { Err("tenant isolation is refuted".into()) }
+}
+
+async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {
+    let name =
+        Text::parse(option(options, "--name").ok_or("`--name` is needed")?, ward::tenancy::NAME_LENGTH)?;
+    let owner = option(options, "--owner-email").map(str::to_owned);
+    let app = over_running(config).await?;
+    let id = app.machine.next().into();
+    let secret = app.found(NewCustomer { id, name: name.clone(), owner: owner.clone() }).await?;
+    let told = json!({
+        "tenant": id.to_string(), "name": name.as_str(), "api_key": secret.expose(), "owner_email": owner,
+    });
+    println!("{told}");
+    Ok(())
+}
+
+fn option<'a>(options: &[&'a str], wanted: &str) -> Option<&'a str> {
+    options.chunks(2).find_map(|pair| match pair {
+        [name, value] if *name == wanted => Some(*value),
+        _ => None,
+    })
+}
+
+async fn over_running(config: &Config) -> Result<Arc<App>, Failure> {
+    serve::app(config, &serve::running_database(config)?).await
+}
+
+fn start_logging(config: &Config) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)?;
+    let subscriber = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
+    // Only the first subscriber counts; another is no fault of the command's.
+    let _set = subscriber.try_init();
+    Ok(())
+}
+
+/// A failure and its causes, in a line.
+fn told(failure: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(failure), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,182 @@
+//! What runs beside the requests: checks on schedule, answers forgotten, what was counted written.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::task::JoinSet;
+use ward::assurance::{Kind, RUN_PROBE};
+use ward::audit::Event;
+use ward::kernel::{Action, Entity, Operation, Requires, StoreError, TenantId, Uuid, authority};
+use ward::{Deployment as _, Job, Lease, Store as _};
+
+use crate::app::App;
+use crate::http::problem::Refused;
+use crate::probe::{self, SCHEDULE_PROBES};
+
+/// The kind of job that runs a check.
+const PROBE: &str = "probe";
+/// How long a replica may take over a check before another does it.
+const LEASE_SECONDS: u32 = 120;
+/// A check that could not be recorded is tried again after this.
+const AGAIN: TimeDelta = TimeDelta::seconds(30);
+const JANITOR: &str = "janitor";
+const FORGOTTEN: Action = Action::new("idempotency.answers_purged");
+
+/// Removes answers kept for idempotent requests, a day after they were given.
+pub(crate) static FORGET_ANSWERS: Operation = Operation {
+    id: "forgetAnswers",
+    requires: Requires::Job(JANITOR),
+    events: &[FORGOTTEN],
+    writes: true,
+    discloses: false,
+    controls: &["W4"],
+    rate: "job",
+    idempotent: false,
+};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Starts everything that runs beside the requests.
+pub(crate) fn start(beside: &mut JoinSet<()>, app: Arc<App>, address: SocketAddr) {
+    let _first = app.address.set(address);
+    beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
+    beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
+        flush(&app).await;
+        Ok(())
+    }));
+    beside.spawn(every(Duration::from_secs(3600), app, |app| async move { forget_answers(&app).await }));
+}
+
+async fn every<F>(pause: Duration, app: Arc<App>, work: impl Fn(Arc<App>) -> F)
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    loop {
+        if let Err(error) = work(app.clone()).await {
+            tracing::warn!(
+                error = &*error as &(dyn std::error::Error + 'static),
+                "a task beside the requests failed"
+            );
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Writes what was counted in memory.
+pub(crate) async fn flush(app: &App) {
+    if let Err(error) = app.usage.write(&*app.credentials).await {
+        tracing::warn!(%error, "when keys were used could not be written");
+    }
+    if let Err(error) = app.refusals.write(&*app.store, &app.policy, app.clock().now()).await {
+        tracing::warn!(%error, "refusals could not be logged");
+    }
+}
+
+/// Plans every check that isn't planned yet.
+pub(crate) async fn plan(app: &App) -> Result<(), Failure> {
+    let mut unit =
+        app.store.begin(app.prober(TenantId::DEPLOYMENT, &SCHEDULE_PROBES).map_err(denied)?).await?;
+    let mut planned = Vec::new();
+    for name in probe::names() {
+        if !unit.is_enqueued(job_id(name).into()).await? {
+            unit.enqueue(&job(name, app.clock().now())).await?;
+            planned.push(name);
+        }
+    }
+    if !planned.is_empty() {
+        unit.commit(scheduled(&planned)).await?;
+    }
+    Ok(())
+}
+
+async fn run_due(app: &App) -> Result<(), Failure> {
+    for lease in app.store.lease(&[PROBE], 1, LEASE_SECONDS).await? {
+        if let Err(refused) = run_leased(app, &lease).await {
+            tracing::error!(?refused, "a check could not be recorded");
+            put_off(app, &lease).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a check, and records it together with the end of its job and the plan for the next.
+async fn run_leased(app: &App, lease: &Lease) -> Result<(), Refused> {
+    let mut unit = app.store.begin(app.prober(TenantId::DEPLOYMENT, &RUN_PROBE)?).await?;
+    let Some(payload) = unit.payload(lease).await? else { return Ok(()) };
+    drop(unit);
+    let name = String::from_utf8_lossy(&payload).into_owned();
+    let run = app.look(&name).await;
+
+    unit = app.store.begin(app.prober(TenantId::DEPLOYMENT, &RUN_PROBE)?).await?;
+    if !unit.finish(lease).await? {
+        return Ok(()); // another replica did it meanwhile
+    }
+    unit.record_run(&run).await?;
+    unit.enqueue(&job(&name, run.at + app.pause(&name))).await?;
+    unit.commit(probe::completed(&run)).await?;
+    Ok(())
+}
+
+async fn put_off(app: &App, lease: &Lease) -> Result<(), Failure> {
+    let mut unit =
+        app.store.begin(app.prober(TenantId::DEPLOYMENT, &SCHEDULE_PROBES).map_err(denied)?).await?;
+    if unit.postpone(lease, app.clock().now() + AGAIN).await? {
+        unit.commit(scheduled(&[PROBE])).await?;
+    }
+    Ok(())
+}
+
+async fn forget_answers(app: &App) -> Result<(), Failure> {
+    let mut after: Option<TenantId> = None;
+    loop {
+        let tenants = app.store.tenants(after, 100).await?;
+        let Some(last) = tenants.last() else { return Ok(()) };
+        after = Some(*last);
+        for tenant in tenants {
+            while forget_answers_of(app, tenant).await? > 0 {}
+        }
+    }
+}
+
+async fn forget_answers_of(app: &App, tenant: TenantId) -> Result<u64, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "this is the job")]
+    let job = Arc::new(authority::system(tenant, JANITOR));
+    let mut unit = app.store.begin(app.policy.permit(&job, &FORGET_ANSWERS).map_err(denied)?).await?;
+    let gone = unit.forget(1_000).await?;
+    if gone > 0 {
+        unit.commit(Event::of(&FORGET_ANSWERS, FORGOTTEN, tenant).noting("count", gone)).await?;
+    }
+    Ok(gone)
+}
+
+impl App {
+    /// A check runs twice while one of its passes counts, so that a claim is never stale for a slow run.
+    fn pause(&self, probe: &str) -> TimeDelta {
+        let claims = self.profile.claims.iter().filter_map(|claim| match &claim.kind {
+            Kind::Proven { probe: behind, interval } if behind == probe => Some(*interval),
+            _ => None,
+        });
+        claims.min().unwrap_or(TimeDelta::minutes(10)) / 2
+    }
+}
+
+fn job(name: &str, run_at: chrono::DateTime<chrono::Utc>) -> Job {
+    Job { id: job_id(name).into(), kind: PROBE, payload: name.as_bytes().to_vec(), run_at }
+}
+
+/// A check has one job at a time, so its id is always the same.
+fn job_id(name: &str) -> Uuid {
+    Uuid::new_v5(&TenantId::DEPLOYMENT.into(), name.as_bytes())
+}
+
+fn scheduled(names: &[&str]) -> Event {
+    let event = Event::of(&SCHEDULE_PROBES, probe::PROBES_SCHEDULED, TenantId::DEPLOYMENT);
+    let event = event.covering(names.iter().map(|name| Entity::new("job", job_id(name))));
+    event.noting("probes", names.join(" "))
+}
+
+fn denied(denied: ward::rbac::Denied) -> StoreError {
+    StoreError::Failed(Box::new(std::io::Error::other(denied.to_string())))
+}
