@@ -20,7 +20,9 @@ mod janitor;
 mod machine;
 mod server;
 mod template;
+mod tool;
 
 pub use database::{CreateError, Database};
 pub use machine::Machine;
 pub use server::server;
+pub use tool::{MissingTool, tool, tools};

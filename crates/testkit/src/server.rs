@@ -16,7 +16,7 @@ const SHARED: &str = "WARD_TEST_CLUSTER";
 const WATCH: &str = r#"
 trap '' HUP INT TERM
 read -r _
-server=$1/postgres/postmaster.pid
+server=$1/cluster/postmaster.pid
 if [ -f "$server" ]; then
     pid=$(sed -n 1p "$server") socket=$(sed -n 5p "$server")
     kill -s QUIT "$pid"

@@ -16,8 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn check() -> Outcome {
     let clone = env::var("WARD_ADVISORY_DB").ok();
     let deny = || deny().map(|deny| redirected(deny, clone.as_deref()));
-    let fetched = deny()?.args(["fetch", "db"]).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
-    if !in_time(fetched?)? {
+    let complaints = if clone.is_some() { Stdio::inherit() } else { Stdio::null() };
+    let fetched = deny()?.args(["fetch", "db"]).stdin(Stdio::null()).stderr(complaints).spawn()?;
+    if !in_time(fetched)? {
         return match clone {
             Some(clone) => {
                 Err(format!("`WARD_ADVISORY_DB` is `{clone}`, which is no clone of the database").into())

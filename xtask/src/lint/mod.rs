@@ -9,9 +9,11 @@ use crate::artifacts;
 use crate::process::{Outcome, cargo, root, run};
 use crate::provide;
 
+type Check = fn() -> Outcome;
+
 /// Runs every check, even after one failed, and names those that did.
 pub(crate) fn run_lints() -> Outcome {
-    let checks: [(&str, fn() -> Outcome); 7] = [
+    let checks: [(&str, Check); 7] = [
         ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
         ("clippy", clippy),
         ("documentation", documentation),

@@ -44,18 +44,19 @@ struct Member {
 
 impl Member {
     fn all(metadata: &Value, root: &Path) -> Vec<Self> {
-        let packages = metadata["packages"].as_array();
+        let packages = metadata.get("packages").and_then(Value::as_array);
         packages.into_iter().flatten().filter_map(|package| Self::of(package, root)).collect()
     }
 
     fn of(package: &Value, root: &Path) -> Option<Self> {
-        let manifest = Path::new(package["manifest_path"].as_str()?);
+        let manifest = Path::new(package.get("manifest_path")?.as_str()?);
         let directory = manifest.parent()?.strip_prefix(root).ok()?.to_str()?.to_owned();
-        let dependencies = package["dependencies"].as_array()?.iter();
-        let uses = dependencies.filter(|dependency| dependency["kind"] != "dev");
-        let uses = uses.filter_map(|dependency| Some(dependency["name"].as_str()?.to_owned())).collect();
-        let licensed = package["license"].as_str().is_some_and(|license| !license.is_empty());
-        Some(Self { name: package["name"].as_str()?.to_owned(), directory, licensed, uses })
+        let dependencies = package.get("dependencies")?.as_array()?.iter();
+        let uses = dependencies.filter(|dependency| dependency.get("kind").is_none_or(|kind| kind != "dev"));
+        let uses = uses.filter_map(|dependency| Some(dependency.get("name")?.as_str()?.to_owned())).collect();
+        let licensed =
+            package.get("license").and_then(Value::as_str).is_some_and(|license| !license.is_empty());
+        Some(Self { name: package.get("name")?.as_str()?.to_owned(), directory, licensed, uses })
     }
 
     /// The crates of Ward that it may know, by where it lies.

@@ -1,3 +1,93 @@
-pub(crate) fn run(_: &[String]) -> crate::process::Outcome {
-    Ok(())
+//! `cargo xtask up`: Ward on a private PostgreSQL, with something to look at.
+
+mod demo;
+mod import;
+mod options;
+mod server;
+
+use std::fs::DirBuilder;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+
+use serde_json::json;
+
+use crate::process::{Outcome, cargo, root, run_aside};
+use crate::provide;
+use demo::{Demo, Tenant};
+use options::{HELP, Options};
+use server::Server;
+
+const PEOPLE: &str = "demo/clinicians_us.csv";
+
+/// Runs until Ctrl-C, SIGTERM, or the end of Ward.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let Some(options) = Options::parse(arguments)? else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    provide::postgres()?;
+    eprintln!("building Ward");
+    run_aside(cargo().args(["build", "--locked", "--bin", "ward-api"]))?;
+    DirBuilder::new().recursive(true).mode(0o711).create(&options.data_dir)?;
+
+    let mut server = Server::start(&options)?;
+    let Some(database) = server.until_ready()? else { return Ok(()) };
+    let mut demo = Demo::of(&options, &server)?;
+    if let Some(first) = demo.tenants().first().cloned()
+        && !options.empty
+        && !demo.has(PEOPLE)
+    {
+        import::import(&server, &first.api_key, &root().join(PEOPLE), "clinician")?;
+        demo.keep(PEOPLE)?;
+    }
+    if options.json {
+        announce_json(&server.url, &database, demo.tenants())?;
+    } else {
+        announce(&server.url, &database, demo.tenants());
+    }
+    server.until_told()
+}
+
+fn announce_json(url: &str, database: &str, tenants: &[Tenant]) -> Outcome {
+    let credentials = |tenant: &Tenant| {
+        json!({
+            "name": tenant.name,
+            "api_key": tenant.api_key,
+            "owner_email": tenant.owner_email,
+            "owner_password": null,
+        })
+    };
+    let line = json!({
+        "url": url,
+        "trust_url": format!("{url}/trust"),
+        "docs_url": format!("{url}/docs"),
+        "database_url": database,
+        "tenants": tenants.iter().map(credentials).collect::<Vec<_>>(),
+    });
+    let mut output = std::io::stdout();
+    writeln!(output, "{line}")?;
+    Ok(output.flush()?)
+}
+
+fn announce(url: &str, database: &str, tenants: &[Tenant]) {
+    println!(
+        "\nWard is ready.\n\n  trust page  {url}/trust\n  reference   {url}/docs\n  database    {database}"
+    );
+    for tenant in tenants {
+        println!("  API key     {}  ({})", tenant.api_key, tenant.name);
+    }
+    if let [first, .., last] = tenants {
+        println!("\nTry:\n");
+        println!("  curl -H 'X-API-Key: {}' {url}/v1/me", first.api_key);
+        println!(
+            "  curl -H 'X-API-Key: {}' '{url}/v1/subjects?email=theresa.wagner0@example.com'",
+            first.api_key
+        );
+        println!(
+            "  curl -H 'X-API-Key: {}' '{url}/v1/subjects?email=theresa.wagner0@example.com'",
+            last.api_key
+        );
+        println!("\n(The third asks as {}, to whom those people don't exist.)", last.name);
+    }
+    println!("\nCtrl-C stops everything.");
 }

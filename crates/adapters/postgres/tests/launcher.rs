@@ -86,12 +86,12 @@ async fn what_was_written_is_there_after_a_restart() {
     }
     connect(&cluster).await.execute("CREATE TABLE kept AS SELECT 42 AS n").await.unwrap();
     let socket = cluster.address().socket().to_owned();
-    let (files, pid) = (fs::metadata(data.join("postgres")).unwrap(), cluster.pid().unwrap());
+    let (files, pid) = (fs::metadata(data.join("cluster")).unwrap(), cluster.pid().unwrap());
     assert_ne!(files.uid(), 0, "root owns no cluster");
     assert_eq!(files.mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(&socket).unwrap().mode() & 0o777, 0o700);
     cluster.stop().unwrap();
-    assert!(!data.join("postgres/postmaster.pid").exists());
+    assert!(!data.join("cluster/postmaster.pid").exists());
     assert!(!socket.exists());
     assert!(!lives(pid));
     let again = start(&data, Durability::Full);
@@ -116,7 +116,7 @@ fn a_process_that_is_not_root_starts_a_cluster_of_its_own() {
     assert!(done.status.success(), "{done:?}");
     assert!(String::from_utf8_lossy(&done.stdout).contains("1 passed"), "{done:?}");
     let owner = if is_root() { NOBODY } else { fs::metadata(&place.0).unwrap().uid() };
-    assert_eq!(fs::metadata(data.join("postgres")).unwrap().uid(), owner);
+    assert_eq!(fs::metadata(data.join("cluster")).unwrap().uid(), owner);
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_long_path_and_a_closed_parent_are_no_obstacle() {
     let cluster = start(&data, Durability::None);
     assert_eq!(number(&mut connect(&cluster).await, "SELECT 1").await, 1);
     cluster.stop().unwrap();
-    assert!(!data.join("postgres/postmaster.pid").exists());
+    assert!(!data.join("cluster/postmaster.pid").exists());
     let again = start(&data, Durability::None);
     connect(&again).await.execute("CREATE DATABASE more").await.unwrap();
 }
@@ -138,7 +138,7 @@ struct Bystander(Child);
 
 impl Bystander {
     fn of(data: &Path) -> Self {
-        let owner = fs::metadata(data.join("postgres")).unwrap();
+        let owner = fs::metadata(data.join("cluster")).unwrap();
         let mut sleep = Command::new("sleep");
         sleep.arg("600").current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
         if is_root() {
@@ -161,7 +161,7 @@ async fn a_stale_pid_file_is_no_obstacle_and_its_process_is_left_alone() {
     let data = place.data();
     start(&data, Durability::None).stop().unwrap();
     let mut bystander = Bystander::of(&data);
-    let stale = data.join("postgres/postmaster.pid");
+    let stale = data.join("cluster/postmaster.pid");
     for text in [format!("{}\n/elsewhere\n0\n5432\n/tmp\n\n0 0\nready\n", bystander.0.id()), String::new()] {
         fs::write(&stale, text).unwrap();
         fs::set_permissions(&stale, fs::Permissions::from_mode(0o666)).unwrap();
@@ -224,11 +224,11 @@ fn a_second_owner_is_refused_and_may_attach() {
 #[test]
 fn a_cluster_that_was_half_made_is_begun_anew() {
     let place = Place::new();
-    let half = place.data().join("postgres.new/base");
+    let half = place.data().join("cluster.new/base");
     fs::create_dir_all(&half).unwrap();
     start(&place.data(), Durability::None).stop().unwrap();
     assert!(!half.exists());
-    assert!(place.data().join("postgres/PG_VERSION").exists());
+    assert!(place.data().join("cluster/PG_VERSION").exists());
 }
 
 #[test]
@@ -236,8 +236,8 @@ fn what_is_missing_is_named() {
     let place = Place::new();
     let nothing_here = Binaries::find(&place.data(), Some(&place.0)).unwrap_err();
     assert!(matches!(&nothing_here, LaunchError::NotThere(path) if *path == place.0), "{nothing_here:?}");
-    fs::create_dir_all(place.data().join("postgres")).unwrap();
-    fs::write(place.data().join("postgres/PG_VERSION"), "9\n").unwrap();
+    fs::create_dir_all(place.data().join("cluster")).unwrap();
+    fs::write(place.data().join("cluster/PG_VERSION"), "9\n").unwrap();
     let other_major = Binaries::find(&place.data(), None).unwrap_err();
     assert!(matches!(other_major, LaunchError::OtherMajor(9)), "{other_major:?}");
     let install =
@@ -261,10 +261,10 @@ async fn the_log_holds_no_value_of_a_failed_statement() {
             .unwrap_err();
     }
     cluster.stop().unwrap();
-    let log = fs::read_to_string(place.data().join("postgres.log")).unwrap();
+    let log = fs::read_to_string(place.data().join("log")).unwrap();
     assert!(log.contains("violates check constraint"), "the failures are not in the log: {log}");
     assert!(["Wagner", "Meadows", "Keene"].iter().all(|name| !log.contains(name)), "{log}");
-    assert_eq!(fs::metadata(place.data().join("postgres.log")).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(place.data().join("log")).unwrap().mode() & 0o777, 0o600);
 }
 
 const ATTRIBUTES: &str = "

@@ -64,7 +64,7 @@ fn luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(n, digit)| u32::from(if n % 2 == 1 { doubled(*digit) } else { *digit }))
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ impl Binaries {
 
 /// The major version that made the cluster, where there is one.
 fn made_by(data_dir: &Path) -> Result<Option<u32>, LaunchError> {
-    let path = data_dir.join("postgres/PG_VERSION");
+    let path = data_dir.join("cluster/PG_VERSION");
     match fs::read_to_string(&path) {
         Ok(major) => Ok(major.trim().parse().ok()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

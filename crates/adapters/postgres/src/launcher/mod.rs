@@ -5,7 +5,7 @@
 //! use ward_postgres::launcher::{Binaries, Cluster, Durability, bootstrap};
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-//! let data = std::path::Path::new("/var/lib/ward");
+//! let data = std::path::Path::new("/var/lib/ward/postgres");
 //! let cluster = Cluster::start(&Binaries::find(data, None)?, data, Durability::Full)?;
 //! bootstrap(&cluster.url("postgres", "postgres"), "ward").await?;
 //! println!("{}", cluster.url("ward_app", "ward"));

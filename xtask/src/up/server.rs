@@ -1,0 +1,157 @@
+use std::fs::{self, File, OpenOptions};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use ureq::Agent;
+
+use super::options::Options;
+use crate::process::{Outcome, built, output, signal};
+
+/// The first start makes the database, migrates it and proves its isolation.
+const START: Duration = Duration::from_secs(180);
+/// Requests in flight are finished, and the database writes everything to disk.
+const STOP: Duration = Duration::from_secs(90);
+const LOG_LIMIT: u64 = 10 << 20;
+
+/// A running Ward, stopped when it is dropped.
+pub(super) struct Server {
+    pub(super) url: String,
+    pub(super) agent: Agent,
+    child: Child,
+    settings: Vec<(&'static str, String)>,
+    data_dir: PathBuf,
+    told: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub(super) fn start(options: &Options) -> Outcome<Self> {
+        TcpListener::bind(options.listen)
+            .map_err(|error| format!("can't listen on {}: {error}", options.listen))?;
+        let settings = vec![
+            ("WARD_LISTEN", options.listen.to_string()),
+            ("WARD_ADMIN_LISTEN", options.admin_listen.to_string()),
+            ("WARD_DATA_DIR", options.data_dir.display().to_string()),
+            ("WARD_PROFILE", options.profile.clone()),
+            ("WARD_MODE", "development".to_owned()),
+        ];
+        let told = Arc::new(AtomicBool::new(false));
+        for event in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(event, Arc::clone(&told))?;
+        }
+        let log = log(&options.data_dir)?;
+        let mut serve = ward_api(&settings)?;
+        // A Ctrl-C reaches it through this process, once.
+        serve.arg("serve").process_group(0).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = serve.spawn()?;
+        // An idle connection would hold up Ward when it stops.
+        let plain = Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
+        let agent = Agent::new_with_config(plain.build());
+        Ok(Self { url: options.url(), agent, child, settings, data_dir: options.data_dir.clone(), told })
+    }
+
+    /// Waits until it answers that it is ready, and says how to reach its database; `None` when it was told to stop meanwhile.
+    pub(super) fn until_ready(&mut self) -> Outcome<Option<String>> {
+        let begun = Instant::now();
+        let mut last = "no answer".to_owned();
+        while begun.elapsed() < START {
+            if self.told.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("Ward did not start ({status}):\n{}", self.last_words()).into());
+            }
+            if let Ok(mut answer) = self.agent.get(format!("{}/ready", self.url)).call() {
+                if answer.status() == 200 {
+                    return self.database().map(Some);
+                }
+                last = answer.body_mut().read_to_string().unwrap_or(last);
+            }
+            pause();
+        }
+        Err(format!("Ward is not ready after {} s; it says: {last}\n{}", START.as_secs(), self.last_words())
+            .into())
+    }
+
+    /// Waits for Ctrl-C, SIGTERM or the end of Ward.
+    pub(super) fn until_told(mut self) -> Outcome {
+        while !self.told.load(Ordering::Relaxed) {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("Ward ended ({status}):\n{}", self.last_words()).into());
+            }
+            pause();
+        }
+        eprintln!("\nstopping");
+        Ok(())
+    }
+
+    /// What another command of Ward prints, with the settings of this one.
+    pub(super) fn ask(&self, arguments: &[&str]) -> Outcome<String> {
+        output(ward_api(&self.settings)?.args(arguments))
+    }
+
+    /// The private PostgreSQL names the directory of its socket in the fifth line of its pid file.
+    fn database(&self) -> Outcome<String> {
+        let file = self.data_dir.join("postgres/cluster/postmaster.pid");
+        let text = fs::read_to_string(&file).map_err(|error| format!("`{}`: {error}", file.display()))?;
+        let socket = text.lines().nth(4).ok_or("PostgreSQL doesn't say where it listens")?;
+        Ok(format!("postgres://ward_app@localhost/ward?host={socket}"))
+    }
+
+    fn last_words(&self) -> String {
+        let log = log_file(&self.data_dir);
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
+        format!("{tail}\n(from `{}`)", log.display())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let begun = Instant::now();
+        let _ = signal(self.child.id(), "TERM"); // it may be gone already
+        while begun.elapsed() < STOP {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            pause();
+        }
+        eprintln!("Ward doesn't stop; killing it");
+        let _ = self.child.kill().and_then(|()| self.child.wait()); // nothing is left to be done about it
+    }
+}
+
+fn ward_api(settings: &[(&'static str, String)]) -> Outcome<Command> {
+    let mut program = Command::new(built("ward-api")?);
+    for other in ["WARD_CONFIG", "WARD_DATABASE_URL", "WARD_OWNER_DATABASE_URL"] {
+        program.env_remove(other);
+    }
+    program.envs(settings.iter().map(|(name, value)| (name, value)));
+    Ok(program)
+}
+
+fn log_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("ward.log")
+}
+
+/// Continued, since another run may still write to it; put aside when it has grown.
+fn log(data_dir: &Path) -> Outcome<File> {
+    let log = log_file(data_dir);
+    if fs::metadata(&log).is_ok_and(|held| held.len() > LOG_LIMIT) {
+        fs::rename(&log, log.with_extension("log.1"))?;
+    }
+    Ok(OpenOptions::new().create(true).append(true).mode(0o600).open(log)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing else is going on")]
+fn pause() {
+    thread::sleep(Duration::from_millis(50));
+}
