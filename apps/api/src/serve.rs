@@ -116,6 +116,7 @@ pub(crate) async fn serve(
     config: Config,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
+    Profile::load(&config.profile)?;
     let database = database(&config).await?;
     if let Some(owner) = database
         .owner_url
