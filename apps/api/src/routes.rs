@@ -17,8 +17,7 @@ impl Routes {
         let mut routes = HashMap::new();
         let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
         for (path, methods) in paths {
-            // OpenAPI writes `{id}` where poem writes `:id`.
-            let pattern = path.replace('{', ":").replace('}', "");
+            let pattern = pattern(path);
             for (method, served) in methods.as_object().into_iter().flatten() {
                 let id = served.get("operationId").and_then(Value::as_str);
                 let row = table.iter().find(|row| Some(row.id) == id);
@@ -42,5 +41,26 @@ impl Routes {
     pub(crate) fn operation(&self, request: &Request) -> Option<&'static Operation> {
         let pattern = request.data::<PathPattern>()?;
         self.0.get(&(request.method().clone(), pattern.0.to_string())).copied()
+    }
+}
+
+/// The router numbers parameters where OpenAPI names them.
+fn pattern(path: &str) -> String {
+    let mut parameters = (0..).peekable();
+    let segments = path.split('/').map(|segment| match parameters.next_if(|_| segment.starts_with('{')) {
+        Some(n) => format!(":param{n}"),
+        None => segment.to_owned(),
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern;
+
+    #[test]
+    fn parameters_are_numbered_in_their_order() {
+        assert_eq!(pattern("/v1/subjects/{id}/records/{record}"), "/v1/subjects/:param0/records/:param1");
+        assert_eq!(pattern("/health"), "/health");
     }
 }
