@@ -1,8 +1,6 @@
 //! Two walls between tenants, each tested with the other one removed.
 
-mod support;
-
-use support::{LOOK, World, world};
+use crate::support::{LOOK, World, world};
 use ward::Store as _;
 use ward::kernel::{TenantId, Uuid};
 use ward_postgres::OpenError;
@@ -79,7 +77,7 @@ async fn an_unconfined_role_is_refused() {
     );
     w.db.run("postgres", roles).await.unwrap();
     for role in ["postgres", "ward_owner", &free, &heir] {
-        let refused = support::open(&w.db, role, &w.machine).await;
+        let refused = crate::support::open(&w.db, role, &w.machine).await;
         assert!(matches!(refused, Err(OpenError::Unconfined)), "{role}");
     }
 }
@@ -99,7 +97,7 @@ async fn what_lies_across_tenants_is_reached_through_functions_alone() {
 async fn without_the_tenants_key_nothing_is_read_or_begun() {
     let w = world().await;
     let tenant = w.tenant().await;
-    let locked = w.store.under(support::keyring(&w.machine, 8));
+    let locked = w.store.under(crate::support::keyring(&w.machine, 8));
     for refused in [
         locked.read(w.permit(tenant, &LOOK)).await.map(drop),
         locked.begin(w.permit(tenant, &LOOK)).await.map(drop),
