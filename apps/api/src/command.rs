@@ -8,11 +8,7 @@ use ward_postgres::migrate;
 
 use crate::app::App;
 use crate::config::Config;
-<<<<<<< HEAD
-use crate::operator::NewCustomer;
 use crate::profile::Profile;
-=======
->>>>>>> h6
 use crate::{artifact, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;

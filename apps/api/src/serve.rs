@@ -132,6 +132,7 @@ impl Server {
     /// Starts what `config` describes: a private database if it names none, migrations, the proof of isolation, then
     /// the listener. Requests are answered from now on.
     pub async fn start(config: Config) -> Result<Self, Failure> {
+        Profile::load(&config.profile)?;
         let database = database(&config).await?;
         if let Some(owner) = database
             .owner_url
@@ -185,26 +186,11 @@ impl Server {
 }
 
 /// Serves until `stop`, then drains.
-<<<<<<< HEAD
-pub(crate) async fn serve(
-    config: Config,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Failure> {
-    Profile::load(&config.profile)?;
-    let database = database(&config).await?;
-    if let Some(owner) = database
-        .owner_url
-        .as_deref()
-        .filter(|_| database.cluster.is_some() || config.mode == Mode::Development)
-    {
-        migrate(owner).await?;
-=======
 pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let mut server = Server::start(config).await?;
     tokio::select! {
         () = stop => {}
         ended = &mut server.serving => return Ok(ended??),
->>>>>>> h6
     }
     server.stop().await
 }
