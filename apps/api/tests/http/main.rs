@@ -3,4 +3,8 @@
 mod support;
 
 mod events;
+mod idempotency;
+mod problems;
+mod roles;
+mod strict;
 mod sweep;
