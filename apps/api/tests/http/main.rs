@@ -4,6 +4,7 @@ mod support;
 
 mod events;
 mod idempotency;
+mod imports;
 mod problems;
 mod roles;
 mod strict;
