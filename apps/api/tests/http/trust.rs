@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -126,6 +127,24 @@ async fn a_control_that_is_switched_off_turns_its_row_red_and_no_other() -> Outc
         deployment.database.run("postgres", switch_on).await?;
         let seen = client.post(&check, json!({})).await?.expect(200)?;
         assert_eq!(seen["status"], "active", "{switch_on}: {seen}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn checks_asked_for_all_at_once_neither_fail_nor_keep_others_waiting() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?;
+    let client = deployment.tenant("Clinic").await?.client;
+    let claims = ["audit-completeness", "api-keys", "sealed-fields", "audit-completeness"];
+    let asks: Vec<_> =
+        claims.iter().cycle().take(24).map(|claim| format!("/v1/claims/{claim}/check")).collect();
+    let checks = join_all(asks.iter().map(|path| client.post(path, json!({}))));
+    let (answers, other) = tokio::join!(checks, client.get("/v1/subjects"));
+    assert_eq!(other?.status, 200);
+    for answer in answers {
+        let answer = answer?;
+        assert_eq!(answer.expect(200)?["status"], "active", "{}", answer.text());
     }
     Ok(())
 }
