@@ -70,7 +70,9 @@ async fn the_three_files_come_in_whole_and_a_second_time_change_nothing() -> Out
 async fn an_imported_person_is_found_and_shown_as_the_file_says() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;
-    tenant.client.send(&import("clinician", "text/csv", demo("clinicians_us.csv")?)).await?.expect(200)?;
+    let file = String::from_utf8(demo("clinicians_us.csv")?)?;
+    let start: String = file.split_inclusive('\n').take(4).collect();
+    tenant.client.send(&import("clinician", "text/csv", start)).await?.expect(200)?;
     let found = tenant.client.get("/v1/subjects?email=THERESA.wagner0@example.com").await?.expect(200)?;
     assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{found}");
     let person = &found["items"][0];

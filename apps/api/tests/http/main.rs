@@ -9,3 +9,4 @@ mod problems;
 mod roles;
 mod strict;
 mod sweep;
+mod trust;
