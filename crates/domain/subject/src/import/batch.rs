@@ -4,10 +4,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use ward_audit::{Change, Event};
-use ward_kernel::{BlindIndex, Entity, Ids, Place, RecordId, Sealer, SubjectId, SubjectKeys, TenantId, Uuid};
+use ward_kernel::{
+    BlindIndex, Entity, Ids, Operation, Place, RecordId, Sealer, SubjectId, SubjectKeys, TenantId, Uuid,
+};
 
 use super::ImportRow;
-use crate::operations::{IMPORT_DATA, SUBJECT_IMPORTED};
+use crate::operations::SUBJECT_IMPORTED;
 use crate::subject::{SubjectError, changes, ref_index, seal};
 use crate::{Fields, Kind, Records, SealedFields, StoredRecord, StoredSubject, Subjects};
 
@@ -33,6 +35,8 @@ pub struct Batch {
 
 /// What an import needs beside its ports.
 pub struct Importer<'a> {
+    /// As part of what.
+    pub operation: &'static Operation,
     /// Whose subjects.
     pub tenant: TenantId,
     /// The present.
@@ -126,7 +130,7 @@ impl Importer<'_> {
         for (new, key) in fresh.iter().zip(&keys) {
             let sealed = seal(self.tenant, new.id, &new.row.subject, &**key, &*indexer, self.now)?;
             let own = self.records(new, &**key)?;
-            batch.events.push(event(new, None, &sealed, &own, &[]));
+            batch.events.push(self.event(new, None, &sealed, &own, &[]));
             subjects.push(StoredSubject { import_digest: Some(new.digest), ..sealed });
             records.extend(own);
         }
@@ -163,7 +167,7 @@ impl Importer<'_> {
             };
             let records = self.records(update, &*key)?;
             let old = unit.hold_records(&records.iter().map(|record| record.id).collect::<Vec<_>>()).await?;
-            batch.events.push(event(update, Some(before), &after, &records, &old));
+            batch.events.push(self.event(update, Some(before), &after, &records, &old));
             unit.replace(&after).await?;
             for record in records {
                 match old.iter().find(|old| old.id == record.id) {
@@ -192,6 +196,35 @@ impl Importer<'_> {
         };
         change.row.records.iter().map(record).collect()
     }
+
+    fn event(
+        &self,
+        change: &Planned<'_>,
+        before: Option<&StoredSubject>,
+        after: &StoredSubject,
+        records: &[StoredRecord],
+        old: &[StoredRecord],
+    ) -> Event {
+        let kind: Kind = after.kind;
+        let of_record = |record: &StoredRecord| {
+            let before = old.iter().find(|old| old.id == record.id).map(|old| &old.fields);
+            let prefixed = |change: Change| Change {
+                field: format!("{}.{}", record.category, change.field).into(),
+                ..change
+            };
+            changes(before, &record.fields)
+                .into_iter()
+                .filter(|change| change.after.is_some())
+                .map(prefixed)
+                .collect::<Vec<_>>()
+        };
+        Event::of(self.operation, SUBJECT_IMPORTED, change.id)
+            .covering(records.iter().map(|record| Entity::from(record.id)))
+            .noting("kind", kind.as_str())
+            .noting("line", change.row.line)
+            .with_all(changes(before.map(|before| &before.fields), &after.fields))
+            .with_all(records.iter().flat_map(of_record))
+    }
 }
 
 /// The imported record of a category is always the same one, so that importing again replaces it.
@@ -214,34 +247,6 @@ fn succeeding(old: &StoredRecord, new: StoredRecord) -> StoredRecord {
         created_at: old.created_at,
         ..new
     }
-}
-
-fn event(
-    change: &Planned<'_>,
-    before: Option<&StoredSubject>,
-    after: &StoredSubject,
-    records: &[StoredRecord],
-    old: &[StoredRecord],
-) -> Event {
-    let kind: Kind = after.kind;
-    let of_record = |record: &StoredRecord| {
-        let before = old.iter().find(|old| old.id == record.id).map(|old| &old.fields);
-        let prefixed = |change: Change| Change {
-            field: format!("{}.{}", record.category, change.field).into(),
-            ..change
-        };
-        changes(before, &record.fields)
-            .into_iter()
-            .filter(|change| change.after.is_some())
-            .map(prefixed)
-            .collect::<Vec<_>>()
-    };
-    Event::of(&IMPORT_DATA, SUBJECT_IMPORTED, change.id)
-        .covering(records.iter().map(|record| Entity::from(record.id)))
-        .noting("kind", kind.as_str())
-        .noting("line", change.row.line)
-        .with_all(changes(before.map(|before| &before.fields), &after.fields))
-        .with_all(records.iter().flat_map(of_record))
 }
 
 /// What a row says, the same for the same content however it was written.
