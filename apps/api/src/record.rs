@@ -47,7 +47,7 @@ impl Api {
 
         let draft = draft(&self.0.catalogue, body.value)?;
         let new = (RecordId::from(self.0.machine.next()), subject, self.0.clock().now());
-        match record::create(&mut *act, caller.0.who.tenant(), new, &draft).await {
+        match record::create(&mut *act, &CREATE_RECORD, caller.0.who.tenant(), new, &draft).await {
             Ok((record, event)) => act.commit(event, Created(record.into())).await,
             Err(SubjectError::Absent) => Err(self.0.absent(act.absent(subject)).await),
             Err(error) => Err(error.into()),
@@ -125,7 +125,7 @@ impl Api {
         let change = body.value;
         let patch = |found: &StoredRecord| patch(&self.0.catalogue, found, change);
         let new = (id, self.0.clock().now());
-        match record::change(&mut *act, caller.0.who.tenant(), new, patch).await {
+        match record::change(&mut *act, &CHANGE_RECORD, caller.0.who.tenant(), new, patch).await {
             Ok((record, event)) => act.commit(event, Shown(record.into())).await,
             Err(SubjectError::Absent) => Err(self.0.absent(act.absent(id)).await),
             Err(error) => Err(error.into()),
@@ -138,7 +138,7 @@ impl Api {
         let id = RecordId::from(id.0);
         let mut act = self.0.begin(&caller, &DELETE_RECORD, &[0; 32]).await?;
 
-        match record::remove(&mut *act, id).await {
+        match record::remove(&mut *act, &DELETE_RECORD, id).await {
             Ok(event) => act.commit(event, Done).await,
             Err(SubjectError::Absent) => Err(self.0.absent(act.absent(id)).await),
             Err(error) => Err(error.into()),

@@ -41,9 +41,9 @@ impl Api {
         let mut act = self.0.begin(&caller, &CREATE_SUBJECT, &body.digest).await?;
 
         let draft = self.draft(body.value)?;
-        let (tenant, id) = (caller.0.who.tenant(), SubjectId::from(self.0.machine.next()));
+        let (tenant, new) = (caller.0.who.tenant(), (self.0.machine.next().into(), self.0.clock().now()));
         let (subject, event) =
-            ward::subject::subject::create(&mut *act, tenant, (id, self.0.clock().now()), &draft).await?;
+            ward::subject::subject::create(&mut *act, &CREATE_SUBJECT, tenant, new, &draft).await?;
 
         act.commit(event, Created(subject.into())).await
     }
@@ -138,7 +138,7 @@ impl Api {
 
         let patch = self.patch(body.value)?;
         let (tenant, now) = (caller.0.who.tenant(), self.0.clock().now());
-        match ward::subject::subject::change(&mut *act, tenant, (id, now), &patch).await {
+        match ward::subject::subject::change(&mut *act, &CHANGE_SUBJECT, tenant, (id, now), &patch).await {
             Ok((subject, event)) => act.commit(event, Shown(subject.into())).await,
             Err(SubjectError::Absent) => Err(self.0.absent(act.absent(id)).await),
             Err(error) => Err(error.into()),

@@ -21,9 +21,11 @@ mod janitor;
 mod machine;
 mod server;
 mod template;
+mod tenant;
 mod tool;
 
 pub use database::{CreateError, Database};
 pub use machine::Machine;
 pub use server::server;
+pub use tenant::{FoundError, found, open};
 pub use tool::{MissingTool, tool, tools};

@@ -19,7 +19,11 @@
 //! ```
 //!
 //! A product team declares its operations as [`kernel::Operation`]s, compiles them with Ward's into one
-//! [`rbac::Policy`], and writes its own tables in Ward's unit: see `examples/` for a whole service.
+//! [`rbac::Policy`], and writes its own tables in Ward's unit. A whole service, on axum:
+//!
+#![doc = concat!("```no_run\n", include_str!("../examples/clinic/service.rs"), "\n# fn main() {}\n```")]
+//!
+//! `cargo run -p ward --example clinic` starts it on a PostgreSQL that is thrown away.
 
 mod credentials;
 mod job;

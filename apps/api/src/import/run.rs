@@ -133,6 +133,7 @@ impl Import {
         let mut unit = self.app.store.begin(self.permit()?).await.map_err(Refused::from)?;
         let keys = unit.keys();
         let importer = Importer {
+            operation: &IMPORT_DATA,
             tenant: self.caller.0.who.tenant(),
             now: self.app.clock().now(),
             ids: &*self.app.machine,

@@ -21,6 +21,29 @@ pub struct Operation {
     pub idempotent: bool,
 }
 
+impl Operation {
+    /// Changes something: needs `permission`, and every commit is explained by one of `events` or more.
+    pub const fn change(id: &'static str, permission: &'static str, events: &'static [Action]) -> Self {
+        let (requires, controls) = (Requires::Permission(permission), &[]);
+        Self {
+            id,
+            requires,
+            events,
+            writes: true,
+            discloses: false,
+            controls,
+            rate: "write",
+            idempotent: false,
+        }
+    }
+
+    /// Reads: needs `permission`, and opens sealed values against the receipts of `events`.
+    pub const fn read(id: &'static str, permission: &'static str, events: &'static [Action]) -> Self {
+        let discloses = !events.is_empty();
+        Self { writes: false, discloses, rate: "read", ..Self::change(id, permission, events) }
+    }
+}
+
 /// What a caller needs for an operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Requires {

@@ -2,11 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ward_audit::{Change, Event};
-use ward_kernel::{Place, RecordId, SubjectId, SubjectKeys, TenantId, Uuid};
+use ward_kernel::{Operation, Place, RecordId, SubjectId, SubjectKeys, TenantId, Uuid};
 
-use crate::operations::{
-    CHANGE_RECORD, CREATE_RECORD, DELETE_RECORD, RECORD_CHANGED, RECORD_CREATED, RECORD_DELETED,
-};
+use crate::operations::{RECORD_CHANGED, RECORD_CREATED, RECORD_DELETED};
 use crate::subject::{SubjectError, changes, the_key};
 use crate::{Fields, Records, StoredRecord, StoredSubject, Subjects};
 
@@ -32,9 +30,10 @@ pub struct Patch {
     pub remove: Vec<String>,
 }
 
-/// Adds a record about a subject that there is.
+/// Adds a record about a subject that there is, as part of `operation`.
 pub async fn create(
     unit: &mut (impl Subjects + Records + SubjectKeys + ?Sized),
+    operation: &'static Operation,
     tenant: TenantId,
     (id, subject, now): (RecordId, SubjectId, DateTime<Utc>),
     draft: &Draft,
@@ -52,16 +51,17 @@ pub async fn create(
         updated_at: now,
     };
     unit.add_records(std::slice::from_ref(&record)).await?;
-    let event = Event::of(&CREATE_RECORD, RECORD_CREATED, id)
+    let event = Event::of(operation, RECORD_CREATED, id)
         .covering([subject.into()])
         .with(Change::plain("category", None, Some(&draft.category)))
         .with_all(changes(None, &record.fields));
     Ok((record.clone(), moved(event, None, record.occurred_on)))
 }
 
-/// Changes a record.
+/// Changes a record, as part of `operation`.
 pub async fn change(
     unit: &mut (impl Subjects + Records + SubjectKeys + ?Sized),
+    operation: &'static Operation,
     tenant: TenantId,
     (id, now): (RecordId, DateTime<Utc>),
     patch: impl FnOnce(&StoredRecord) -> Result<Patch, SubjectError> + Send,
@@ -80,20 +80,21 @@ pub async fn change(
     patch.remove.iter().for_each(|name| after.fields.remove(name));
     unit.replace_record(&after).await?;
     depart(unit, &before).await?;
-    let event = Event::of(&CHANGE_RECORD, RECORD_CHANGED, id).covering([before.subject.into()]);
+    let event = Event::of(operation, RECORD_CHANGED, id).covering([before.subject.into()]);
     let event = event.with_all(changes(Some(&before.fields), &after.fields));
     Ok((after.clone(), moved(event, before.occurred_on, after.occurred_on)))
 }
 
-/// Removes a record.
+/// Removes a record, as part of `operation`.
 pub async fn remove(
     unit: &mut (impl Subjects + Records + ?Sized),
+    operation: &'static Operation,
     id: RecordId,
 ) -> Result<Event, SubjectError> {
     let before = unit.hold_records(&[id]).await?.pop().ok_or(SubjectError::Absent)?;
     unit.remove_record(id).await?;
     depart(unit, &before).await?;
-    let event = Event::of(&DELETE_RECORD, RECORD_DELETED, id).covering([before.subject.into()]);
+    let event = Event::of(operation, RECORD_DELETED, id).covering([before.subject.into()]);
     let event = event.with(Change::plain("category", Some(&before.category), None));
     Ok(event.with_all(changes(Some(&before.fields), &Default::default())))
 }

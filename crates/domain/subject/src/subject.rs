@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use ward_audit::{Change, Event};
 use ward_kernel::{
-    BlindIndex, Indexer, Place, SealError, Sealer, StoreError, SubjectId, SubjectKeys, TenantId,
+    BlindIndex, Indexer, Operation, Place, SealError, Sealer, StoreError, SubjectId, SubjectKeys, TenantId,
 };
 
-use crate::operations::{CHANGE_SUBJECT, CREATE_SUBJECT, SUBJECT_CHANGED, SUBJECT_CREATED};
+use crate::operations::{SUBJECT_CHANGED, SUBJECT_CREATED};
 use crate::{
     ExternalRef, FieldError, Fields, Jurisdiction, Kind, SealedFields, StoredSubject, Subjects, TimeZone,
 };
@@ -27,6 +27,13 @@ pub struct Draft {
     pub jurisdiction: Option<Jurisdiction>,
     /// What is known of them.
     pub fields: Fields,
+}
+
+impl Draft {
+    /// Somebody of whom nothing else is known.
+    pub fn new(kind: Kind, fields: Fields) -> Self {
+        Self { kind, external_ref: None, time_zone: None, jurisdiction: None, fields }
+    }
 }
 
 /// What to change; the rest stays.
@@ -78,9 +85,10 @@ pub fn ref_index(indexer: &dyn Indexer, kind: Kind, external_ref: &str) -> Blind
     indexer.index("subject.external_ref", format!("{}\n{external_ref}", kind.as_str()).as_bytes())
 }
 
-/// Adds a subject, under a key of their own.
+/// Adds a subject, under a key of their own, as part of `operation`.
 pub async fn create(
     unit: &mut (impl Subjects + SubjectKeys + ?Sized),
+    operation: &'static Operation,
     tenant: TenantId,
     (id, now): (SubjectId, DateTime<Utc>),
     draft: &Draft,
@@ -89,15 +97,16 @@ pub async fn create(
     let key = keys.first().ok_or(SubjectError::Erased)?;
     let stored = seal(tenant, id, draft, &**key, &*unit.indexer(), now)?;
     unit.add(std::slice::from_ref(&stored)).await?;
-    let event = Event::of(&CREATE_SUBJECT, SUBJECT_CREATED, id);
+    let event = Event::of(operation, SUBJECT_CREATED, id);
     let event = event.with(Change::plain("kind", None, Some(draft.kind.as_str())));
     let event = event.with_all(plain_changes(None, &stored)).with_all(changes(None, &stored.fields));
     Ok((stored, event))
 }
 
-/// Changes a subject.
+/// Changes a subject, as part of `operation`.
 pub async fn change(
     unit: &mut (impl Subjects + SubjectKeys + ?Sized),
+    operation: &'static Operation,
     tenant: TenantId,
     (id, now): (SubjectId, DateTime<Utc>),
     patch: &Patch,
@@ -126,8 +135,7 @@ pub async fn change(
     after.email_index = index("email", before.email_index, email_index);
     after.phone_index = index("phone", before.phone_index, phone_index);
     unit.replace(&after).await?;
-    let event =
-        Event::of(&CHANGE_SUBJECT, SUBJECT_CHANGED, id).with_all(plain_changes(Some(&before), &after));
+    let event = Event::of(operation, SUBJECT_CHANGED, id).with_all(plain_changes(Some(&before), &after));
     let event = event.with_all(changes(Some(&before.fields), &after.fields));
     Ok((after, event))
 }

@@ -2,11 +2,11 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use ward_audit::{Change, Event};
-use ward_kernel::{BlindIndex, Entity, Ids, RecordId, SubjectId, SubjectKeys, TenantId};
+use ward_kernel::{BlindIndex, Entity, Ids, Operation, RecordId, SubjectId, SubjectKeys, TenantId};
 
 use super::revision::{Revision, canonical, categories};
 use super::{ImportRow, RowError};
-use crate::operations::{IMPORT_DATA, SUBJECT_IMPORTED};
+use crate::operations::SUBJECT_IMPORTED;
 use crate::record::imported;
 use crate::subject::{SubjectError, plain_changes, ref_index};
 use crate::{FieldError, Records, StoredRecord, StoredSubject, Subjects};
@@ -35,6 +35,8 @@ pub struct Batch {
 
 /// What an import needs beside its ports.
 pub struct Importer<'a> {
+    /// As part of what.
+    pub operation: &'static Operation,
     /// Whose subjects.
     pub tenant: TenantId,
     /// The present.
@@ -125,7 +127,7 @@ impl Importer<'_> {
             let revision = self.revision(new, &**key);
             let subject = revision.subject(None, &*indexer)?;
             let (own, changes) = revision.records(&HashMap::new())?;
-            batch.events.push(event(new, (None, &subject), &own, changes));
+            batch.events.push(event(self.operation, new, (None, &subject), &own, changes));
             batch.outcomes.push((new.row.line, Outcome::Accepted));
             subjects.push(subject);
             records.extend(own);
@@ -169,7 +171,7 @@ impl Importer<'_> {
             let revision = self.revision(update, &*key);
             let after = revision.subject(Some(before), &*indexer)?;
             let (records, changes) = revision.records(&old)?;
-            batch.events.push(event(update, (Some(before), &after), &records, changes));
+            batch.events.push(event(self.operation, update, (Some(before), &after), &records, changes));
             batch.outcomes.push((line, Outcome::Updated));
             unit.replace(&after).await?;
             put(unit, &records, &old).await?;
@@ -200,12 +202,13 @@ async fn put(
 }
 
 fn event(
+    operation: &'static Operation,
     planned: &Planned<'_>,
     (before, after): (Option<&StoredSubject>, &StoredSubject),
     records: &[StoredRecord],
     of_records: Vec<Change>,
 ) -> Event {
-    Event::of(&IMPORT_DATA, SUBJECT_IMPORTED, planned.id)
+    Event::of(operation, SUBJECT_IMPORTED, planned.id)
         .covering(records.iter().map(|record| Entity::from(record.id)))
         .noting("kind", after.kind.as_str())
         .noting("line", planned.row.line)

@@ -120,8 +120,15 @@ fn who_was_changed_by_hand_is_imported_again() {
     world.import(&csv(Kind::Employee, text));
     let id = world.by_ref(Kind::Employee, "E1").id;
     let patch = Patch { remove: vec!["email".into()], ..Patch::default() };
-    let _event =
-        block_on(ward_subject::subject::change(&mut world, tenant(), (id, now()), &patch)).unwrap().1;
+    let _event = block_on(ward_subject::subject::change(
+        &mut world,
+        &ward_subject::CHANGE_SUBJECT,
+        tenant(),
+        (id, now()),
+        &patch,
+    ))
+    .unwrap()
+    .1;
     assert_eq!(world.import(&csv(Kind::Employee, text)).outcomes, [(2, Outcome::Updated)]);
     assert_eq!(world.clear(id)["email"], "a@example.org");
 }

@@ -28,14 +28,15 @@ fn ada() -> Draft {
 
 fn added(world: &mut World, draft: &Draft) -> SubjectId {
     let id = SubjectId::from(Uuid::from_u128(u128::from(draft.kind as u8) + 100));
-    block_on(create(world, tenant(), (id, now()), draft)).unwrap().0.id
+    block_on(create(world, &ward_subject::CREATE_SUBJECT, tenant(), (id, now()), draft)).unwrap().0.id
 }
 
 #[test]
 fn a_new_subject_is_sealed_found_and_told() {
     let mut world = World::default();
     let id = SubjectId::from(Uuid::from_u128(1));
-    let (stored, event) = block_on(create(&mut world, tenant(), (id, now()), &ada())).unwrap();
+    let (stored, event) =
+        block_on(create(&mut world, &ward_subject::CREATE_SUBJECT, tenant(), (id, now()), &ada())).unwrap();
     assert_eq!(world.clear(id)["email"], "Ada@Example.org");
     let indexer = world.indexer();
     assert_eq!(stored.email_index, Some(email_index(&*indexer, " ada@EXAMPLE.org")));
@@ -60,7 +61,8 @@ fn a_change_sets_removes_and_leaves_the_rest() {
         set: fields(Catalogue::standard().subject(), &[("email", json!("ada@new.example.org"))]),
         remove: vec!["phone".into(), "gender".into()],
     };
-    let (after, event) = block_on(change(&mut world, tenant(), (id, now()), &patch)).unwrap();
+    let (after, event) =
+        block_on(change(&mut world, &ward_subject::CHANGE_SUBJECT, tenant(), (id, now()), &patch)).unwrap();
     assert_eq!(world.clear(id).keys().collect::<Vec<_>>(), ["email", "given_name"]);
     assert_eq!(after.email_index, Some(email_index(&*world.indexer(), "ada@new.example.org")));
     assert_eq!((after.phone_index, after.time_zone), (None, None));
@@ -75,10 +77,11 @@ fn nobody_is_changed_who_is_not_there_or_was_erased() {
     let id = added(&mut world, &ada());
     let (stranger, writes) = (SubjectId::from(Uuid::from_u128(99)), world.writes);
     let patch = Patch { remove: vec!["email".into()], ..Patch::default() };
-    let changed = block_on(change(&mut world, tenant(), (stranger, now()), &patch));
+    let changed =
+        block_on(change(&mut world, &ward_subject::CHANGE_SUBJECT, tenant(), (stranger, now()), &patch));
     assert!(matches!(changed, Err(SubjectError::Absent)));
     world.keys.clear();
-    let changed = block_on(change(&mut world, tenant(), (id, now()), &patch));
+    let changed = block_on(change(&mut world, &ward_subject::CHANGE_SUBJECT, tenant(), (id, now()), &patch));
     assert!(matches!(changed, Err(SubjectError::Erased)));
     assert_eq!(world.writes, writes);
 }
@@ -89,7 +92,13 @@ fn one_name_may_name_a_patient_and_an_employee() {
     let (patient, employee) =
         (added(&mut world, &ada()), added(&mut world, &Draft { kind: Kind::Employee, ..ada() }));
     assert_ne!(patient, employee);
-    let again = block_on(create(&mut world, tenant(), (Uuid::from_u128(9).into(), now()), &ada()));
+    let again = block_on(create(
+        &mut world,
+        &ward_subject::CREATE_SUBJECT,
+        tenant(),
+        (Uuid::from_u128(9).into(), now()),
+        &ada(),
+    ));
     assert!(matches!(again, Err(SubjectError::Store(_))));
 }
 

@@ -99,7 +99,8 @@ impl World {
     /// Imports rows as one batch.
     pub(crate) fn import(&mut self, rows: &[ImportRow]) -> Batch {
         let ids = std::mem::take(&mut self.ids);
-        let importer = Importer { tenant: tenant(), now: now(), ids: &ids, digest: &digest };
+        let operation = &ward_subject::IMPORT_DATA;
+        let importer = Importer { operation, tenant: tenant(), now: now(), ids: &ids, digest: &digest };
         let batch = futures::executor::block_on(batch(self, &importer, rows)).unwrap();
         self.ids = ids;
         batch
