@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub(crate) mode: Mode,
     pub(crate) region: String,
     pub(crate) canaries: Canaries,
+    /// Held while a check runs: checks share their canaries, and each needs connections to spare.
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// Known once they are served.
     pub(crate) routes: OnceLock<Routes>,
     pub(crate) document: OnceLock<Value>,

@@ -39,6 +39,7 @@ impl Api {
     /// Run a claim's check now
     #[oai(path = "/claims/:id/check", method = "post", operation_id = "checkClaim")]
     async fn check(&self, caller: Caller, id: Path<String>) -> Result<Shown<ClaimView>, Refused> {
+        let _turn = self.0.turn.lock().await; // before a connection is held
         let act = self.0.begin(&caller, &CHECK_CLAIM, &digest(&id.0)).await?;
         let Some(claim) = self.0.profile.claims.iter().find(|claim| claim.id == id.0) else {
             return Err(self.0.absent(act.absent(caller.0.who.tenant())).await);

@@ -111,6 +111,7 @@ fn assemble(
         usage: Default::default(),
         gate: Gate::default(),
         canaries: Default::default(),
+        turn: Default::default(),
         routes: Default::default(),
         document: Default::default(),
         address: Default::default(),

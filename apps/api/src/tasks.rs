@@ -107,7 +107,9 @@ async fn run_leased(app: &App, lease: &Lease) -> Result<(), Refused> {
     let Some(payload) = unit.payload(lease).await? else { return Ok(()) };
     drop(unit);
     let name = String::from_utf8_lossy(&payload).into_owned();
+    let turn = app.turn.lock().await;
     let run = app.look(&name).await;
+    drop(turn);
 
     unit = app.store.begin(app.prober(TenantId::DEPLOYMENT, &RUN_PROBE)?).await?;
     if !unit.finish(lease).await? {

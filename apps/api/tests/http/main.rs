@@ -3,4 +3,10 @@
 mod support;
 
 mod events;
+mod idempotency;
+mod imports;
+mod problems;
+mod roles;
+mod strict;
 mod sweep;
+mod trust;

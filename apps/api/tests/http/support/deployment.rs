@@ -1,6 +1,8 @@
 use std::env;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 pub(crate) struct Deployment {
     pub(crate) database: Database,
     server: Arc<Server>,
+    profile: &'static str,
+    key: Vec<u8>,
 }
 
 /// A customer, and a client that may do everything in its name.
@@ -36,18 +40,27 @@ impl Deployment {
         SHARED.get_or_try_init(|| Self::start("workforce")).await
     }
 
-    pub(crate) async fn start(profile: &str) -> Outcome<Self> {
-        Self::over(Database::create().await?, profile).await
+    pub(crate) async fn start(profile: &'static str) -> Outcome<Self> {
+        Self::over(Database::create().await?, profile, None).await
     }
 
-    /// One that serves from `database`, whatever state that is in.
-    pub(crate) async fn over(database: Database, profile: &str) -> Outcome<Self> {
+    /// The same service, over the same database with the same root key, started anew.
+    pub(crate) async fn restart(self) -> Outcome<Self> {
+        let (profile, key) = (self.profile, self.key.clone());
+        Self::over(self.stop().await?, profile, Some(key)).await
+    }
+
+    async fn over(database: Database, profile: &'static str, key: Option<Vec<u8>>) -> Outcome<Self> {
         if let Ok(filter) = env::var("WARD_TEST_LOG") {
             let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
             let _set = log.try_init(); // by whichever test was first
         }
         let data = env::temp_dir().join(format!("ward-api-test-{}", nobody().simple()));
         fs::create_dir_all(&data)?;
+        let file = data.join("root.key");
+        if let Some(key) = key {
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(&key)?;
+        }
         let settings = [
             ("WARD_LISTEN", "127.0.0.1:0".to_owned()),
             ("WARD_MODE", "development".to_owned()),
@@ -58,8 +71,9 @@ impl Deployment {
         ];
         let config = Config::from_settings(settings.map(|(name, value)| (name.to_owned(), value)).into())?;
         let server = RUNTIME.spawn(Server::start(config)).await??;
+        let key = fs::read(&file)?;
         fs::remove_dir_all(&data)?; // the root key is in memory now
-        Ok(Self { database, server: Arc::new(server) })
+        Ok(Self { database, server: Arc::new(server), profile, key })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -9,7 +9,7 @@ mod rows;
 pub(crate) use client::{Answer, Ask, Client, Stream};
 pub(crate) use deployment::{Deployment, Tenant};
 pub(crate) use document::{Operation, operations};
-pub(crate) use fixture::{Case, PERSONAL, Payload, case};
+pub(crate) use fixture::{Case, PERSONAL, Payload, case, subject};
 pub(crate) use rows::{Left, changed, digest, left};
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -187,6 +187,13 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_text_before_a_quote() {
+        let lines = csv("\u{feff}\"a\nb\",c\n1,2\n");
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(cells(lines[0].bytes.as_ref().unwrap()).unwrap(), ["a\nb", "c"]);
+    }
+
+    #[test]
     fn a_lone_carriage_return_loses_nothing() {
         assert_eq!(cells(csv("1,2\r3,4\n")[0].bytes.as_ref().unwrap()).unwrap(), ["1", "2\r3", "4"]);
     }

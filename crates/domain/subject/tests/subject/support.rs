@@ -227,13 +227,11 @@ pub(crate) fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 impl Subjects for World {
     async fn add(&mut self, subjects: &[StoredSubject]) -> Result<(), StoreError> {
         self.writes += subjects.len();
+        let name = |subject: &StoredSubject| subject.external_ref.as_ref().map(|name| name.1);
+        let mut names: BTreeSet<BlindIndex> = self.subjects.values().filter_map(name).collect();
         for subject in subjects {
             assert!(self.keys.contains(&subject.id), "no key");
-            let name = subject.external_ref.as_ref().map(|name| name.1);
-            let taken = |other: &StoredSubject| {
-                name.is_some() && other.external_ref.as_ref().map(|name| name.1) == name
-            };
-            if self.subjects.values().any(taken) {
+            if name(subject).is_some_and(|name| !names.insert(name)) {
                 return Err(StoreError::Taken { constraint: "subject_ref".into() });
             }
             assert!(self.subjects.insert(subject.id, subject.clone()).is_none());
@@ -252,6 +250,7 @@ impl Subjects for World {
     }
 
     async fn known(&mut self, refs: &[BlindIndex]) -> Result<Vec<Known>, StoreError> {
+        let refs: BTreeSet<_> = refs.iter().collect();
         let known = |subject: &StoredSubject| {
             let (_, index) = subject.external_ref.as_ref().filter(|(_, index)| refs.contains(index))?;
             Some(Known { index: *index, id: subject.id, digest: subject.import_digest })

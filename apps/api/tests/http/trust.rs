@@ -1,0 +1,249 @@
+//! The trust page: green is a check that ran in time and passed, and whatever is switched off turns red.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::support::{Client, Deployment, Outcome, operations};
+use ward_testkit::Database;
+
+const PROBES: [&str; 10] = [
+    "api_keys",
+    "audit_completeness",
+    "audit_immutability",
+    "cross_tenant",
+    "fail_closed",
+    "isolation",
+    "permissions",
+    "read_only",
+    "sealing",
+    "tenant_from_credential",
+];
+
+/// By claim: its status and its check.
+async fn board(client: &Client) -> Outcome<BTreeMap<String, (String, Option<String>)>> {
+    let trust = client.get("/trust.json").await?.expect(200)?;
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let claims = trust["claims"].as_array().ok_or("no claims")?.iter();
+    Ok(claims
+        .map(|it| (word(&it["id"]), (word(&it["status"]), it["probe"].as_str().map(str::to_owned))))
+        .collect())
+}
+
+fn with(board: &BTreeMap<String, (String, Option<String>)>, status: &str) -> BTreeSet<String> {
+    board.iter().filter(|(_, (of, _))| of == status).map(|(id, _)| id.clone()).collect()
+}
+
+#[tokio::test]
+async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    let trust = deployment.checked().await?;
+    let green: BTreeSet<_> = trust["claims"]
+        .as_array()
+        .ok_or("no claims")?
+        .iter()
+        .filter(|claim| claim["status"] == "active")
+        .map(|claim| claim["probe"].as_str().unwrap_or("none"))
+        .collect();
+    assert_eq!(green, PROBES.into(), "{trust:#}");
+
+    // Nobody looked for a day.
+    age(&deployment.database, "UPDATE ward.probe_run SET at = at - interval '1 day'").await?;
+    let board = board(&deployment.anonymous()).await?;
+    assert_eq!(with(&board, "stale").len(), PROBES.len(), "{board:?}");
+    assert!(with(&board, "active").is_empty());
+    // Nobody ever looked.
+    age(&deployment.database, "DELETE FROM ward.probe_run").await?;
+    let board = self::board(&deployment.anonymous()).await?;
+    assert!(with(&board, "active").is_empty(), "{board:?}");
+    Ok(())
+}
+
+/// Rewrites what checks saw, as only the database's master can.
+async fn age(database: &Database, sql: &str) -> Outcome {
+    let sql = format!("SET session_replication_role = replica; {sql}; RESET session_replication_role");
+    database.run("postgres", sql).await?;
+    Ok(())
+}
+
+/// A control switched off, the claim that must turn red, and how it is switched on again.
+const SWITCHED_OFF: [(&str, &str, &str); 6] = [
+    (
+        "audit-immutability",
+        "ALTER TABLE ward.audit_leaf DISABLE TRIGGER append_only",
+        "ALTER TABLE ward.audit_leaf ENABLE TRIGGER append_only",
+    ),
+    (
+        "audit-immutability",
+        "GRANT UPDATE ON ward.audit_leaf TO ward_app; ALTER TABLE ward.audit_leaf DISABLE TRIGGER append_only",
+        "REVOKE UPDATE ON ward.audit_leaf FROM ward_app; ALTER TABLE ward.audit_leaf ENABLE TRIGGER append_only",
+    ),
+    ("audit-immutability", "GRANT TRUNCATE ON ward.audit_leaf TO ward_app", "REVOKE TRUNCATE ON ward.audit_leaf FROM ward_app"),
+    ("audit-immutability", "GRANT INSERT (at) ON ward.audit_leaf TO ward_app", "REVOKE INSERT (at) ON ward.audit_leaf FROM ward_app"),
+    (
+        "audit-completeness",
+        "CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.actor := NULL; RETURN NEW; END $$;
+         CREATE TRIGGER lose BEFORE INSERT ON ward.audit_leaf FOR EACH ROW WHEN (NEW.action = 'tenant.changed') EXECUTE FUNCTION public.lose()",
+        "DROP TRIGGER lose ON ward.audit_leaf",
+    ),
+    (
+        "api-keys",
+        "CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON ward.api_key_lookup FOR EACH ROW EXECUTE FUNCTION public.keep()",
+        "DROP TRIGGER keep ON ward.api_key_lookup",
+    ),
+];
+
+#[tokio::test]
+async fn a_control_that_is_switched_off_turns_its_row_red_and_no_other() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?;
+    let client = deployment.tenant("Clinic").await?.client;
+    let all = with(&board(&client).await?, "active");
+    for (claim, switch_off, switch_on) in SWITCHED_OFF {
+        deployment.database.run("postgres", switch_off).await?;
+        let check = format!("/v1/claims/{claim}/check");
+        let seen = client.post(&check, json!({})).await?.expect(200)?;
+        assert_eq!(seen["status"], "failing", "{switch_off}: {seen}");
+
+        let board = board(&client).await?;
+        assert_eq!(with(&board, "failing"), [claim.to_owned()].into(), "{switch_off}");
+        assert_eq!(with(&board, "active").len(), all.len() - 1, "{switch_off}");
+        let page = client.get("/trust").await?.text();
+        let row =
+            page.split("<li class=").find(|row| row.contains(&format!("id=\"{claim}\""))).ok_or("no row")?;
+        let probe = seen["probe"].as_str().ok_or("no probe")?;
+        assert!(row.starts_with("\"failing\"") && row.contains(&format!("<code>{probe}</code>")), "{row}");
+        let evidence = client.get(&format!("/v1/claims/{claim}/evidence")).await?.expect(200)?;
+        assert_eq!(
+            (&evidence["items"][0]["outcome"], &evidence["items"][0]["probe"]),
+            (&json!("fail"), &json!(probe))
+        );
+
+        deployment.database.run("postgres", switch_on).await?;
+        let seen = client.post(&check, json!({})).await?.expect(200)?;
+        assert_eq!(seen["status"], "active", "{switch_on}: {seen}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn checks_asked_for_all_at_once_neither_fail_nor_keep_others_waiting() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?;
+    let client = deployment.tenant("Clinic").await?.client;
+    let claims = ["audit-completeness", "api-keys", "sealed-fields", "audit-completeness"];
+    let asks: Vec<_> =
+        claims.iter().cycle().take(24).map(|claim| format!("/v1/claims/{claim}/check")).collect();
+    let checks = join_all(asks.iter().map(|path| client.post(path, json!({}))));
+    let (answers, other) = tokio::join!(checks, client.get("/v1/subjects"));
+    assert_eq!(other?.status, 200);
+    for answer in answers {
+        let answer = answer?;
+        assert_eq!(answer.expect(200)?["status"], "active", "{}", answer.text());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_isolation_is_refuted_nothing_is_served() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?;
+    let client = deployment.tenant("Clinic").await?.client;
+    let operations = operations(&client).await?;
+    deployment.database.run("postgres", "ALTER TABLE ward.subject DISABLE ROW LEVEL SECURITY").await?;
+    let seen = client.post("/v1/claims/tenant-isolation/check", json!({})).await?.expect(200)?;
+    assert_eq!((&seen["status"], &seen["probe"]), (&json!("failing"), &json!("isolation")), "{seen}");
+    assert!(seen["observed"].as_str().is_some_and(|told| told.contains("ward.subject")), "{seen}");
+
+    let extra = ["/docs", "/openapi.json", "/nowhere", "/health/", "//health", "/health/../v1/me"];
+    let paths = operations.iter().map(|operation| (operation.method.as_str(), operation.path.as_str()));
+    for (method, path) in paths.chain(extra.map(|path| ("get", path))) {
+        let answer = client.send(&crate::support::Ask::new(method, path.replace("{id}", "x"))).await?;
+        match path {
+            "/health" => assert_eq!(answer.status, 200),
+            "/ready" => assert_eq!((answer.status, answer.problem().as_str()), (503, "not-ready")),
+            _ => {
+                let told = format!("{method} {path}: {}", answer.text());
+                assert_eq!((answer.status, answer.problem().as_str()), (503, "isolation-unproven"), "{told}");
+            }
+        }
+    }
+    // Nor after a restart, until isolation holds again.
+    let again = deployment.restart().await?;
+    assert_eq!(again.anonymous().get("/health").await?.status, 200);
+    assert_eq!(again.anonymous().get("/trust.json").await?.problem(), "isolation-unproven");
+    again.database.run("postgres", "ALTER TABLE ward.subject ENABLE ROW LEVEL SECURITY").await?;
+    let mended = again.restart().await?;
+    assert_eq!(mended.anonymous().get("/ready").await?.status, 200);
+    assert_eq!(mended.anonymous().get("/trust.json").await?.status, 200);
+    Ok(())
+}
+
+/// The hashes that a policy allows for `directive`; nothing but hashes may stand there.
+fn hashes(policy: &str, directive: &str) -> Outcome<BTreeSet<String>> {
+    let sources =
+        policy.split(';').map(str::trim).find_map(|part| part.strip_prefix(&format!("{directive} ")));
+    let sources: BTreeSet<_> = sources.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    match sources.iter().find(|source| !source.starts_with("'sha256-")) {
+        Some(other) => Err(format!("`{directive}` allows {other}").into()),
+        None => Ok(sources),
+    }
+}
+
+/// The hashes of the elements of that name, as an HTML parser delimits them, and what is left of the page.
+fn inline(page: &str, element: &str) -> (BTreeSet<String>, String) {
+    let (start, end) = (format!("<{element}>"), format!("</{element}>"));
+    let (mut hashes, mut rest, mut outside) = (BTreeSet::new(), page, String::new());
+    while let Some((before, after)) = rest.split_once(&start) {
+        let (text, after) = after.split_once(&end).unwrap_or((after, ""));
+        hashes.insert(format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.replace("\r\n", "\n")))));
+        outside.push_str(before);
+        rest = after;
+    }
+    (hashes, outside + rest)
+}
+
+#[tokio::test]
+async fn the_pages_run_only_what_their_policy_names_by_hash() -> Outcome {
+    let client = Deployment::shared().await?.anonymous();
+    for (path, scripts) in [("/trust", 0), ("/docs", 2)] {
+        let answer = client.get(path).await?;
+        let (page, policy) = (answer.text(), answer.header("content-security-policy").ok_or("no policy")?);
+        assert_eq!(answer.status, 200);
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        for loose in ["unsafe", "*", "http:", "https:", "blob:", "'strict-dynamic'"] {
+            assert!(!policy.contains(loose), "{path}: {policy}");
+        }
+        let (run, outside) = inline(&page, "script");
+        assert_eq!(run.len(), scripts, "{path}");
+        assert_eq!(hashes(policy, "script-src")?, run, "{path}");
+        let (styles, outside) = inline(&outside, "style");
+        assert_eq!(hashes(policy, "style-src")?, styles, "{path}");
+        // Nothing else would run or be fetched.
+        let rest = outside.to_lowercase();
+        for other in
+            ["<script", " onload=", " onclick=", " style=", "<link", "<iframe", "src=\"http", "javascript:"]
+        {
+            assert!(!rest.contains(other), "{path} holds `{other}`");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_reference_tells_what_every_operation_promises() -> Outcome {
+    let client = Deployment::shared().await?.anonymous();
+    let page = client.get("/docs").await?.text();
+    for operation in operations(&client).await? {
+        assert!(page.contains(&format!("\"operationId\":\"{}\"", operation.id)), "{}", operation.id);
+        for word in operation.audit.iter().chain(&operation.permission) {
+            assert!(page.contains(&format!("`{word}`")), "{}: {word} is told nowhere", operation.id);
+        }
+    }
+    Ok(())
+}
