@@ -1,5 +1,40 @@
 //! Ward keeps the promises that healthcare software makes about data, and proves it.
 //!
+//! A product team declares its operations, compiles them with Ward's into one policy, and reaches data with what
+//! the policy permits:
+//!
+//! ```
+//! # #![allow(clippy::disallowed_methods)]
+//! use std::sync::Arc;
+//!
+//! use ward::Store;
+//! use ward::audit::{Event, Receipt, RecordError};
+//! use ward::kernel::{Action, Entity, Operation, Requires, TenantId, UserId, Uuid, authority};
+//! use ward::rbac::{Permit, Policy, Role};
+//!
+//! const NOTED: Action = Action::new("visit.noted");
+//! static NOTE_VISIT: Operation = Operation {
+//!     id: "noteVisit", requires: Requires::Permission("visits.note"), events: &[NOTED], writes: true,
+//!     discloses: false, controls: &["A1"], rate: "write", idempotent: true,
+//! };
+//!
+//! async fn note(store: &dyn Store, permit: Permit, visit: Entity) -> Result<Receipt, RecordError> {
+//!     let unit = store.begin(permit).await?;
+//!     // Here the unit's ports change things; should this future be dropped, they didn't.
+//!     unit.commit(Event::of(&NOTE_VISIT, NOTED, visit)).await
+//! }
+//!
+//! let nurse = Role { name: "nurse".into(), permissions: vec!["visits.note".into()] };
+//! let policy = Policy::compile(&[&NOTE_VISIT], &[nurse])?;
+//! let somebody = |role| {
+//!     let (tenant, user) = (TenantId::from(Uuid::nil()), UserId::from(Uuid::nil()));
+//!     Arc::new(authority::user(tenant, user, vec![String::from(role)], policy.grants_of_roles([role])))
+//! };
+//! assert!(policy.permit(&somebody("nurse"), &NOTE_VISIT).is_ok());
+//! assert!(policy.permit(&somebody("visitor"), &NOTE_VISIT).is_err()); // for `Store::refuse` to log
+//! # Ok::<(), ward::rbac::PolicyError>(())
+//! ```
+//!
 //! Three rules, held by the compiler: no permit, no transaction; no event, no commit; no receipt, no plaintext.
 //!
 //! ```compile_fail

@@ -2,6 +2,52 @@
 //!
 //! There are two doors: a [`PgUnit`], one tenant's transaction, and a [`PgReading`], one statement at a time. sqlx's
 //! own `begin` is not cancel-safe and is never used.
+//!
+//! ```
+//! # #![allow(clippy::disallowed_methods)]
+//! # use std::sync::Arc;
+//! # use chrono::TimeDelta;
+//! # use ward::crypto::{Keyring, LocalKeys, RootKey};
+//! # use ward::kernel::{Clock as _, Ids as _, Operation, Requires, TenantId, Text, authority};
+//! # use ward::tenancy::{self, Founding, TENANT_FOUNDED};
+//! # use ward_testkit::{Database, Machine};
+//! use ward::Store as _;
+//! use ward::crypto::Suite;
+//! use ward::rbac::Policy;
+//! use ward_postgres::Postgres;
+//! # static FOUND: Operation = Operation {
+//! #     id: "found", requires: Requires::Job("sales"), events: &[TENANT_FOUNDED], writes: true, discloses: false,
+//! #     controls: &[], rate: "job", idempotent: false,
+//! # };
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (db, machine) = (Database::create().await?, Arc::new(Machine::default()));
+//! # let service = Arc::new(LocalKeys::new(RootKey::random(&*machine)?, machine.clone()));
+//! # let keyring = Keyring::new(service, machine.clone(), machine.clone(), TimeDelta::seconds(60), 100)?;
+//! # let (url, keyring) = (db.url("ward_app"), Arc::new(keyring));
+//! let store = Postgres::open(&url, 4, keyring, Suite::XChaCha20Poly1305, machine.clone()).await?;
+//!
+//! # let policy = Policy::compile(&[&FOUND, &tenancy::SHOW_TENANT], &[])?;
+//! # let tenant = TenantId::from(machine.next());
+//! # let job = Arc::new(authority::system(tenant, "sales"));
+//! # let name = Text::parse("Sunrise Clinic", tenancy::NAME_LENGTH)?;
+//! # let (profile, region) = ("workforce".to_owned(), "local".to_owned());
+//! # let founding = Founding { id: tenant, name, profile, region, sandbox: None, live: None, owner: None };
+//! # let permit = policy.permit(&job, &FOUND)?;
+//! // A tenant's first unit makes its keys.
+//! let mut unit = store.found(permit).await?;
+//! let event = tenancy::found(&mut *unit, &FOUND, founding, machine.now()).await?;
+//! let receipt = unit.commit(event).await?;
+//! assert_eq!(receipt.events().len(), 1);
+//!
+//! # let user = authority::user(tenant, machine.next().into(), vec![], policy.grants(["tenant.read"]).0);
+//! # let permit = policy.permit(&Arc::new(user), &tenancy::SHOW_TENANT)?;
+//! let found = store.read(permit).await?.tenant().await?;
+//! assert_eq!(found.map(|tenant| String::from(tenant.name)), Some("Sunrise Clinic".to_owned()));
+//! # Ok(())
+//! # }
+//! ```
 
 mod api_key;
 mod audit;
