@@ -8,6 +8,7 @@ use ward_postgres::migrate;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::profile::Profile;
 use crate::{artifact, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -65,6 +66,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
         ["doctor"] => doctor(&config).await,
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
+            Profile::load(&config.profile)?;
             println!("the settings are sound");
             Ok(())
         }

@@ -133,6 +133,7 @@ impl Server {
     /// Starts what `config` describes: a private database if it names none, migrations, the proof of isolation, then
     /// the listener. Requests are answered from now on.
     pub async fn start(config: Config) -> Result<Self, Failure> {
+        Profile::load(&config.profile)?;
         let database = database(&config).await?;
         if let Some(owner) = database
             .owner_url

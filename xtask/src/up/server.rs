@@ -57,7 +57,8 @@ impl Server {
         Ok(Self { url: options.url(), agent, child, settings, data_dir: options.data_dir.clone(), told })
     }
 
-    /// Waits until it answers that it is ready, and says how to reach its database; `None` when it was told to stop meanwhile.
+    /// Waits until it answers that it is ready, and says how to reach its database; `None` when it was told
+    /// to stop meanwhile.
     pub(super) fn until_ready(&mut self) -> Outcome<Option<String>> {
         let begun = Instant::now();
         let mut last = "no answer".to_owned();

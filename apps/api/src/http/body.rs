@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_json_is_malformed() {
-        for body in ["", "[", "[] []", "{\"name\": }"] {
+        for body in ["", "[", "[] []", "[{\"name\": }]"] {
             assert_eq!(refused(body).await.0, StatusCode::BAD_REQUEST, "{body}");
         }
     }

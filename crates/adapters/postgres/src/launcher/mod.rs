@@ -1,5 +1,5 @@
-//! A private PostgreSQL for a deployment that names no database: found on this machine, made in the data directory, owned by
-//! this process, stopped with it.
+//! A private PostgreSQL for a deployment that names no database: found on this machine, made in the data
+//! directory, owned by this process, stopped with it.
 //!
 //! ```no_run
 //! use ward_postgres::launcher::{Binaries, Cluster, Durability, bootstrap};
@@ -14,12 +14,13 @@
 //! # }
 //! ```
 //!
-//! **Who can reach it.** It listens on a unix socket only, in a directory of mode 0700 that belongs to the account it runs as, and trusts
-//! whoever gets there: that account and root. Root never runs PostgreSQL, so a start by root gives it to the owner of the existing
-//! cluster, else to `postgres`, else to `nobody`.
+//! **Who can reach it.** It listens on a unix socket only, in a directory of mode 0700 that belongs to the
+//! account it runs as, and trusts whoever gets there: that account and root. Root never runs PostgreSQL, so a
+//! start by root gives it to the owner of the existing cluster, else to `postgres`, else to `nobody`.
 //!
-//! **One owner.** A lock on the data directory makes sure that two processes never run the same cluster; the second can [`attach`].
-//! A cluster left running by a killed process is stopped, never adopted: its owner's settings and its log went with the owner.
+//! **One owner.** A lock on the data directory makes sure that two processes never run the same cluster; the
+//! second can [`attach`]. A cluster left running by a killed process is stopped, never adopted: its owner's
+//! settings and its log went with the owner.
 
 mod account;
 mod address;

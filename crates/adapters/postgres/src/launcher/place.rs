@@ -11,7 +11,8 @@ use super::error::{LaunchError, at};
 use super::find::Binaries;
 use super::run::until;
 
-/// Sockets live here whatever TMPDIR says: their path has 107 bytes at most (103 on macOS), and every account must reach them.
+/// Sockets live here whatever TMPDIR says: their path has 107 bytes at most (103 on macOS), and every account
+/// must reach them.
 const SOCKETS: &str = "/tmp";
 
 /// Old log entries are put aside once a start finds more bytes than this.
@@ -95,7 +96,8 @@ impl Place {
         }
     }
 
-    /// The directory of the socket: the same for every start, unless another user of the machine took that name first.
+    /// The directory of the socket: the same for every start, unless another user of the machine took that
+    /// name first.
     pub(super) fn socket(&self) -> Result<PathBuf, LaunchError> {
         let owner = match self.account {
             Some(account) => account.uid,
@@ -116,8 +118,8 @@ impl Place {
         Err(LaunchError::NoSocket(PathBuf::from(SOCKETS)))
     }
 
-    /// A program of PostgreSQL, to work on `cluster` as the account, in a process group of its own, so that a terminal's Ctrl-C
-    /// reaches it through its owner.
+    /// A program of PostgreSQL, to work on `cluster` as the account, in a process group of its own, so that a
+    /// terminal's Ctrl-C reaches it through its owner.
     pub(super) fn command(
         &self,
         binaries: &Binaries,
@@ -126,8 +128,8 @@ impl Place {
     ) -> Result<Command, LaunchError> {
         let program = binaries.directory().join(program);
         let mut command = match self.account {
-            // Above the data directory there may be one that is closed to the account (`/root`, say), so a shell is handed the
-            // cluster's directory already open.
+            // Above the data directory there may be one that is closed to the account (`/root`, say), so a
+            // shell is handed the cluster's directory already open.
             Some(account) if !account.reaches(cluster) => {
                 let mut shell = Command::new("/bin/sh");
                 shell.args(["-c", r#"exec 9<&0 </dev/null; exec "$@""#, "sh"]).arg(program);

@@ -1,5 +1,4 @@
 //! What every test here needs: a database, a store over it, tenants, and somebody who may do things.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test may")]
 
 use std::sync::Arc;
 

@@ -1,9 +1,7 @@
 //! No permit, no transaction; no event, no commit; no receipt, no plaintext.
 
-mod support;
-
+use crate::support::{LOOK, READ, WRITE, WROTE, world};
 use chrono::TimeDelta;
-use support::{LOOK, READ, WRITE, WROTE, world};
 use ward::audit::{Event, RecordError};
 use ward::crypto::{OpenError, Vault};
 use ward::kernel::{Place, StoreError, SubjectId};

@@ -1,6 +1,9 @@
 //! The private cluster, started as this process's account and, where that is root, as nobody too.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod bootstrap;
+mod support;
+
 use std::env;
 use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, BufReader};
@@ -8,64 +11,16 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use ward_postgres::launcher::{Binaries, Cluster, Durability, LaunchError, attach, bootstrap};
+use sqlx::{Connection as _, Executor as _};
+use support::{Place, connect, is_root, lives, number, start};
+use ward_postgres::launcher::{Binaries, Cluster, Durability, LaunchError, attach};
 
 /// Names the directory in which a copy of this program plays its part.
 const PLACE: &str = "WARD_LAUNCHER_TEST_PLACE";
 /// Makes that copy keep its cluster until it is killed.
 const HOLD: &str = "WARD_LAUNCHER_TEST_HOLD";
 const NOBODY: u32 = 65534;
-
-/// A directory of the test's own, deleted at its end.
-struct Place(PathBuf);
-
-impl Place {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("launcher-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = env::temp_dir().join(name);
-        DirBuilder::new().mode(0o755).create(&path).unwrap();
-        Self(path)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.0.join("data")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0); // a failed test's server may still be writing
-    }
-}
-
-fn start(data: &Path, durability: Durability) -> Cluster {
-    Cluster::start(&Binaries::find(data, None).unwrap(), data, durability).unwrap()
-}
-
-async fn connect(cluster: &Cluster) -> PgConnection {
-    PgConnection::connect(&cluster.url("postgres", "postgres")).await.unwrap()
-}
-
-async fn number(connection: &mut PgConnection, sql: &str) -> i32 {
-    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(connection).await.unwrap()
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
-}
-
-/// Whether the process runs; one that is dead and waited for by nobody doesn't.
-fn lives(pid: u32) -> bool {
-    if !Path::new("/proc/self").exists() {
-        let shown = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
-        return !shown.stdout.is_empty() && !shown.stdout.starts_with(b"Z");
-    }
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
 
 /// This program again, for the test that keeps or stops a cluster in `place`.
 fn copy_of_me(program: &Path, place: &Path) -> Command {
@@ -265,44 +220,4 @@ async fn the_log_holds_no_value_of_a_failed_statement() {
     assert!(log.contains("violates check constraint"), "the failures are not in the log: {log}");
     assert!(["Wagner", "Meadows", "Keene"].iter().all(|name| !log.contains(name)), "{log}");
     assert_eq!(fs::metadata(place.data().join("log")).unwrap().mode() & 0o777, 0o600);
-}
-
-const ATTRIBUTES: &str = "
-    SELECT count(*)::int FROM pg_roles WHERE rolname IN ('ward_owner', 'ward_app') AND rolcanlogin
-       AND NOT (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication)
-       AND rolinherit = (rolname = 'ward_owner')";
-
-#[tokio::test]
-async fn bootstrap_makes_the_roles_and_heals_them() {
-    let place = Place::new();
-    let cluster = start(&place.data(), Durability::None);
-    let root = cluster.url("postgres", "postgres");
-    bootstrap(&root, "ward").await.unwrap();
-    let mut superuser = connect(&cluster).await;
-    assert_eq!(number(&mut superuser, ATTRIBUTES).await, 2);
-    superuser.execute("ALTER ROLE ward_app SUPERUSER BYPASSRLS; CREATE ROLE stranger LOGIN").await.unwrap();
-    bootstrap(&root, "ward").await.unwrap();
-    assert_eq!(number(&mut superuser, ATTRIBUTES).await, 2);
-
-    let open = async |role: &str| PgConnection::connect(&cluster.url(role, "ward")).await;
-    open("ward_owner").await.unwrap().execute("CREATE SCHEMA ward; CREATE TABLE ward.t ()").await.unwrap();
-    let mut app = open("ward_app").await.unwrap();
-    for forbidden in ["CREATE TABLE t ()", "CREATE TEMP TABLE t ()", "CREATE SCHEMA s"] {
-        let refused = app.execute(forbidden).await.unwrap_err();
-        assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "42501", "{forbidden}");
-    }
-    let stranger = open("stranger").await.unwrap_err();
-    assert_eq!(stranger.as_database_error().unwrap().code().unwrap(), "42501");
-    assert!(bootstrap(&root, "a;b").await.is_err());
-}
-
-#[tokio::test]
-async fn two_may_bootstrap_at_once() {
-    let place = Place::new();
-    let cluster = start(&place.data(), Durability::None);
-    let root = cluster.url("postgres", "postgres");
-    let (first, second) = tokio::join!(bootstrap(&root, "ward"), bootstrap(&root, "ward"));
-    first.unwrap();
-    second.unwrap();
-    assert_eq!(number(&mut connect(&cluster).await, ATTRIBUTES).await, 2);
 }
