@@ -21,6 +21,8 @@ use crate::http::reply::{Created, Done, Listed};
 use crate::http::time::Time;
 use crate::tag::Tag;
 
+const MOST_PERMISSIONS: usize = 256;
+
 pub(crate) struct Api(pub(crate) Arc<App>);
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::ApiKeys")]
@@ -33,7 +35,11 @@ impl Api {
     async fn create(&self, caller: Caller, body: Body<NewKey>) -> Result<Created<IssuedKey>, Refused> {
         let mut act = self.0.begin(&caller, &CREATE, &body.digest).await?;
 
+        body.check_bounds()?;
         self.0.check_grantable(&caller, &body.permissions)?;
+        if matches!(body.mode, Mode::Test) && act.current().await?.is_some_and(|own| own.sandbox.is_none()) {
+            return Err(Refused::at("/mode", "a sandbox has no sandbox"));
+        }
         let request = body.value.request(self.0.machine.next().into());
         let digests = self.0.store.keys(TenantId::DEPLOYMENT).await?;
         let code = |text: &[u8]| digests.api_key().digest(text);
@@ -150,6 +156,19 @@ struct NewKey {
     /// Requests a calendar month; any number, if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "2147483647")))]
     monthly_quota: Option<u32>,
+}
+
+impl NewKey {
+    /// The document's bounds that nothing else keeps.
+    fn check_bounds(&self) -> Result<(), Refused> {
+        if self.permissions.len() > MOST_PERMISSIONS {
+            return Err(Refused::at("/permissions", format!("must be at most {MOST_PERMISSIONS}")));
+        }
+        if self.monthly_quota.is_some_and(|quota| i32::try_from(quota).is_err()) {
+            return Err(Refused::at("/monthly_quota", format!("must be at most {}", i32::MAX)));
+        }
+        Ok(())
+    }
 }
 
 /// How to replace a key.

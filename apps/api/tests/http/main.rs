@@ -5,6 +5,7 @@ mod support;
 mod events;
 mod idempotency;
 mod imports;
+mod keys;
 mod problems;
 mod roles;
 mod strict;

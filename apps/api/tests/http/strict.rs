@@ -97,6 +97,64 @@ async fn what_is_wrong_in_a_body_is_named_by_its_place_and_changes_nothing() -> 
     Ok(())
 }
 
+/// Values just beyond what a schema allows.
+fn beyond(schema: &Value) -> Vec<Value> {
+    let length = |name: &str| schema[name].as_u64().and_then(|length| usize::try_from(length).ok());
+    let mut values = Vec::new();
+    values.extend(schema["maximum"].as_f64().map(|most| json!(most as i64 + 1)));
+    values.extend(schema["minimum"].as_f64().map(|least| json!(least as i64 - 1)));
+    values.extend(length("maxLength").map(|most| json!("x".repeat(most + 1))));
+    values.extend(length("minLength").filter(|least| *least > 0).map(|least| json!("x".repeat(least - 1))));
+    values.extend(length("maxItems").map(|most| json!(vec!["tenant.read"; most + 1])));
+    values
+}
+
+/// The schema itself, where it is a reference or may be null.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str().and_then(|place| document.pointer(place.trim_start_matches('#'))) {
+        Some(found) => resolved(document, found),
+        None => schema["anyOf"]
+            .as_array()
+            .and_then(|any| any.first())
+            .map_or(schema, |any| resolved(document, any)),
+    }
+}
+
+/// Every place of a schema's object with a value beyond its bounds.
+fn breaches(document: &Value, schema: &Value, at: &str) -> Vec<(String, Value)> {
+    let members = resolved(document, schema)["properties"].as_object().into_iter().flatten();
+    let of = members.flat_map(|(name, schema)| {
+        let at = format!("{at}/{name}");
+        let mut found = breaches(document, schema, &at);
+        found.extend(beyond(resolved(document, schema)).into_iter().map(|value| (at.clone(), value)));
+        found
+    });
+    of.collect()
+}
+
+#[tokio::test]
+async fn every_bound_that_the_document_states_is_kept() -> Outcome {
+    let client = Deployment::shared().await?.tenant("Clinic").await?.client;
+    let document = client.get("/openapi.json").await?.expect(200)?;
+    let mut tried = 0;
+    for (operation, case, body) in bodies(&client).await? {
+        let described = &document["paths"][&operation.path][&operation.method];
+        let schema = described.pointer("/requestBody/content/application~1json/schema").ok_or("no schema")?;
+        for (place, value) in breaches(&document, schema, "") {
+            let (parent, name) = place.rsplit_once('/').ok_or("no parent")?;
+            let mut spoilt = body.clone();
+            spoilt.pointer_mut(parent).ok_or("the fixture lacks an object")?[name] = value;
+            let answer = client.send(&ask(&operation, &case, spoilt.to_string())).await?;
+            let told = format!("{} beyond {place}: {} {}", operation.id, answer.status, answer.text());
+            assert_eq!(answer.status, 422, "{told}");
+            assert!(answer.text().contains(&format!("\"pointer\":\"{place}")), "{told}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "only {tried} bounds were tried");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_card_number_is_refused_wherever_text_is_taken() -> Outcome {
     let deployment = Deployment::shared().await?;
