@@ -16,7 +16,10 @@ pub(crate) fn run_tests(arguments: &[String]) -> Outcome {
     // The server is one of the programs that the tests are built with.
     run(cargo().args(["test", "--workspace", "--locked", "--no-run"]))?;
     let server = Server::start()?;
-    run(cargo().args(["test", "--workspace", "--locked"]).args(arguments).env(SHARED, &server.socket))
+    run(cargo()
+        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        .args(arguments)
+        .env(SHARED, &server.socket))
 }
 
 /// A throw-away server, gone when this program is, however that ends: its standard input ends then.

@@ -18,6 +18,7 @@ use crate::http::body::Body;
 use crate::http::page::Page;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::{Created, Done, Listed};
+use crate::http::time::Time;
 use crate::tag::Tag;
 
 pub(crate) struct Api(pub(crate) Arc<App>);
@@ -217,13 +218,13 @@ struct KeyFacts {
     /// Its start and its last four characters.
     hint: String,
     /// When it was made.
-    created_at: DateTime<Utc>,
+    created_at: Time,
     /// When it ends.
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<Time>,
     /// When it was ended.
-    revoked_at: Option<DateTime<Utc>>,
+    revoked_at: Option<Time>,
     /// When it was last used, to half a minute.
-    last_used_at: Option<DateTime<Utc>>,
+    last_used_at: Option<Time>,
     /// Requests a calendar month.
     monthly_quota: Option<u32>,
     /// The key it took the place of.
@@ -263,10 +264,10 @@ impl From<ApiKey> for KeyFacts {
             },
             permissions: key.permissions,
             hint: key.hint,
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            revoked_at: key.revoked_at,
-            last_used_at: key.last_used_at,
+            created_at: key.created_at.into(),
+            expires_at: key.expires_at.map(Time::from),
+            revoked_at: key.revoked_at.map(Time::from),
+            last_used_at: key.last_used_at.map(Time::from),
             monthly_quota: key.monthly_quota,
             replaces: key.replaces.map(Into::into),
             replaced_by: key.replaced_by.map(Into::into),

@@ -16,6 +16,7 @@ use crate::auth::Caller;
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
+use crate::http::time::Time;
 use crate::tag::Tag;
 
 pub(crate) struct Api(pub(crate) Arc<App>);
@@ -115,7 +116,7 @@ pub(crate) struct EventView {
     /// Names it.
     pub(crate) id: Uuid,
     /// When, by the database's clock.
-    pub(crate) time: DateTime<Utc>,
+    pub(crate) time: Time,
     /// Who acted.
     pub(crate) actor: ActorView,
     /// What happened.
@@ -183,7 +184,7 @@ impl EventView {
         let word = |name: &str| source.get(name).and_then(Value::as_str).map(str::to_owned);
         Self {
             id: entry.id.into(),
-            time: entry.at,
+            time: entry.at.into(),
             actor: ActorView { kind: entry.actor_kind, id: entry.actor, roles: entry.roles },
             action: entry.action,
             outcome: entry.outcome,

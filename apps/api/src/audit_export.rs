@@ -131,11 +131,10 @@ impl Export {
 }
 
 fn row(event: EventView) -> String {
-    let time = event.time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     let cells = [
         event.id.to_string(),
-        time,
+        event.time.to_string(),
         event.actor.kind,
         id(event.actor.id),
         event.actor.roles.join(" "),

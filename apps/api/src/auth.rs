@@ -30,14 +30,14 @@ pub(crate) struct Call {
 async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
     let app = request.data::<Arc<App>>().ok_or_else(Refused::unauthenticated)?;
     let source = request.extensions().get::<Source>().cloned().unwrap_or_default();
-    let once = idempotency_key(request)?;
     match principal(app, &key.key).await? {
         Some(who) => {
-            let caller = Caller(Call { who: Arc::new(who.from(source)), once });
+            let mut caller = Caller(Call { who: Arc::new(who.from(source)), once: None });
             // The gate comes before the work: nobody has a body read who isn't permitted the operation.
             if let Some(operation) = app.routes.get().and_then(|routes| routes.operation(request)) {
                 let _permitted = app.permit(&caller, operation).await?;
             }
+            caller.0.once = idempotency_key(request)?;
             Ok(caller.0)
         }
         None => {

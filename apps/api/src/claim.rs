@@ -20,6 +20,7 @@ use crate::auth::Caller;
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
+use crate::http::time::Time;
 use crate::tag::Tag;
 
 pub(crate) struct Api(pub(crate) Arc<App>);
@@ -159,9 +160,9 @@ pub(crate) struct ClaimView {
     /// What the check saw, or what is missing.
     pub(crate) observed: Option<String>,
     /// When the check last ran.
-    pub(crate) last_run: Option<DateTime<Utc>>,
+    pub(crate) last_run: Option<Time>,
     /// Until when that counts.
-    pub(crate) fresh_until: Option<DateTime<Utc>>,
+    pub(crate) fresh_until: Option<Time>,
 }
 
 /// What stands behind a claim.
@@ -205,8 +206,8 @@ impl ClaimView {
             controls: claim.controls.clone(),
             probe: claim.probe().map(str::to_owned),
             observed: told.or_else(|| run.map(seen)),
-            last_run: run.map(|run| run.at),
-            fresh_until: claim.fresh_until(run),
+            last_run: run.map(|run| run.at.into()),
+            fresh_until: claim.fresh_until(run).map(Time::from),
         }
     }
 }
@@ -235,7 +236,7 @@ struct RunView {
     /// Which check.
     probe: String,
     /// When it began.
-    at: DateTime<Utc>,
+    at: Time,
     /// `pass`, `degraded` or `fail`.
     outcome: String,
     /// What it saw.
@@ -259,7 +260,7 @@ impl From<Run> for RunView {
             id: run.id,
             observed: seen(&run),
             probe: run.probe,
-            at: run.at,
+            at: run.at.into(),
             outcome: outcome.into(),
             population: run.population,
             version: run.version,

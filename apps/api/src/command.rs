@@ -4,12 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
-use ward::kernel::Text;
 use ward_postgres::migrate;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::operator::NewCustomer;
+use crate::profile::Profile;
 use crate::{artifact, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -67,6 +66,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
         ["doctor"] => doctor(&config).await,
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
+            Profile::load(&config.profile)?;
             println!("the settings are sound");
             Ok(())
         }
@@ -81,14 +81,11 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
 }
 
 async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {
-    let name =
-        Text::parse(option(options, "--name").ok_or("`--name` is needed")?, ward::tenancy::NAME_LENGTH)?;
-    let owner = option(options, "--owner-email").map(str::to_owned);
-    let app = over_running(config).await?;
-    let id = app.machine.next().into();
-    let secret = app.found(NewCustomer { id, name: name.clone(), owner: owner.clone() }).await?;
+    let name = option(options, "--name").ok_or("`--name` is needed")?;
+    let owner = option(options, "--owner-email");
+    let founded = over_running(config).await?.found_tenant(name, owner).await?;
     let told = json!({
-        "tenant": id.to_string(), "name": name.as_str(), "api_key": secret.expose(), "owner_email": owner,
+        "tenant": founded.tenant.to_string(), "name": name.trim(), "api_key": founded.api_key.expose(), "owner_email": owner,
     });
     println!("{told}");
     Ok(())

@@ -32,3 +32,6 @@ mod tasks;
 mod tenant;
 mod trust;
 mod usage;
+
+pub use operator::Founded;
+pub use serve::Server;

@@ -35,7 +35,23 @@ pub(crate) struct NewCustomer {
     pub(crate) owner: Option<String>,
 }
 
+/// A customer just founded.
+#[derive(Debug)]
+pub struct Founded {
+    /// Names it.
+    pub tenant: TenantId,
+    /// Its first key: the only time that it is seen.
+    pub api_key: ApiKeySecret,
+}
+
 impl App {
+    /// Founds a customer under a new id.
+    pub(crate) async fn found_tenant(&self, name: &str, owner: Option<&str>) -> Result<Founded, Failure> {
+        let (tenant, name) = (self.machine.next().into(), Text::parse(name, tenancy::NAME_LENGTH)?);
+        let customer = NewCustomer { id: tenant, name, owner: owner.map(str::to_owned) };
+        Ok(Founded { tenant, api_key: self.found(customer).await? })
+    }
+
     /// Founds the tenant and its sandbox, and issues a key that may do everything the profile allows.
     pub(crate) async fn found(&self, customer: NewCustomer) -> Result<ApiKeySecret, Failure> {
         let sandbox: TenantId = self.machine.next().into();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
@@ -25,6 +25,7 @@ use crate::http::body::Body;
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Created, Done, Listed, Shown};
+use crate::http::time::Time;
 use crate::tag::Tag;
 
 pub(crate) struct Api(pub(crate) Arc<App>);
@@ -241,9 +242,9 @@ struct RecordFacts {
     /// Counts its changes, from 1.
     version: i32,
     /// Since when.
-    created_at: DateTime<Utc>,
+    created_at: Time,
     /// When something last changed.
-    updated_at: DateTime<Utc>,
+    updated_at: Time,
 }
 
 /// A record, in clear.
@@ -264,8 +265,8 @@ impl From<StoredRecord> for RecordFacts {
             category: record.category,
             occurred_on: record.occurred_on,
             version: record.version,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
+            created_at: record.created_at.into(),
+            updated_at: record.updated_at.into(),
         }
     }
 }

@@ -41,21 +41,20 @@ impl Refusals {
         *counted.entry((ip, minute)).or_default() += 1;
     }
 
-    /// Logs the minutes that are over at `now`; the address is sealed like any event's.
+    /// Logs the minutes that are over at `now`; the address is sealed like any event's. What can't be logged is kept
+    /// for the next time.
     pub(crate) async fn write(
         &self,
         store: &dyn Store,
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<(), RecordError> {
-        for ((ip, minute), count) in self.take(now) {
-            #[expect(clippy::disallowed_methods, reason = "this is the job")]
-            let job = authority::system(TenantId::DEPLOYMENT, JOB);
-            let job = Arc::new(job.from(Source { ip, ..Source::default() }));
-            let Ok(permit) = policy.permit(&job, &RECORD_REFUSALS) else { continue };
-            let event = Event::of(&RECORD_REFUSALS, REFUSED, TenantId::DEPLOYMENT);
-            let event = event.noting("minute", minute.to_rfc3339()).noting("count", count);
-            store.begin(permit).await?.commit(event).await?;
+        let mut counted = self.take(now).into_iter();
+        while let Some(((ip, minute), count)) = counted.next() {
+            if let Err(error) = record(store, policy, ip, minute, count).await {
+                self.give_back(counted.chain([((ip, minute), count)]));
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -65,4 +64,25 @@ impl Refusals {
         let over = |minute: DateTime<Utc>| minute + TimeDelta::minutes(1) <= now;
         counted.extract_if(|(_, minute), _| over(*minute)).collect()
     }
+    fn give_back(&self, unwritten: impl Iterator<Item = ((Option<IpAddr>, DateTime<Utc>), u64)>) {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        unwritten.for_each(|(from, count)| *counted.entry(from).or_default() += count);
+    }
+}
+
+async fn record(
+    store: &dyn Store,
+    policy: &Policy,
+    ip: Option<IpAddr>,
+    minute: DateTime<Utc>,
+    count: u64,
+) -> Result<(), RecordError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the job")]
+    let job = authority::system(TenantId::DEPLOYMENT, JOB);
+    let job = Arc::new(job.from(Source { ip, ..Source::default() }));
+    let Ok(permit) = policy.permit(&job, &RECORD_REFUSALS) else { return Ok(()) };
+    let event = Event::of(&RECORD_REFUSALS, REFUSED, TenantId::DEPLOYMENT);
+    let event = event.noting("minute", minute.to_rfc3339()).noting("count", count);
+    store.begin(permit).await?.commit(event).await?;
+    Ok(())
 }

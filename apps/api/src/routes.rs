@@ -17,8 +17,7 @@ impl Routes {
         let mut routes = HashMap::new();
         let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
         for (path, methods) in paths {
-            // OpenAPI writes `{id}` where poem writes `:id`.
-            let pattern = path.replace('{', ":").replace('}', "");
+            let pattern = shape(path);
             for (method, served) in methods.as_object().into_iter().flatten() {
                 let id = served.get("operationId").and_then(Value::as_str);
                 let row = table.iter().find(|row| Some(row.id) == id);
@@ -32,7 +31,8 @@ impl Routes {
 
     /// The methods of a path, as `Allow` lists them.
     pub(crate) fn methods(&self, pattern: &str) -> String {
-        let methods = self.0.keys().filter(|(_, known)| known == pattern).map(|(method, _)| method.as_str());
+        let pattern = shape(pattern);
+        let methods = self.0.keys().filter(|(_, known)| *known == pattern).map(|(method, _)| method.as_str());
         let mut methods: Vec<_> = methods.collect();
         methods.sort_unstable();
         methods.join(", ")
@@ -41,6 +41,24 @@ impl Routes {
     /// The operation that `request` is for.
     pub(crate) fn operation(&self, request: &Request) -> Option<&'static Operation> {
         let pattern = request.data::<PathPattern>()?;
-        self.0.get(&(request.method().clone(), pattern.0.to_string())).copied()
+        self.0.get(&(request.method().clone(), shape(&pattern.0))).copied()
+    }
+}
+
+/// A path without the names of its parameters: OpenAPI writes `{id}` where the router writes `:param0`.
+fn shape(path: &str) -> String {
+    let segment =
+        |segment: &str| if segment.starts_with([':', '{']) { "*".to_owned() } else { segment.to_owned() };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shape;
+
+    #[test]
+    fn the_same_route_has_one_shape_however_it_is_written() {
+        assert_eq!(shape("/v1/subjects/{id}/records"), shape("/v1/subjects/:param0/records"));
+        assert_ne!(shape("/v1/subjects/{id}"), shape("/v1/subjects"));
     }
 }

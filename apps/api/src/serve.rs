@@ -1,13 +1,16 @@
 //! Wiring: settings to adapters, adapters to ports, ports to the API; and the tasks beside it.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures::FutureExt as _;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
@@ -19,12 +22,15 @@ use crate::app::App;
 use crate::config::{Config, Mode};
 use crate::gate::{Gate, State};
 use crate::machine::System;
+use crate::operator::Founded;
 use crate::profile::Profile;
 use crate::{endpoint, operations, root_key, tasks};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const DRAIN: Duration = Duration::from_secs(20);
+/// Refusals are counted by the minute; the last one ends with the service.
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
 /// A database to serve from, private or not.
 pub(crate) struct Database {
@@ -111,41 +117,82 @@ fn assemble(
     }))
 }
 
+/// A deployment that serves, and everything that runs beside its requests. [`stop`](Self::stop) ends it well: dropped,
+/// it ends with its runtime.
+pub struct Server {
+    app: Arc<App>,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<std::io::Result<()>>,
+    beside: JoinSet<()>,
+    cluster: Option<Cluster>,
+}
+
+impl Server {
+    /// Starts what `config` describes: a private database if it names none, migrations, the proof of isolation, then
+    /// the listener. Requests are answered from now on.
+    pub async fn start(config: Config) -> Result<Self, Failure> {
+        Profile::load(&config.profile)?;
+        let database = database(&config).await?;
+        if let Some(owner) = database
+            .owner_url
+            .as_deref()
+            .filter(|_| database.cluster.is_some() || config.mode == Mode::Development)
+        {
+            migrate(owner).await?;
+        }
+        let app = app(&config, &database.app_url).await?;
+        admit(&app).await?;
+        app.prepare().await?;
+        tasks::plan(&app).await?;
+        let endpoint = endpoint::endpoint(app.clone())?;
+        let acceptor = TcpListener::bind(config.listen).into_acceptor().await?;
+        let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
+        let address = address.ok_or("the listener has no address")?;
+
+        let mut beside = JoinSet::new();
+        tasks::start(&mut beside, app.clone(), address);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = poem::Server::new_with_acceptor(acceptor);
+        let stopped = stopped.map(drop);
+        let serving = tokio::spawn(served.run_with_graceful_shutdown(endpoint, stopped, Some(DRAIN)));
+        tracing::info!(%address, profile = app.profile.name, "serving");
+        Ok(Self { app, address, stop, serving, beside, cluster: database.cluster })
+    }
+
+    /// Where it listens: the port is the system's choice where the settings say 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Founds a tenant with its sandbox and a first key, which may do everything that the profile allows.
+    pub async fn found_tenant(&self, name: &str, owner_email: Option<&str>) -> Result<Founded, Failure> {
+        self.app.found_tenant(name, owner_email).await
+    }
+
+    /// Answers what is under way, writes what was counted, and ends.
+    pub async fn stop(mut self) -> Result<(), Failure> {
+        let _ended = self.stop.send(()); // it may have ended by itself
+        self.serving.await??;
+        tracing::info!("drained");
+        self.beside.shutdown().await;
+        tasks::flush(&self.app, self.app.clock().now() + MINUTE).await;
+        self.app.store.close().await;
+        if let Some(cluster) = self.cluster {
+            tokio::task::spawn_blocking(|| cluster.stop()).await??;
+        }
+        Ok(())
+    }
+}
+
 /// Serves until `stop`, then drains.
-pub(crate) async fn serve(
-    config: Config,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Failure> {
-    let database = database(&config).await?;
-    if let Some(owner) = database
-        .owner_url
-        .as_deref()
-        .filter(|_| database.cluster.is_some() || config.mode == Mode::Development)
-    {
-        migrate(owner).await?;
+pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let mut server = Server::start(config).await?;
+    tokio::select! {
+        () = stop => {}
+        ended = &mut server.serving => return Ok(ended??),
     }
-    let app = app(&config, &database.app_url).await?;
-    admit(&app).await?;
-    app.prepare().await?;
-    tasks::plan(&app).await?;
-    let endpoint = endpoint::endpoint(app.clone())?;
-    let acceptor = TcpListener::bind(config.listen).into_acceptor().await?;
-    let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
-    let address = address.ok_or("the listener has no address")?;
-
-    let mut beside = JoinSet::new();
-    tasks::start(&mut beside, app.clone(), address);
-    tracing::info!(%address, profile = app.profile.name, "serving");
-    poem::Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(DRAIN)).await?;
-
-    tracing::info!("drained");
-    beside.shutdown().await;
-    tasks::flush(&app).await;
-    app.store.close().await;
-    if let Some(cluster) = database.cluster {
-        tokio::task::spawn_blocking(|| cluster.stop()).await??;
-    }
-    Ok(())
+    server.stop().await
 }
 
 /// Opens the gate if isolation is proven. Where it is refuted `/health` answers, and nothing else is served.

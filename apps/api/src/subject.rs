@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
@@ -24,6 +23,7 @@ use crate::http::body::Body;
 use crate::http::page::Page;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::{Created, Listed, Shown};
+use crate::http::time::Time;
 use crate::tag::Tag;
 
 /// What is sealed of a subject beside its fields.
@@ -306,9 +306,9 @@ pub(crate) struct SubjectFacts {
     /// Whose law protects them.
     jurisdiction: Option<String>,
     /// Since when.
-    created_at: DateTime<Utc>,
+    created_at: Time,
     /// When something last changed.
-    updated_at: DateTime<Utc>,
+    updated_at: Time,
 }
 
 /// A subject, in clear.
@@ -330,8 +330,8 @@ impl From<StoredSubject> for SubjectFacts {
             kind: subject.kind.into(),
             time_zone: subject.time_zone.map(|zone| zone.as_str().to_owned()),
             jurisdiction: subject.jurisdiction.map(|law| law.as_str().to_owned()),
-            created_at: subject.created_at,
-            updated_at: subject.updated_at,
+            created_at: subject.created_at.into(),
+            updated_at: subject.updated_at.into(),
         }
     }
 }

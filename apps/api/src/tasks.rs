@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use ward::assurance::{Kind, RUN_PROBE};
 use ward::audit::Event;
@@ -43,7 +43,7 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: Arc<App>, address: SocketAddr
     let _first = app.address.set(address);
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
     beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
-        flush(&app).await;
+        flush(&app, app.clock().now()).await;
         Ok(())
     }));
     beside.spawn(every(Duration::from_secs(3600), app, |app| async move { forget_answers(&app).await }));
@@ -64,12 +64,12 @@ where
     }
 }
 
-/// Writes what was counted in memory.
-pub(crate) async fn flush(app: &App) {
+/// Writes what was counted in memory, as far as its minute is over at `now`.
+pub(crate) async fn flush(app: &App, now: DateTime<Utc>) {
     if let Err(error) = app.usage.write(&*app.credentials).await {
         tracing::warn!(%error, "when keys were used could not be written");
     }
-    if let Err(error) = app.refusals.write(&*app.store, &app.policy, app.clock().now()).await {
+    if let Err(error) = app.refusals.write(&*app.store, &app.policy, now).await {
         tracing::warn!(%error, "refusals could not be logged");
     }
 }
@@ -92,7 +92,7 @@ pub(crate) async fn plan(app: &App) -> Result<(), Failure> {
 }
 
 async fn run_due(app: &App) -> Result<(), Failure> {
-    for lease in app.store.lease(&[PROBE], 1, LEASE_SECONDS).await? {
+    while let Some(lease) = app.store.lease(&[PROBE], 1, LEASE_SECONDS).await?.pop() {
         if let Err(refused) = run_leased(app, &lease).await {
             tracing::error!(?refused, "a check could not be recorded");
             put_off(app, &lease).await?;
@@ -162,7 +162,7 @@ impl App {
     }
 }
 
-fn job(name: &str, run_at: chrono::DateTime<chrono::Utc>) -> Job {
+fn job(name: &str, run_at: DateTime<Utc>) -> Job {
     Job { id: job_id(name).into(), kind: PROBE, payload: name.as_bytes().to_vec(), run_at }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -16,6 +15,7 @@ use crate::auth::Caller;
 use crate::http::body::Body;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::Shown;
+use crate::http::time::Time;
 use crate::tag::Tag;
 
 pub(crate) struct Api(pub(crate) Arc<App>);
@@ -67,7 +67,7 @@ pub(crate) struct TenantView {
     /// What it chose.
     settings: SettingsView,
     /// Since when.
-    created_at: DateTime<Utc>,
+    created_at: Time,
 }
 
 /// What a tenant chooses for itself.
@@ -158,7 +158,7 @@ impl From<Tenant> for TenantView {
             hostnames: Vec::new(),
             sandbox: tenant.sandbox.map(TenantId::into),
             settings: tenant.settings.into(),
-            created_at: tenant.created_at,
+            created_at: tenant.created_at.into(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at will.
+//! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at
+//! will.
 //!
 //! ```
 //! use ward_testkit::Database;
@@ -11,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! There is one server per process, started by the first test that needs it. Where `WARD_TEST_CLUSTER` names the directory of a
-//! throw-away server's socket (as `ward-throwaway` prints it), all processes share that one. Either is stopped and deleted
-//! when the process that started it ends, however it ends.
+//! There is one server per process, started by the first test that needs it. Where `WARD_TEST_CLUSTER` names
+//! the directory of a throw-away server's socket (as `ward-throwaway` prints it), all processes share that
+//! one. Either is stopped and deleted when the process that started it ends, however it ends.
 
 mod database;
 mod janitor;

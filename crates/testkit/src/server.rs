@@ -11,12 +11,12 @@ use ward_postgres::launcher::{Address, Binaries, Cluster, Durability, LaunchErro
 /// Names the socket directory of a throw-away server that others share.
 const SHARED: &str = "WARD_TEST_CLUSTER";
 
-/// Waits for the end of the process that holds the other end of its standard input, then ends the server and deletes it. A shell
-/// outlives what Rust's own destructors don't: SIGKILL, and the end of `main`.
+/// Waits for the end of the process that holds the other end of its standard input, then ends the server and
+/// deletes it. A shell outlives what Rust's own destructors don't: SIGKILL, and the end of `main`.
 const WATCH: &str = r#"
 trap '' HUP INT TERM
 read -r _
-server=$1/postgres/postmaster.pid
+server=$1/cluster/postmaster.pid
 if [ -f "$server" ]; then
     pid=$(sed -n 1p "$server") socket=$(sed -n 5p "$server")
     kill -s QUIT "$pid"
@@ -28,7 +28,8 @@ tries=0
 until rm -rf "$1" || [ $tries -ge 100 ]; do sleep 0.05; tries=$((tries + 1)); done
 "#;
 
-/// This process's server. It is never dropped, since other threads may use it to the very end; its watch sees to it.
+/// This process's server. It is never dropped, since other threads may use it to the very end; its watch sees
+/// to it.
 static SERVER: Mutex<Option<Server>> = Mutex::new(None);
 
 #[derive(Debug)]

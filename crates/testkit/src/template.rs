@@ -10,7 +10,8 @@ use crate::CreateError;
 /// Processes that share a server make the template once.
 const LOCK: &str = "SELECT pg_advisory_lock(4120)";
 
-/// The database that others are copied from: empty, every migration applied. Its name tells which migrations those are.
+/// The database that others are copied from: empty, every migration applied. Its name tells which migrations
+/// those are.
 pub(crate) async fn template(server: &Address) -> Result<&'static str, CreateError> {
     static NAME: OnceCell<String> = OnceCell::const_new();
     NAME.get_or_try_init(|| make(server)).await.map(String::as_str)

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
-/// Where `cargo xtask test` puts what tests need from outside: programs in `bin`, JavaScript in `node_modules`.
+/// Where `cargo xtask test` puts what tests need from outside: programs in `bin`, JavaScript in
+/// `node_modules`.
 pub fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ward/tools")
 }

@@ -154,7 +154,7 @@ fn a_process_that_is_killed_leaves_no_server_and_no_files() {
     let socket = said.filter_map(|line| line.strip_prefix("held ").map(PathBuf::from)).next().unwrap();
     let files =
         || std::fs::read_dir(&private).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-    let pid_file = std::fs::read_to_string(files()[0].join("postgres/postmaster.pid")).unwrap();
+    let pid_file = std::fs::read_to_string(files()[0].join("cluster/postmaster.pid")).unwrap();
     let server: u32 = pid_file.lines().next().unwrap().parse().unwrap();
     assert!(lives(server));
     assert!(socket.join(".s.PGSQL.5432").exists());

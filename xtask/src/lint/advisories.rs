@@ -11,8 +11,9 @@ const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 /// A network that lets nothing through may not even say so.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Checks the dependencies against the advisory database: a clone of it that `WARD_ADVISORY_DB` names, else the one on the network.
-/// Where that isn't reached, says so loudly and passes: an unreachable host says nothing about this code.
+/// Checks the dependencies against the advisory database: a clone of it that `WARD_ADVISORY_DB` names, else
+/// the one on the network. Where that isn't reached, says so loudly and passes: an unreachable host says
+/// nothing about this code.
 pub(super) fn check() -> Outcome {
     let clone = env::var("WARD_ADVISORY_DB").ok();
     let deny = || deny().map(|deny| redirected(deny, clone.as_deref()));

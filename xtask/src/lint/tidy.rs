@@ -1,5 +1,5 @@
-//! Who may know whom. `deny.toml` holds the same for libraries that few others use; the arrows between Ward's own crates, and tokio, are
-//! held here.
+//! Who may know whom. `deny.toml` holds the same for libraries that few others use; the arrows between Ward's
+//! own crates, and tokio, are held here.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,8 @@ const KEPT: &[(&str, &[&str], &str)] = &[
     ("tokio", &["ward-postgres", "ward-testkit", "ward-api"], "the domain has no runtime"),
 ];
 
-/// Whether every crate of the workspace knows only whom it may, has a licence, and takes the workspace's lints.
+/// Whether every crate of the workspace knows only whom it may, has a licence, and takes the workspace's
+/// lints.
 pub(super) fn check() -> Outcome {
     let metadata = output(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
     let crates = Member::all(&serde_json::from_str(&metadata)?, &root());

@@ -14,8 +14,8 @@ const CHROMIUM_ON_MACOS: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// Makes sure of a headless browser and of what looks at pages through it: `chromium` and `node` in `.ward/tools/bin`, axe and the
-/// browser's driver in `.ward/tools/node_modules`.
+/// Makes sure of a headless browser and of what looks at pages through it: `chromium` and `node` in
+/// `.ward/tools/bin`, axe and the browser's driver in `.ward/tools/node_modules`.
 pub(crate) fn browser() -> Outcome {
     name_tool("chromium", &need("Chromium", &["chromium"], chromium)?)?;
     name_tool("node", &need("Node.js", &["nodejs", "npm"], node)?)?;

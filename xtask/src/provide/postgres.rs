@@ -21,7 +21,8 @@ use version::Fixes;
 /// How long to leave a package archive in peace that had no newer version.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
-/// Makes sure of a PostgreSQL that Ward runs on, with the fixes that tenant isolation needs where they can be had.
+/// Makes sure of a PostgreSQL that Ward runs on, with the fixes that tenant isolation needs where they can be
+/// had.
 pub(crate) fn postgres() -> Outcome {
     let found = match newest() {
         Some(found) => found,

@@ -21,7 +21,8 @@ pub(super) struct Tenant {
     pub(super) api_key: String,
 }
 
-/// What the demo consists of so far, in a file that only its owner reads, so that a second run shows the same credentials.
+/// What the demo consists of so far, in a file that only its owner reads, so that a second run shows the same
+/// credentials.
 pub(super) struct Demo {
     file: PathBuf,
     tenants: Vec<Tenant>,

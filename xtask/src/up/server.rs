@@ -2,7 +2,7 @@ use std::fs::{self, File, OpenOptions};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,7 @@ use crate::process::{Outcome, built, output, signal};
 const START: Duration = Duration::from_secs(180);
 /// Requests in flight are finished, and the database writes everything to disk.
 const STOP: Duration = Duration::from_secs(90);
+const LOG_LIMIT: u64 = 10 << 20;
 
 /// A running Ward, stopped when it is dropped.
 pub(super) struct Server {
@@ -56,7 +57,8 @@ impl Server {
         Ok(Self { url: options.url(), agent, child, settings, data_dir: options.data_dir.clone(), told })
     }
 
-    /// Waits until it answers that it is ready, and says how to reach its database; `None` when it was told to stop meanwhile.
+    /// Waits until it answers that it is ready, and says how to reach its database; `None` when it was told
+    /// to stop meanwhile.
     pub(super) fn until_ready(&mut self) -> Outcome<Option<String>> {
         let begun = Instant::now();
         let mut last = "no answer".to_owned();
@@ -98,7 +100,7 @@ impl Server {
 
     /// The private PostgreSQL names the directory of its socket in the fifth line of its pid file.
     fn database(&self) -> Outcome<String> {
-        let file = self.data_dir.join("postgres/postmaster.pid");
+        let file = self.data_dir.join("postgres/cluster/postmaster.pid");
         let text = fs::read_to_string(&file).map_err(|error| format!("`{}`: {error}", file.display()))?;
         let socket = text.lines().nth(4).ok_or("PostgreSQL doesn't say where it listens")?;
         Ok(format!("postgres://ward_app@localhost/ward?host={socket}"))
@@ -137,13 +139,17 @@ fn ward_api(settings: &[(&'static str, String)]) -> Outcome<Command> {
     Ok(program)
 }
 
-fn log_file(data_dir: &std::path::Path) -> PathBuf {
+fn log_file(data_dir: &Path) -> PathBuf {
     data_dir.join("ward.log")
 }
 
-fn log(data_dir: &std::path::Path) -> Outcome<File> {
-    let mut options = OpenOptions::new();
-    Ok(options.create(true).write(true).truncate(true).mode(0o600).open(log_file(data_dir))?)
+/// Continued, since another run may still write to it; put aside when it has grown.
+fn log(data_dir: &Path) -> Outcome<File> {
+    let log = log_file(data_dir);
+    if fs::metadata(&log).is_ok_and(|held| held.len() > LOG_LIMIT) {
+        fs::rename(&log, log.with_extension("log.1"))?;
+    }
+    Ok(OpenOptions::new().create(true).append(true).mode(0o600).open(log)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "nothing else is going on")]

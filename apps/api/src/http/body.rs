@@ -7,7 +7,7 @@ use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{impl_apirequest_for_payload, payload::Json};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 use sha2::{Digest as _, Sha256};
@@ -70,18 +70,24 @@ impl_apirequest_for_payload!(Body<T>, T: Type + DeserializeOwned);
 /// Parses JSON whose structs deny unknown fields.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(refusal)?;
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refusal(error, bytes))?;
     json.end().map_err(|_| Refused::malformed("the body goes on after its JSON value"))?;
     Ok(value)
 }
 
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> Refused {
+fn refusal(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Refused {
     let pointer: String = error.path().iter().map(segment).collect();
     let inner = error.inner();
     match inner.classify() {
         Category::Data => Refused::at(&pointer, safe(&inner.to_string())),
+        // A number in the place of a word is a fault of syntax to serde.
+        Category::Syntax if is_json(bytes) => Refused::at(&pointer, "of the wrong type"),
         _ => Refused::malformed(format!("not JSON at line {}, column {}", inner.line(), inner.column())),
     }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 fn segment(segment: &Segment) -> String {
@@ -142,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_json_is_malformed() {
-        for body in ["", "[", "[] []", "{\"name\": }"] {
+        for body in ["", "[", "[] []", "[{\"name\": }]"] {
             assert_eq!(refused(body).await.0, StatusCode::BAD_REQUEST, "{body}");
         }
     }

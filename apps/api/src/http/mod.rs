@@ -7,3 +7,4 @@ pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod reply;
+pub(crate) mod time;

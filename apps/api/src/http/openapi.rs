@@ -27,7 +27,9 @@ pub(crate) fn document(written: &str, table: &[&'static Operation]) -> Result<Va
             offer_idempotency(served);
         }
     }
-    document["openapi"] = json!("3.1.0");
+    if let Some(version) = document.get_mut("openapi") {
+        *version = json!("3.1.0");
+    }
     Ok(document)
 }
 

@@ -146,7 +146,14 @@ impl IntoResponse for Refused {
 
 impl From<Refused> for poem::Error {
     fn from(refused: Refused) -> Self {
-        Self::from_response(refused.into_response())
+        let response = refused.into_response();
+        let problem = response.extensions().get::<Problem>().cloned();
+        let mut error = Self::from_response(response);
+        // An error's response takes the error's extensions, and loses its own.
+        if let Some(problem) = problem {
+            error.set_data(problem);
+        }
+        error
     }
 }
 

@@ -95,7 +95,8 @@ impl Import {
                 Err(Read::Header(refused)) => return Err(refused),
             }
         }
-        let stored = self.store_rows(&rows).await?;
+        let mut stored = self.store_rows(&rows).await?;
+        refused.append(&mut stored.refused);
         self.tell(stored, refused, sink).await
     }
 

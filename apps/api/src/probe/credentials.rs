@@ -1,6 +1,8 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
+use ward::identity::Mode;
+
 use super::client::Client;
 use super::{ProbeError, Seen, served};
 use crate::app::App;
@@ -49,7 +51,8 @@ pub(super) async fn api_keys(app: &App) -> Result<Seen, ProbeError> {
             wrong.push(format!("a revoked {mode} key still works"));
         }
     }
-    let forged = clients.a.with_key("wf_live_0000000000000000000000000000".into());
+    let forged =
+        clients.a.with_key(app.profile.api_key.random(Mode::Live, &*app.machine).expose().to_owned());
     if forged.send(Method::GET, "/v1/me", None, &[]).await?.status != 401 {
         wrong.push("a made-up key works".to_owned());
     }

@@ -4,7 +4,6 @@ mod page;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use poem::{IntoResponse, Response};
 use poem_openapi::registry::{
     MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
@@ -17,6 +16,7 @@ use crate::endpoint;
 use crate::http::docs::Document;
 use crate::http::problem::Refused;
 use crate::http::reply::Shown;
+use crate::http::time::Time;
 use crate::tag::Tag;
 
 pub(crate) struct Api(pub(crate) Arc<App>);
@@ -44,7 +44,7 @@ impl Api {
         Ok(TrustDocument {
             profile,
             title,
-            generated_at: self.0.clock().now(),
+            generated_at: self.0.clock().now().into(),
             claims: self.0.claims().await?,
         })
     }
@@ -58,7 +58,7 @@ pub(crate) struct TrustDocument {
     /// The page's title.
     pub(crate) title: String,
     /// When the statuses were computed.
-    pub(crate) generated_at: DateTime<Utc>,
+    pub(crate) generated_at: Time,
     /// What is promised.
     pub(crate) claims: Vec<ClaimView>,
 }

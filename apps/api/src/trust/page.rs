@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-
 use super::{ClaimView, TrustDocument};
 use crate::http::docs::{Document, hash};
 
@@ -29,7 +27,7 @@ pub(super) fn render(trust: &TrustDocument) -> Document {
         lead = "A green row is a check that ran against this system within its interval, and passed. Nobody can set a \
                 row green by hand: where a check fails, or has not run in time, its row says so.",
         tally = tally(trust),
-        at = time(trust.generated_at),
+        at = trust.generated_at.seconds(),
     );
     let policy = format!(
         "default-src 'none'; style-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -85,11 +83,14 @@ fn seen(claim: &ClaimView) -> String {
                     text,
                     "{} Ran <time datetime=\"{at}\">{at}</time>",
                     escape(observed),
-                    at = time(at)
+                    at = at.seconds()
                 );
                 if let Some(until) = claim.fresh_until {
-                    let _ =
-                        write!(text, ", good until <time datetime=\"{at}\">{at}</time>", at = time(until));
+                    let _ = write!(
+                        text,
+                        ", good until <time datetime=\"{at}\">{at}</time>",
+                        at = until.seconds()
+                    );
                 }
                 text.push_str(".</p>");
             }
@@ -114,10 +115,6 @@ fn word(status: &str) -> &'static str {
         "overdue" => "Overdue",
         _ => "On roadmap",
     }
-}
-
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 fn escape(text: &str) -> String {

@@ -47,7 +47,7 @@ impl DigestKey {
 /// A tenant's key for operational secrets, which open without a receipt: where a request came from, stored
 /// answers, queued payloads.
 ///
-/// The format is that of [`Sealed`](crate::Sealed).
+/// The format is that of [`Sealed`].
 pub struct SecretKey(Sealing);
 
 impl SecretKey {

@@ -138,6 +138,7 @@ struct Os;
 
 impl Entropy for Os {
     fn fill(&self, bytes: &mut [u8]) {
+        #[expect(clippy::disallowed_methods, reason = "a test may")]
         getrandom::fill(bytes).unwrap();
     }
 }

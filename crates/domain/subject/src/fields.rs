@@ -41,7 +41,7 @@ impl Fields {
     ) -> Result<Self, Vec<FieldError>> {
         let (mut fields, mut errors) = (BTreeMap::new(), Vec::new());
         for (name, value) in given {
-            let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            let pointer = pointer(name);
             match specs.iter().find(|spec| spec.name == name) {
                 None => errors.push(FieldError::new(pointer, "no such field here")),
                 Some(spec) => match field(*spec, value, &pointer) {
@@ -114,6 +114,11 @@ impl SealedFields {
     }
 }
 
+/// A JSON Pointer to a member ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)).
+pub(crate) fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 fn field(spec: FieldSpec, value: &Value, pointer: &str) -> Result<Value, Vec<FieldError>> {
     match (spec.format, value) {
         (Format::Address, Value::Object(parts)) => address(parts, pointer),
@@ -128,7 +133,7 @@ fn field(spec: FieldSpec, value: &Value, pointer: &str) -> Result<Value, Vec<Fie
 fn address(parts: &Map<String, Value>, pointer: &str) -> Result<Value, Vec<FieldError>> {
     let (mut lines, mut errors) = (Map::new(), Vec::new());
     for (name, value) in parts {
-        let at = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let at = format!("{pointer}{}", self::pointer(name));
         match value {
             _ if !ADDRESS.contains(&name.as_str()) => errors.push(FieldError::new(at, "no such field here")),
             Value::String(text) => match Format::Line(200).parse(text) {

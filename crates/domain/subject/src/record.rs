@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ward_audit::{Change, Event};
-use ward_kernel::{Operation, Place, RecordId, SubjectId, SubjectKeys, TenantId};
+use ward_kernel::{Operation, Place, RecordId, SubjectId, SubjectKeys, TenantId, Uuid};
 
 use crate::operations::{RECORD_CHANGED, RECORD_CREATED, RECORD_DELETED};
 use crate::subject::{SubjectError, changes, the_key};
-use crate::{Fields, Records, StoredRecord, Subjects};
+use crate::{Fields, Records, StoredRecord, StoredSubject, Subjects};
 
 /// A record in clear, not stored yet.
 #[derive(Clone, Debug)]
@@ -55,12 +55,12 @@ pub async fn create(
         .covering([subject.into()])
         .with(Change::plain("category", None, Some(&draft.category)))
         .with_all(changes(None, &record.fields));
-    Ok((record, event))
+    Ok((record.clone(), moved(event, None, record.occurred_on)))
 }
 
 /// Changes a record, as part of `operation`.
 pub async fn change(
-    unit: &mut (impl Records + SubjectKeys + ?Sized),
+    unit: &mut (impl Subjects + Records + SubjectKeys + ?Sized),
     operation: &'static Operation,
     tenant: TenantId,
     (id, now): (RecordId, DateTime<Utc>),
@@ -79,19 +79,51 @@ pub async fn change(
     }
     patch.remove.iter().for_each(|name| after.fields.remove(name));
     unit.replace_record(&after).await?;
+    depart(unit, &before).await?;
     let event = Event::of(operation, RECORD_CHANGED, id).covering([before.subject.into()]);
-    Ok((after.clone(), event.with_all(changes(Some(&before.fields), &after.fields))))
+    let event = event.with_all(changes(Some(&before.fields), &after.fields));
+    Ok((after.clone(), moved(event, before.occurred_on, after.occurred_on)))
 }
 
 /// Removes a record, as part of `operation`.
 pub async fn remove(
-    unit: &mut (impl Records + ?Sized),
+    unit: &mut (impl Subjects + Records + ?Sized),
     operation: &'static Operation,
     id: RecordId,
 ) -> Result<Event, SubjectError> {
     let before = unit.hold_records(&[id]).await?.pop().ok_or(SubjectError::Absent)?;
     unit.remove_record(id).await?;
+    depart(unit, &before).await?;
     let event = Event::of(operation, RECORD_DELETED, id).covering([before.subject.into()]);
     let event = event.with(Change::plain("category", Some(&before.category), None));
     Ok(event.with_all(changes(Some(&before.fields), &Default::default())))
+}
+
+/// The imported record of a category is always the same one, so that importing again finds it.
+pub(crate) fn imported(subject: SubjectId, category: &str) -> RecordId {
+    Uuid::new_v5(&subject.into(), category.as_bytes()).into()
+}
+
+/// What was imported is so no longer: the same row, imported again, says something new.
+async fn depart(unit: &mut (impl Subjects + ?Sized), record: &StoredRecord) -> Result<(), SubjectError> {
+    if record.id != imported(record.subject, &record.category) {
+        return Ok(());
+    }
+    match unit.hold(&[record.subject]).await?.pop() {
+        Some(subject) if subject.import_digest.is_some() => {
+            Ok(unit.replace(&StoredSubject { import_digest: None, ..subject }).await?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A day of somebody's life is personal and stands in no log; that it changed does.
+fn moved(event: Event, before: Option<NaiveDate>, after: Option<NaiveDate>) -> Event {
+    match (before, after) {
+        (None, None) => event,
+        (before, after) if before == after => event,
+        (None, Some(_)) => event.noting("occurred_on", "set"),
+        (Some(_), Some(_)) => event.noting("occurred_on", "changed"),
+        (Some(_), None) => event.noting("occurred_on", "removed"),
+    }
 }

@@ -99,7 +99,8 @@ pub async fn create(
     unit.add(std::slice::from_ref(&stored)).await?;
     let event = Event::of(operation, SUBJECT_CREATED, id);
     let event = event.with(Change::plain("kind", None, Some(draft.kind.as_str())));
-    Ok((stored.clone(), event.with_all(changes(None, &stored.fields))))
+    let event = event.with_all(plain_changes(None, &stored)).with_all(changes(None, &stored.fields));
+    Ok((stored, event))
 }
 
 /// Changes a subject, as part of `operation`.
@@ -134,7 +135,7 @@ pub async fn change(
     after.email_index = index("email", before.email_index, email_index);
     after.phone_index = index("phone", before.phone_index, phone_index);
     unit.replace(&after).await?;
-    let event = Event::of(operation, SUBJECT_CHANGED, id).with_all(plain_changes(&before, &after));
+    let event = Event::of(operation, SUBJECT_CHANGED, id).with_all(plain_changes(Some(&before), &after));
     let event = event.with_all(changes(Some(&before.fields), &after.fields));
     Ok((after, event))
 }
@@ -184,12 +185,15 @@ pub(crate) fn changes(before: Option<&SealedFields>, after: &SealedFields) -> Ve
     set.chain(gone).collect()
 }
 
-fn plain_changes(before: &StoredSubject, after: &StoredSubject) -> Vec<Change> {
+/// What became of what is not sealed.
+pub(crate) fn plain_changes(before: Option<&StoredSubject>, after: &StoredSubject) -> Vec<Change> {
     let zone = |subject: &StoredSubject| subject.time_zone.map(TimeZone::as_str);
     let law = |subject: &StoredSubject| subject.jurisdiction.as_ref().map(|law| law.as_str().to_owned());
-    let (old_law, new_law) = (law(before), law(after));
-    let pairs =
-        [("time_zone", zone(before), zone(after)), ("jurisdiction", old_law.as_deref(), new_law.as_deref())];
+    let (old_law, new_law) = (before.and_then(law), law(after));
+    let pairs = [
+        ("time_zone", before.and_then(zone), zone(after)),
+        ("jurisdiction", old_law.as_deref(), new_law.as_deref()),
+    ];
     let changed = pairs.into_iter().filter(|(_, old, new)| old != new);
     changed.map(|(field, old, new)| Change::plain(field, old, new)).collect()
 }

@@ -1,4 +1,5 @@
-//! Starts a throw-away PostgreSQL, prints the directory of its socket, and keeps it until its standard input ends.
+//! Starts a throw-away PostgreSQL, prints the directory of its socket, and keeps it until its standard input
+//! ends.
 
 use std::error::Error;
 use std::io::{self, Read as _, Write as _};

@@ -14,7 +14,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// `None` for a process that isn't root: PostgreSQL then runs as itself. A cluster that exists keeps its owner.
+    /// `None` for a process that isn't root: PostgreSQL then runs as itself. A cluster that exists keeps its
+    /// owner.
     pub(super) fn to_drop_to(cluster: &Path) -> Result<Option<Self>, LaunchError> {
         if !is_root()? {
             return Ok(None);

@@ -30,7 +30,8 @@ impl Address {
     }
 }
 
-/// The cluster of `data_dir` while another process runs it; `None` when nobody does. One that is just starting is waited for.
+/// The cluster of `data_dir` while another process runs it; `None` when nobody does. One that is just
+/// starting is waited for.
 pub fn attach(data_dir: &Path) -> Result<Option<Address>, LaunchError> {
     if !data_dir.exists() {
         return Ok(None);

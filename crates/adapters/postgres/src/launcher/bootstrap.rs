@@ -27,8 +27,8 @@ pub enum BootstrapError {
     Sql(#[from] sqlx::Error),
 }
 
-/// Makes a server ready for Ward, as its superuser: the roles `ward_owner` and `ward_app`, and `database`, owned by the one, open to
-/// the other and closed to everybody else. Changes nothing the second time.
+/// Makes a server ready for Ward, as its superuser: the roles `ward_owner` and `ward_app`, and `database`,
+/// owned by the one, open to the other and closed to everybody else. Changes nothing the second time.
 pub async fn bootstrap(superuser_url: &str, database: &str) -> Result<(), BootstrapError> {
     if database.is_empty() || !database.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
         return Err(BootstrapError::Name(database.to_owned()));

@@ -30,8 +30,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the cluster in `data_dir`, which is made where it is missing; its files lie in `data_dir/postgres`, its log beside
-    /// them. Blocks until the server answers: some 2 s for a new cluster, else a fraction of one.
+    /// Starts the cluster in `data_dir`, a directory of its own, which is made where it is missing: its files
+    /// lie in `cluster`, beside its `log` and its `lock`. Blocks until the server answers: some 2 s for a new
+    /// cluster, else a fraction of one.
     ///
     /// A server that a killed process left behind is stopped first.
     pub fn start(binaries: &Binaries, data_dir: &Path, durability: Durability) -> Result<Self, LaunchError> {

@@ -29,8 +29,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Every PostgreSQL that Ward could run on, the newest first: those in `chosen` alone where it is given, else those on PATH
-    /// and in the directories that packages use.
+    /// Every PostgreSQL that Ward could run on, the newest first: those in `chosen` alone where it is given,
+    /// else those on PATH and in the directories that packages use.
     pub fn installed(chosen: Option<&Path>) -> Vec<Self> {
         let directories = match chosen {
             Some(directory) => vec![directory.to_owned()],

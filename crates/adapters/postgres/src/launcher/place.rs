@@ -11,7 +11,8 @@ use super::error::{LaunchError, at};
 use super::find::Binaries;
 use super::run::until;
 
-/// Sockets live here whatever TMPDIR says: their path has 107 bytes at most (103 on macOS), and every account must reach them.
+/// Sockets live here whatever TMPDIR says: their path has 107 bytes at most (103 on macOS), and every account
+/// must reach them.
 const SOCKETS: &str = "/tmp";
 
 /// Old log entries are put aside once a start finds more bytes than this.
@@ -27,23 +28,23 @@ pub(super) struct Place {
 impl Place {
     /// Makes the data directory where it is missing; an account to drop to may pass through it, not list it.
     pub(super) fn open(data_dir: &Path) -> Result<Self, LaunchError> {
-        let account = Account::to_drop_to(&data_dir.join("postgres"))?;
+        let account = Account::to_drop_to(&data_dir.join("cluster"))?;
         let mode = if account.is_some() { 0o711 } else { 0o700 };
         DirBuilder::new().recursive(true).mode(mode).create(data_dir).map_err(at(data_dir))?;
         Ok(Self { root: data_dir.canonicalize().map_err(at(data_dir))?, account })
     }
 
     pub(super) fn cluster(&self) -> PathBuf {
-        self.root.join("postgres")
+        self.root.join("cluster")
     }
 
     /// Where a new cluster grows until it is whole.
     pub(super) fn nursery(&self) -> PathBuf {
-        self.root.join("postgres.new")
+        self.root.join("cluster.new")
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        self.root.join("postgres.log")
+        self.root.join("log")
     }
 
     /// The lock that makes this process the cluster's only owner, for as long as the file is open.
@@ -68,7 +69,7 @@ impl Place {
     }
 
     fn lock_file(&self) -> Result<(PathBuf, File), LaunchError> {
-        let path = self.root.join("postgres.lock");
+        let path = self.root.join("lock");
         let mut options = OpenOptions::new();
         let file =
             options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at(&path))?;
@@ -79,7 +80,7 @@ impl Place {
     pub(super) fn open_log(&self) -> Result<(File, u64), LaunchError> {
         let path = self.log();
         if fs::metadata(&path).is_ok_and(|log| log.len() > LOG_LIMIT) {
-            fs::rename(&path, self.root.join("postgres.log.1")).map_err(at(&path))?;
+            fs::rename(&path, self.root.join("log.1")).map_err(at(&path))?;
         }
         let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
         let length = log.metadata().map_err(at(&path))?.len();
@@ -95,7 +96,8 @@ impl Place {
         }
     }
 
-    /// The directory of the socket: the same for every start, unless another user of the machine took that name first.
+    /// The directory of the socket: the same for every start, unless another user of the machine took that
+    /// name first.
     pub(super) fn socket(&self) -> Result<PathBuf, LaunchError> {
         let owner = match self.account {
             Some(account) => account.uid,
@@ -116,8 +118,8 @@ impl Place {
         Err(LaunchError::NoSocket(PathBuf::from(SOCKETS)))
     }
 
-    /// A program of PostgreSQL, to work on `cluster` as the account, in a process group of its own, so that a terminal's Ctrl-C
-    /// reaches it through its owner.
+    /// A program of PostgreSQL, to work on `cluster` as the account, in a process group of its own, so that a
+    /// terminal's Ctrl-C reaches it through its owner.
     pub(super) fn command(
         &self,
         binaries: &Binaries,
@@ -126,8 +128,8 @@ impl Place {
     ) -> Result<Command, LaunchError> {
         let program = binaries.directory().join(program);
         let mut command = match self.account {
-            // Above the data directory there may be one that is closed to the account (`/root`, say), so a shell is handed the
-            // cluster's directory already open.
+            // Above the data directory there may be one that is closed to the account (`/root`, say), so a
+            // shell is handed the cluster's directory already open.
             Some(account) if !account.reaches(cluster) => {
                 let mut shell = Command::new("/bin/sh");
                 shell.args(["-c", r#"exec 9<&0 </dev/null; exec "$@""#, "sh"]).arg(program);

@@ -20,7 +20,8 @@ const HALT: Duration = Duration::from_secs(10);
 /// The processes of a killed server notice its death within moments.
 const ORPHANS: Duration = Duration::from_secs(10);
 
-/// The settings of every cluster. What is logged about a failed statement leaves out its text, its values and its rows.
+/// The settings of every cluster. What is logged about a failed statement leaves out its text, its parameters
+/// and its rows; but a text that is no uuid, date or number is quoted by its refusal.
 const ALWAYS: &[&str] = &[
     "listen_addresses=",
     "port=5432",
@@ -126,7 +127,8 @@ fn ready(mut child: Child, place: &Place, log_before: u64) -> Result<Child, Laun
     }
 }
 
-/// Ends an owned server: a fast stop, then an immediate one, which the next start recovers from, then by force.
+/// Ends an owned server: a fast stop, then an immediate one, which the next start recovers from, then by
+/// force.
 pub(super) fn stop(child: &mut Child) -> Result<(), LaunchError> {
     let nowhere = Path::new("postgres");
     for (name, patience) in [("INT", STOP), ("QUIT", HALT)] {
@@ -142,8 +144,8 @@ pub(super) fn stop(child: &mut Child) -> Result<(), LaunchError> {
     child.kill().and_then(|()| child.wait()).map(drop).map_err(at(nowhere))
 }
 
-/// Ends a server whose owner was killed, and takes away what a dead one left, since its process number says nothing any more.
-/// The caller holds the lock, so no owner is alive.
+/// Ends a server whose owner was killed, and takes away what a dead one left, since its process number says
+/// nothing any more. The caller holds the lock, so no owner is alive.
 pub(super) fn clear(cluster: &Path) -> Result<(), LaunchError> {
     if let Some(server) = Postmaster::of(cluster)? {
         let gone = || Ok((!server.lives_in(cluster)).then_some(()));

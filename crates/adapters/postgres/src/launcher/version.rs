@@ -3,8 +3,9 @@ use std::fmt;
 /// The oldest major version that Ward runs on.
 pub const OLDEST: u32 = 15;
 
-/// For each major version, the first minor one that closes every hole in row-level security known on 2026-11-24
-/// (CVE-2026-116311, CVE-2026-120154, CVE-2026-16237 and CVE-2026-116327, from the release notes of 15.20).
+/// For each major version, the first minor one that closes every hole in row-level security known on
+/// 2026-11-24 (CVE-2026-116311, CVE-2026-120154, CVE-2026-16237 and CVE-2026-116327, from the release notes
+/// of 15.20).
 const FIXED_IN: &[(u32, u32)] = &[(15, 20)];
 
 /// A version of PostgreSQL.

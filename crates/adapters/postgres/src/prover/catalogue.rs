@@ -27,12 +27,14 @@ pub async fn prove(conn: &mut PgConnection, declared: &Declaration) -> Result<Pr
     let mut rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(conn).await?;
     let population = rows.pop().ok_or(sqlx::Error::RowNotFound)?;
     let count = |column| population.try_get::<i64, _>(column).map(i64::unsigned_abs);
+    let mut findings: Vec<_> = rows.iter().map(finding).collect::<Result<_, _>>()?;
+    findings.sort_by(|a: &Finding, b| (a.rule.code, &a.object).cmp(&(b.rule.code, &b.object)));
     Ok(Proof {
         tables: count("tables")?,
         policies: count("policies")?,
         functions: count("functions")?,
-        rules: RULES.iter().fold(0, |n, _| n + 1),
-        findings: rows.iter().map(finding).collect::<Result<_, _>>()?,
+        rules: RULES.len() as u64,
+        findings,
         server_version_num: population.try_get("server_version_num")?,
     })
 }

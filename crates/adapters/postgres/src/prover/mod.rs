@@ -1,6 +1,6 @@
 //! The proof that no tenant reaches another: what the catalogue says, and what an attacker gets.
 //!
-//! [`prove`] applies every rule of [`RULES`] to every object of the database; a finding stops the start. [`attack`] tries to
+//! [`prove`] applies every rule of [`RULES`] to every object of the database; a finding stops the start. [`attack()`] tries to
 //! get past the walls. Both act as the serving role, after a migration, at start and on schedule.
 
 mod attack;

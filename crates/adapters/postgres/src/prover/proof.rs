@@ -49,7 +49,12 @@ impl Proof {
         if !self.findings.is_empty() {
             return Verdict::Refuted(self.findings.clone());
         }
-        shortfall(self.server_version_num).map_or(Verdict::Proven, Verdict::Degraded)
+        self.shortfall().map_or(Verdict::Proven, Verdict::Degraded)
+    }
+
+    /// Why the version of the server degrades any proof on it, if it does.
+    pub fn shortfall(&self) -> Option<String> {
+        shortfall(self.server_version_num)
     }
 }
 
@@ -62,7 +67,7 @@ impl fmt::Display for Finding {
 /// One line a rule, each followed by the objects that break it, and the verdict at the end.
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shortfall = shortfall(self.server_version_num);
+        let shortfall = self.shortfall();
         for rule in &RULES {
             let broken = || self.findings.iter().filter(|finding| finding.rule == rule);
             let mark = match (rule.code, broken().next()) {

@@ -5,7 +5,7 @@ use ward_identity::api_key::{
     CREATE, CreateError, LIST, REVOKE, ROTATE, Replacement, Request, RevokeError, RotateError, create,
     revoke, rotate,
 };
-use ward_identity::{ApiKey, ApiKeys, Creator, Issued, Mode, State};
+use ward_identity::{ApiKey, ApiKeysView as _, Creator, Issued, Mode, State};
 use ward_kernel::{Actor, Entity, InvalidText, StoreError};
 
 use crate::support::{Kept, after, code, format, key, mint, now, somebody};
@@ -17,7 +17,7 @@ fn request(n: u128) -> Request {
 }
 
 fn made(kept: &mut Kept, request: Request) -> Result<(Issued, Event), CreateError> {
-    block_on(create(kept, mint(&format()), request, somebody(), now()))
+    block_on(create(kept, &CREATE, mint(&format()), request, (somebody(), now())))
 }
 
 fn rotated(

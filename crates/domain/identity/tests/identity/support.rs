@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use ward_identity::{ApiKey, ApiKeys, Creator, Format, Mint, NewApiKey, SecretDigest};
+use ward_identity::{ApiKey, ApiKeys, ApiKeysView, Creator, Format, Mint, NewApiKey, SecretDigest};
 use ward_kernel::{ApiKeyId, Entropy, StoreError, UserId, Uuid};
 
 pub(crate) struct Os;
 
 impl Entropy for Os {
     fn fill(&self, bytes: &mut [u8]) {
+        #[expect(clippy::disallowed_methods, reason = "a test may")]
         getrandom::fill(bytes).unwrap();
     }
 }
@@ -90,16 +91,19 @@ impl ApiKeys for Kept {
         Ok(self.keys.iter().map(|(key, _)| key).find(|key| key.id == id).cloned())
     }
 
-    async fn list(&mut self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<ApiKey>, StoreError> {
-        let later = self.keys.iter().map(|(key, _)| key).filter(|key| Some(key.id) > after);
-        Ok(later.take(limit as usize).cloned().collect())
-    }
-
     async fn revoke(&mut self, id: ApiKeyId, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.change(id, |key| key.revoked_at = Some(at))
     }
 
     async fn expire(&mut self, id: ApiKeyId, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.change(id, |key| key.expires_at = Some(at))
+    }
+}
+
+#[async_trait]
+impl ApiKeysView for Kept {
+    async fn list(&mut self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<ApiKey>, StoreError> {
+        let later = self.keys.iter().map(|(key, _)| key).filter(|key| Some(key.id) > after);
+        Ok(later.take(limit as usize).cloned().collect())
     }
 }

@@ -1,17 +1,15 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
 use ward_audit::{Change, Event};
-use ward_kernel::{
-    BlindIndex, Entity, Ids, Operation, Place, RecordId, Sealer, SubjectId, SubjectKeys, TenantId, Uuid,
-};
+use ward_kernel::{BlindIndex, Entity, Ids, Operation, RecordId, SubjectId, SubjectKeys, TenantId};
 
-use super::ImportRow;
+use super::revision::{Revision, canonical, categories};
+use super::{ImportRow, RowError};
 use crate::operations::SUBJECT_IMPORTED;
-use crate::subject::{SubjectError, changes, ref_index, seal};
-use crate::{Fields, Kind, Records, SealedFields, StoredRecord, StoredSubject, Subjects};
+use crate::record::imported;
+use crate::subject::{SubjectError, plain_changes, ref_index};
+use crate::{FieldError, Records, StoredRecord, StoredSubject, Subjects};
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,6 +27,8 @@ pub enum Outcome {
 pub struct Batch {
     /// By line.
     pub outcomes: Vec<(u64, Outcome)>,
+    /// The lines that can't be stored, whatever they say.
+    pub refused: Vec<(u64, Vec<RowError>)>,
     /// One a row.
     pub events: Vec<Event>,
 }
@@ -57,6 +57,7 @@ pub async fn batch(
     for distinct in distinct(rows) {
         importer.distinct(unit, distinct, &mut batch).await?;
     }
+    batch.outcomes.sort_by_key(|(line, _)| *line);
     Ok(batch)
 }
 
@@ -98,18 +99,13 @@ impl Importer<'_> {
         let (mut fresh, mut updates) = (Vec::new(), Vec::new());
         for (row, index) in rows.iter().zip(&indexes) {
             let digest = (self.digest)(&canonical(row));
-            let outcome = match known.get(index) {
-                None => {
-                    fresh.push(Planned { row, id: self.ids.next().into(), digest });
-                    Outcome::Accepted
+            match known.get(index) {
+                None => fresh.push(Planned { row, id: self.ids.next().into(), digest }),
+                Some(known) if known.digest == Some(digest) => {
+                    batch.outcomes.push((row.line, Outcome::Unchanged));
                 }
-                Some(known) if known.digest == Some(digest) => Outcome::Unchanged,
-                Some(known) => {
-                    updates.push(Planned { row, id: known.id, digest });
-                    Outcome::Updated
-                }
-            };
-            batch.outcomes.push((row.line, outcome));
+                Some(known) => updates.push(Planned { row, id: known.id, digest }),
+            }
         }
         self.add(unit, &fresh, batch).await?;
         self.update(unit, &updates, batch).await
@@ -128,10 +124,12 @@ impl Importer<'_> {
         let (keys, indexer) = (unit.make(&ids).await?, unit.indexer());
         let (mut subjects, mut records) = (Vec::with_capacity(fresh.len()), Vec::new());
         for (new, key) in fresh.iter().zip(&keys) {
-            let sealed = seal(self.tenant, new.id, &new.row.subject, &**key, &*indexer, self.now)?;
-            let own = self.records(new, &**key)?;
-            batch.events.push(self.event(new, None, &sealed, &own, &[]));
-            subjects.push(StoredSubject { import_digest: Some(new.digest), ..sealed });
+            let revision = self.revision(new, &**key);
+            let subject = revision.subject(None, &*indexer)?;
+            let (own, changes) = revision.records(&HashMap::new())?;
+            batch.events.push(self.event(new, (None, &subject), &own, changes));
+            batch.outcomes.push((new.row.line, Outcome::Accepted));
+            subjects.push(subject);
             records.extend(own);
         }
         unit.add(&subjects).await?;
@@ -148,123 +146,73 @@ impl Importer<'_> {
             return Ok(());
         }
         let ids: Vec<_> = updates.iter().map(|update| update.id).collect();
-        let (held, keys, indexer) = (unit.hold(&ids).await?, unit.of(&ids).await?, unit.indexer());
+        let of = |update: &Planned<'_>| {
+            let id = update.id;
+            categories(update.row).into_iter().map(move |category| imported(id, category)).collect::<Vec<_>>()
+        };
+        // Records before their subjects, as everywhere, so that two units never wait for each other.
+        let old = unit.hold_records(&updates.iter().flat_map(of).collect::<Vec<_>>()).await?;
+        let old: HashMap<RecordId, StoredRecord> =
+            old.into_iter().map(|record| (record.id, record)).collect();
+        let held = unit.hold(&ids).await?;
+        let held: HashMap<SubjectId, StoredSubject> =
+            held.into_iter().map(|subject| (subject.id, subject)).collect();
+        let (keys, indexer) = (unit.of(&ids).await?, unit.indexer());
         for (update, key) in updates.iter().zip(keys) {
-            let key: Arc<dyn Sealer> = key.ok_or(SubjectError::Erased)?;
-            let before = held.iter().find(|subject| subject.id == update.id).ok_or(SubjectError::Absent)?;
-            let sealed = seal(self.tenant, update.id, &update.row.subject, &*key, &*indexer, self.now)?;
-            // What the file doesn't speak of stays.
-            let fields = merged(&before.fields, sealed.fields);
-            let after = StoredSubject {
-                fields,
-                email_index: sealed.email_index.or(before.email_index),
-                phone_index: sealed.phone_index.or(before.phone_index),
-                time_zone: sealed.time_zone.or(before.time_zone),
-                jurisdiction: sealed.jurisdiction.or(before.jurisdiction.clone()),
-                created_at: before.created_at,
-                import_digest: Some(update.digest),
-                ..sealed
-            };
-            let records = self.records(update, &*key)?;
-            let old = unit.hold_records(&records.iter().map(|record| record.id).collect::<Vec<_>>()).await?;
-            batch.events.push(self.event(update, Some(before), &after, &records, &old));
-            unit.replace(&after).await?;
-            for record in records {
-                match old.iter().find(|old| old.id == record.id) {
-                    None => unit.add_records(&[record]).await?,
-                    Some(old) => unit.replace_record(&succeeding(old, record)).await?,
-                }
+            let (line, before) = (update.row.line, held.get(&update.id).ok_or(SubjectError::Absent)?);
+            if before.import_digest == Some(update.digest) {
+                batch.outcomes.push((line, Outcome::Unchanged));
+                continue;
             }
+            let Some(key) = key else {
+                batch.refused.push((line, vec![FieldError::new("", "the subject was erased")]));
+                continue;
+            };
+            let revision = self.revision(update, &*key);
+            let after = revision.subject(Some(before), &*indexer)?;
+            let (records, changes) = revision.records(&old)?;
+            batch.events.push(self.event(update, (Some(before), &after), &records, changes));
+            batch.outcomes.push((line, Outcome::Updated));
+            unit.replace(&after).await?;
+            put(unit, &records, &old).await?;
         }
         Ok(())
     }
 
-    fn records(&self, change: &Planned<'_>, key: &dyn Sealer) -> Result<Vec<StoredRecord>, SubjectError> {
-        let record = |(category, fields): &(String, Fields)| {
-            let id = record_id(change.id, category);
-            let place = Place { tenant: self.tenant, row: id.into(), column: "" };
-            Ok(StoredRecord {
-                id,
-                subject: change.id,
-                category: category.clone(),
-                occurred_on: None,
-                fields: fields.seal(key, place)?,
-                version: 1,
-                created_at: self.now,
-                updated_at: self.now,
-            })
-        };
-        change.row.records.iter().map(record).collect()
+    fn revision<'a>(&self, planned: &Planned<'a>, key: &'a dyn ward_kernel::Sealer) -> Revision<'a> {
+        let Planned { row, id, digest } = *planned;
+        Revision { tenant: self.tenant, now: self.now, id, row, digest, key }
     }
 
     fn event(
         &self,
-        change: &Planned<'_>,
-        before: Option<&StoredSubject>,
-        after: &StoredSubject,
+        planned: &Planned<'_>,
+        (before, after): (Option<&StoredSubject>, &StoredSubject),
         records: &[StoredRecord],
-        old: &[StoredRecord],
+        of_records: Vec<Change>,
     ) -> Event {
-        let kind: Kind = after.kind;
-        let of_record = |record: &StoredRecord| {
-            let before = old.iter().find(|old| old.id == record.id).map(|old| &old.fields);
-            let prefixed = |change: Change| Change {
-                field: format!("{}.{}", record.category, change.field).into(),
-                ..change
-            };
-            changes(before, &record.fields)
-                .into_iter()
-                .filter(|change| change.after.is_some())
-                .map(prefixed)
-                .collect::<Vec<_>>()
-        };
-        Event::of(self.operation, SUBJECT_IMPORTED, change.id)
+        Event::of(self.operation, SUBJECT_IMPORTED, planned.id)
             .covering(records.iter().map(|record| Entity::from(record.id)))
-            .noting("kind", kind.as_str())
-            .noting("line", change.row.line)
-            .with_all(changes(before.map(|before| &before.fields), &after.fields))
-            .with_all(records.iter().flat_map(of_record))
+            .noting("kind", after.kind.as_str())
+            .noting("line", planned.row.line)
+            .with_all(plain_changes(before, after))
+            .with_all(crate::subject::changes(before.map(|before| &before.fields), &after.fields))
+            .with_all(of_records)
     }
 }
 
-/// The imported record of a category is always the same one, so that importing again replaces it.
-fn record_id(subject: SubjectId, category: &str) -> RecordId {
-    Uuid::new_v5(&subject.into(), category.as_bytes()).into()
-}
-
-fn merged(before: &SealedFields, after: SealedFields) -> SealedFields {
-    let mut fields = before.clone();
-    after.0.into_iter().for_each(|(name, sealed)| fields.set(&name, sealed));
-    fields
-}
-
-fn succeeding(old: &StoredRecord, new: StoredRecord) -> StoredRecord {
-    let fields = merged(&old.fields, new.fields);
-    StoredRecord {
-        fields,
-        occurred_on: old.occurred_on,
-        version: old.version.saturating_add(1),
-        created_at: old.created_at,
-        ..new
+/// Stores revised records; one that says nothing any more goes.
+async fn put(
+    unit: &mut (impl Records + ?Sized),
+    records: &[StoredRecord],
+    old: &HashMap<RecordId, StoredRecord>,
+) -> Result<(), SubjectError> {
+    for record in records {
+        match old.contains_key(&record.id) {
+            false => unit.add_records(std::slice::from_ref(record)).await?,
+            true if record.fields.0.is_empty() => unit.remove_record(record.id).await?,
+            true => unit.replace_record(record).await?,
+        }
     }
-}
-
-/// What a row says, the same for the same content however it was written.
-fn canonical(row: &ImportRow) -> Vec<u8> {
-    let fields = |fields: &Fields| {
-        fields.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect::<Map<_, _>>()
-    };
-    let subject = &row.subject;
-    let records: Vec<Value> =
-        row.records.iter().map(|(category, of)| json!([category, fields(of)])).collect();
-    json!([
-        subject.kind.as_str(),
-        subject.external_ref.as_ref().map(|name| name.as_str()),
-        subject.time_zone.map(|zone| zone.as_str()),
-        subject.jurisdiction.as_ref().map(|law| law.as_str()),
-        fields(&subject.fields),
-        records,
-    ])
-    .to_string()
-    .into_bytes()
+    Ok(())
 }

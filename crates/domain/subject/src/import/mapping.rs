@@ -1,13 +1,12 @@
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value, json};
-
 use super::Syntax;
+use super::row::{ImportRow, Raw, RowError, named};
 use super::rows::cells;
-use crate::{Catalogue, ExternalRef, FieldError, Fields, Jurisdiction, Kind, TimeZone};
+use crate::fields::pointer;
+use crate::format::{ADDRESS, Format};
+use crate::{Catalogue, FieldError, Kind};
 
 /// What a column becomes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Target {
     /// The customer's own name for the subject; every row needs one.
     ExternalRef,
@@ -32,24 +31,12 @@ pub struct Mapping {
     pub columns: Vec<(String, Target)>,
 }
 
-/// What is wrong with a cell.
-pub type RowError = FieldError;
-
-/// One row in clear, as its mapping reads it.
-#[derive(Clone, Debug)]
-pub struct ImportRow {
-    /// Where it stands.
-    pub line: u64,
-    /// The subject.
-    pub subject: crate::subject::Draft,
-    /// Its records, one a category.
-    pub records: Vec<(String, Fields)>,
-}
-
 /// The header names columns that the mapping doesn't know, or lacks the one it needs.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the header doesn't fit")]
 pub struct UnknownColumns(pub Vec<FieldError>);
+
+const POSTAL_ADDRESS: &str = "postal_address";
 
 const SHARED: [(&str, Target); 15] = [
     ("external_ref", Target::ExternalRef),
@@ -94,6 +81,30 @@ const PATIENT: [(&str, Target); 3] = [
     ("medical_record_number", Target::Record("identifiers", "medical_record_number")),
 ];
 
+impl Target {
+    /// Reads a target as it is written in settings: `external_ref`, `time_zone`, `jurisdiction`, a subject's field
+    /// (`email`), a part of its address (`postal_address.city`) or a record's field (`credentials.npi`).
+    pub fn parse(text: &str, catalogue: &Catalogue) -> Option<Self> {
+        let spec = |name: &str| catalogue.subject().iter().find(|spec| spec.name == name);
+        match text {
+            "external_ref" => return Some(Self::ExternalRef),
+            "time_zone" => return Some(Self::TimeZone),
+            "jurisdiction" => return Some(Self::Jurisdiction),
+            _ => {}
+        }
+        let Some((first, rest)) = text.split_once('.') else {
+            let whole = spec(text).filter(|spec| !matches!(spec.format, Format::Address))?;
+            return Some(Self::Field(whole.name));
+        };
+        if first == POSTAL_ADDRESS {
+            return ADDRESS.into_iter().find(|part| *part == rest).map(Self::Address);
+        }
+        let category = catalogue.category(first)?;
+        let field = category.fields.iter().find(|spec| spec.name == rest)?;
+        Some(Self::Record(category.name, field.name))
+    }
+}
+
 impl Mapping {
     /// The mapping that Ward brings for a kind of subject.
     pub fn standard(kind: Kind) -> Self {
@@ -107,26 +118,47 @@ impl Mapping {
         Self { kind, columns: columns.collect() }
     }
 
+    /// A mapping of one's own: columns and what each becomes, as [`Target::parse`] reads it.
+    pub fn parse<'a>(
+        kind: Kind,
+        columns: impl IntoIterator<Item = (&'a str, &'a str)>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, UnknownColumns> {
+        let (mut known, mut errors) = (Vec::new(), Vec::new());
+        for (name, target) in columns {
+            match Target::parse(target, catalogue) {
+                Some(target) => known.push((name.to_owned(), target)),
+                None => errors.push(FieldError::new(pointer(name), "becomes nothing that there is")),
+            }
+        }
+        if !known.iter().any(|(_, target)| *target == Target::ExternalRef) {
+            errors.push(FieldError::new("", "a column must become `external_ref`"));
+        }
+        if errors.is_empty() { Ok(Self { kind, columns: known }) } else { Err(UnknownColumns(errors)) }
+    }
+
     /// Reads a header: the columns in their order.
     pub fn header(&self, record: &[u8]) -> Result<Vec<String>, UnknownColumns> {
         let broken = |detail: &str| UnknownColumns(vec![FieldError::new("", detail)]);
         let names: Vec<_> =
             cells(record).map_err(broken)?.iter().map(|name| name.trim().to_owned()).collect();
+        let targets: Vec<_> = names.iter().map(|name| self.target(name)).collect();
         let mut errors = Vec::new();
-        for (n, name) in names.iter().enumerate() {
-            if self.target(name).is_none() {
+        for (n, target) in targets.iter().enumerate() {
+            if target.is_none() {
                 errors.push(FieldError::new(format!("/columns/{n}"), "no such column here"));
-            } else if names.iter().filter(|other| *other == name).count() > 1 {
-                errors.push(FieldError::new(format!("/columns/{n}"), "named twice"));
+            } else if targets.iter().filter(|other| *other == target).count() > 1 {
+                errors.push(FieldError::new(format!("/columns/{n}"), "another column means the same"));
             }
         }
-        if !names.iter().any(|name| self.target(name) == Some(Target::ExternalRef)) {
+        if !targets.contains(&Some(Target::ExternalRef)) {
             errors.push(FieldError::new("/columns", "a column `external_ref` is needed"));
         }
         if errors.is_empty() { Ok(names) } else { Err(UnknownColumns(errors)) }
     }
 
-    /// Reads a row, and names everything that is wrong with it.
+    /// Reads a row, and names everything that is wrong with it. A blank cell, or `null`, clears what is stored; a column
+    /// that isn't there leaves it.
     pub fn row(
         &self,
         catalogue: &Catalogue,
@@ -134,140 +166,76 @@ impl Mapping {
         header: &[String],
         (line, bytes): (u64, &[u8]),
     ) -> Result<ImportRow, Vec<RowError>> {
-        let whole = |detail: &str| vec![FieldError::new("", detail)];
-        let named: Vec<(String, Value)> = match syntax {
-            Syntax::Csv => {
-                let cells = cells(bytes).map_err(whole)?;
-                if cells.len() != header.len() {
-                    return Err(whole("has another number of fields than the header"));
-                }
-                header.iter().cloned().zip(cells.into_iter().map(Value::String)).collect()
-            }
-            Syntax::Ndjson => serde_json::from_slice::<Map<_, _>>(bytes)
-                .map_err(|_| whole("is not a JSON object"))?
-                .into_iter()
-                .collect(),
-        };
-        self.read(catalogue, line, named)
-    }
-
-    fn target(&self, name: &str) -> Option<Target> {
-        self.columns.iter().find(|(known, _)| known == name).map(|(_, target)| *target)
-    }
-
-    fn read(
-        &self,
-        catalogue: &Catalogue,
-        line: u64,
-        named: Vec<(String, Value)>,
-    ) -> Result<ImportRow, Vec<RowError>> {
+        let given = named(syntax, header, bytes).map_err(|detail| vec![FieldError::new("", detail)])?;
         let mut raw = Raw::default();
-        for (name, value) in named {
-            let blank = matches!(&value, Value::String(text) if text.trim().is_empty()) || value.is_null();
+        for (name, value) in given {
             match self.target(&name) {
-                _ if blank => {}
                 Some(target) => raw.put(&name, target, value),
-                None => raw.errors.push(FieldError::new(format!("/{name}"), "no such column here")),
+                None => raw.fault(&name, "no such column here"),
             }
         }
         raw.finish(self, catalogue, line)
     }
 
-    /// The column that a field came from, for whoever mends the file.
-    fn column(&self, wanted: impl Fn(Target) -> bool) -> Option<String> {
-        self.columns.iter().find(|(_, target)| wanted(*target)).map(|(name, _)| format!("/{name}"))
+    fn target(&self, name: &str) -> Option<Target> {
+        self.columns.iter().find(|(known, _)| known == name).map(|(_, target)| *target)
     }
 }
 
-#[derive(Default)]
-struct Raw {
-    external_ref: Option<ExternalRef>,
-    time_zone: Option<TimeZone>,
-    jurisdiction: Option<Jurisdiction>,
-    fields: BTreeMap<&'static str, Value>,
-    address: Map<String, Value>,
-    records: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
-    errors: Vec<RowError>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Raw {
-    fn put(&mut self, name: &str, target: Target, value: Value) {
-        let mut wrong = |detail: String| self.errors.push(FieldError::new(format!("/{name}"), detail));
-        let text = value.as_str().unwrap_or_default();
-        match target {
-            _ if !value.is_string() => wrong("must be a string".into()),
-            Target::ExternalRef => match ExternalRef::parse(text) {
-                Ok(name) => self.external_ref = Some(name),
-                Err(error) => wrong(error.to_string()),
-            },
-            Target::TimeZone => match TimeZone::parse(text) {
-                Some(zone) => self.time_zone = Some(zone),
-                None => wrong("must be an IANA time zone".into()),
-            },
-            Target::Jurisdiction => match Jurisdiction::parse(text) {
-                Some(law) => self.jurisdiction = Some(law),
-                None => wrong("must be an ISO 3166 code".into()),
-            },
-            Target::Field(field) => drop(self.fields.insert(field, value)),
-            Target::Address(part) => drop(self.address.insert(part.into(), value)),
-            Target::Record(category, field) => {
-                self.records.entry(category).or_default().insert(field, value);
+    #[test]
+    fn every_standard_column_becomes_something_that_there_is() {
+        let catalogue = Catalogue::standard();
+        for kind in [Kind::Clinician, Kind::Patient, Kind::Employee, Kind::Consumer] {
+            for (column, target) in Mapping::standard(kind).columns {
+                let written = match target {
+                    Target::ExternalRef | Target::TimeZone | Target::Jurisdiction => column.clone(),
+                    Target::Field(field) => field.to_owned(),
+                    Target::Address(part) => format!("postal_address.{part}"),
+                    Target::Record(category, field) => format!("{category}.{field}"),
+                };
+                assert_eq!(Target::parse(&written, &catalogue), Some(target), "{column}");
             }
         }
     }
 
-    fn finish(
-        mut self,
-        mapping: &Mapping,
-        catalogue: &Catalogue,
-        line: u64,
-    ) -> Result<ImportRow, Vec<RowError>> {
-        if !self.address.is_empty() {
-            self.fields.insert("postal_address", json!(self.address));
-        }
-        let given = self.fields.iter().map(|(name, value)| (*name, value));
-        let fields = Fields::parse(catalogue.subject(), given).unwrap_or_else(|wrong| {
-            self.errors.extend(wrong.into_iter().map(|error| subject_column(mapping, error)));
-            Fields::default()
-        });
-        let mut records = Vec::new();
-        for (category, given) in &self.records {
-            let specs = catalogue.category(category).map_or(&[][..], |category| &category.fields);
-            match Fields::parse(specs, given.iter().map(|(name, value)| (*name, value))) {
-                Ok(fields) => records.push(((*category).to_owned(), fields)),
-                Err(wrong) => {
-                    self.errors.extend(wrong.into_iter().map(|error| record_column(mapping, category, error)))
-                }
-            }
-        }
-        if self.external_ref.is_none() && !self.errors.iter().any(|error| error.pointer == "/external_ref") {
-            self.errors.push(FieldError::new("/external_ref", "is needed"));
-        }
-        if !self.errors.is_empty() {
-            return Err(self.errors);
-        }
-        let Self { external_ref, time_zone, jurisdiction, .. } = self;
-        let kind = mapping.kind;
-        let subject = crate::subject::Draft { kind, external_ref, time_zone, jurisdiction, fields };
-        Ok(ImportRow { line, subject, records })
+    #[test]
+    fn a_mapping_of_ones_own_is_data() {
+        let catalogue = Catalogue::standard();
+        let columns = [("MRN", "external_ref"), ("Town", "postal_address.city"), ("CPF", "identifiers.cpf")];
+        let mapping = Mapping::parse(Kind::Patient, columns, &catalogue).unwrap();
+        let header = mapping.header(b"CPF,MRN,Town").unwrap();
+        let row = mapping.row(&catalogue, Syntax::Csv, &header, (2, b"390.533.447-05,7,Recife")).unwrap();
+        assert_eq!(row.subject.external_ref.unwrap().as_str(), "7");
+        assert_eq!(row.records[0].1.text("cpf"), Some("390.533.447-05"));
+
+        let wrong =
+            [("a", "postal_address"), ("b", "postal_address.moon"), ("c/d", "identifiers"), ("e", "x.y")];
+        let UnknownColumns(errors) = Mapping::parse(Kind::Patient, wrong, &catalogue).unwrap_err();
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/a", "/b", "/c~1d", "/e", ""]);
     }
-}
 
-fn subject_column(mapping: &Mapping, error: FieldError) -> FieldError {
-    let path: Vec<_> = error.pointer.split('/').skip(1).collect();
-    let column = match path.as_slice() {
-        ["postal_address", part] => {
-            mapping.column(|target| matches!(target, Target::Address(p) if p == *part))
+    #[test]
+    fn a_header_must_fit() {
+        let mapping = Mapping::standard(Kind::Employee);
+        assert!(mapping.header(b" external_ref ,email").is_ok());
+        for (wrong, pointers) in [
+            ("external_ref,npi", vec!["/columns/1"]),
+            ("email,email,external_ref", vec!["/columns/0", "/columns/1"]),
+            ("external_ref,postcode,postal_code", vec!["/columns/1", "/columns/2"]),
+            ("email", vec!["/columns"]),
+            ("external_ref,\"email\"x", vec![""]),
+        ] {
+            let UnknownColumns(errors) = mapping.header(wrong.as_bytes()).unwrap_err();
+            assert_eq!(
+                errors.iter().map(|error| error.pointer.as_str()).collect::<Vec<_>>(),
+                pointers,
+                "{wrong}"
+            );
         }
-        [name] => mapping.column(|target| matches!(target, Target::Field(field) if field == *name)),
-        _ => None,
-    };
-    FieldError { pointer: column.unwrap_or(error.pointer), ..error }
-}
-
-fn record_column(mapping: &Mapping, category: &str, error: FieldError) -> FieldError {
-    let name = error.pointer.trim_start_matches('/').to_owned();
-    let column =
-        mapping.column(|target| matches!(target, Target::Record(c, field) if c == category && field == name));
-    FieldError { pointer: column.unwrap_or(error.pointer), ..error }
+    }
 }

@@ -2,8 +2,11 @@
 
 mod batch;
 mod mapping;
+mod revision;
+mod row;
 mod rows;
 
 pub use batch::{Batch, Importer, Outcome, batch};
-pub use mapping::{ImportRow, Mapping, RowError, Target, UnknownColumns};
+pub use mapping::{Mapping, Target, UnknownColumns};
+pub use row::{ImportRow, RowError};
 pub use rows::{Line, Rows, Syntax};

@@ -2,6 +2,7 @@ use std::mem;
 
 /// The longest row; a longer one is refused, and what follows it is read on.
 const LONGEST: usize = 64 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,8 +18,8 @@ pub enum Syntax {
 pub struct Rows {
     syntax: Syntax,
     row: Vec<u8>,
-    quoted: bool,
-    /// The row is too long: its rest is thrown away.
+    within: Within,
+    /// The row is too long: its rest is thrown away, up to the next line break, quoted or not.
     skipping: bool,
     line: u64,
     starts: u64,
@@ -37,29 +38,26 @@ pub struct Line {
 impl Rows {
     /// Nothing read yet.
     pub fn new(syntax: Syntax) -> Self {
-        let (row, quoted, skipping, line, starts, begun) = (Vec::new(), false, false, 1, 1, false);
-        Self { syntax, row, quoted, skipping, line, starts, begun }
+        let (row, within) = (Vec::new(), Within::Start);
+        Self { syntax, row, within, skipping: false, line: 1, starts: 1, begun: false }
     }
 
     /// Takes the next bytes, and appends the rows that they complete.
     pub fn feed(&mut self, chunk: &[u8], rows: &mut Vec<Line>) {
         for &byte in chunk {
-            match byte {
-                b'\n' if !self.quoted || self.skipping => {
-                    self.line += 1;
-                    rows.extend(self.take());
-                }
-                _ => {
-                    self.line += u64::from(byte == b'\n');
-                    self.push(byte);
-                }
+            self.line += u64::from(byte == b'\n');
+            if byte == b'\n' && (self.within != Within::Quotes || self.skipping) {
+                rows.extend(self.take());
+            } else if !self.skipping {
+                self.push(byte);
             }
         }
     }
 
-    /// Ends the stream: what has no line break yet is the last row.
+    /// Ends the stream: what has no line break yet is the last row. Not for a stream that broke off, whose last row
+    /// nobody can tell from a whole one.
     pub fn finish(&mut self, rows: &mut Vec<Line>) {
-        if self.quoted && !self.skipping {
+        if self.within == Within::Quotes && !self.skipping {
             self.row.clear();
             rows.push(Line { number: self.starts, bytes: Err("the file ends inside a quoted field") });
         } else {
@@ -68,23 +66,26 @@ impl Rows {
     }
 
     fn push(&mut self, byte: u8) {
-        if self.skipping {
-            return;
-        }
-        self.quoted ^= byte == b'"' && self.syntax == Syntax::Csv;
         self.row.push(byte);
         if self.row.len() > LONGEST {
             self.row.clear();
             self.skipping = true;
         }
+        if self.syntax == Syntax::Csv {
+            self.within = if !self.begun && self.row == BYTE_ORDER_MARK {
+                Within::Start
+            } else {
+                self.within.after(byte)
+            };
+        }
     }
 
     fn take(&mut self) -> Option<Line> {
         let number = mem::replace(&mut self.starts, self.line);
-        self.quoted = false;
+        self.within = Within::Start;
         let mut bytes = mem::take(&mut self.row);
-        if !mem::replace(&mut self.begun, true) && bytes.starts_with(b"\xef\xbb\xbf") {
-            bytes.drain(..3);
+        if !mem::replace(&mut self.begun, true) && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
         }
         if mem::take(&mut self.skipping) {
             return Some(Line { number, bytes: Err("longer than 65536 bytes") });
@@ -97,22 +98,46 @@ impl Rows {
     }
 }
 
-/// The cells of one CSV record.
-pub(crate) fn cells(record: &[u8]) -> Result<Vec<String>, &'static str> {
-    let (mut reader, mut text, mut ends) =
-        (csv_core::Reader::new(), vec![0; record.len() + 1], vec![0; record.len() + 2]);
-    let (_, read, written, count) = reader.read_record(record, &mut text, &mut ends);
-    let (_, _, more, last) = reader.read_record(
-        record.get(read..).unwrap_or_default(),
-        text.get_mut(written..).unwrap_or_default(),
-        ends.get_mut(count..).unwrap_or_default(),
-    );
-    let (mut start, mut cells) = (0, Vec::with_capacity(count + last));
-    for end in ends.iter().take(count + last).map(|end| (*end).min(written + more)) {
-        let cell = text.get(start..end).unwrap_or_default();
-        cells.push(std::str::from_utf8(cell).map_err(|_| "not UTF-8")?.to_owned());
-        start = end;
+/// Where in a CSV record one is. A quote opens at the start of a field only; anywhere else it is a character.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Within {
+    /// Before a field.
+    Start,
+    /// In a field without quotes.
+    Field,
+    /// Between quotes, where line breaks and commas are text.
+    Quotes,
+    /// After a quote between quotes: the end, or half of a doubled one.
+    Closing,
+}
+
+impl Within {
+    fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Start | Self::Closing, b'"') => Self::Quotes,
+            (Self::Quotes, b'"') => Self::Closing,
+            (Self::Quotes, _) => Self::Quotes,
+            (_, b',') => Self::Start,
+            _ => Self::Field,
+        }
     }
+}
+
+/// The cells of one CSV record.
+pub(super) fn cells(record: &[u8]) -> Result<Vec<String>, &'static str> {
+    let text = std::str::from_utf8(record).map_err(|_| "is not UTF-8")?;
+    let (mut cells, mut cell, mut within) = (Vec::new(), String::new(), Within::Start);
+    for character in text.chars() {
+        let after = within.after(u8::try_from(character).unwrap_or(b' '));
+        match (within, after) {
+            (Within::Closing, Within::Field) => return Err("a field goes on after its closing quote"),
+            (Within::Start, Within::Quotes) | (Within::Quotes, Within::Closing) => {}
+            (_, Within::Start) => cells.push(mem::take(&mut cell)),
+            _ => cell.push(character),
+        }
+        within = after;
+    }
+    cells.push(cell);
     Ok(cells)
 }
 
@@ -127,9 +152,13 @@ mod tests {
         lines
     }
 
+    fn csv(text: &str) -> Vec<Line> {
+        cut(Syntax::Csv, text.as_bytes(), text.len().max(1))
+    }
+
     #[test]
     fn any_chopping_gives_the_same_rows() {
-        let text = "\u{feff}a,b\r\n1,\"x\ny\"\r\n\r\n\"q\"\"q\",ü\n3,4".as_bytes();
+        let text = "\u{feff}\"a\",b\r\n1,\"x\ny\"\r\n\r\n\"q\"\"q\",ü\n3,4".as_bytes();
         let whole = cut(Syntax::Csv, text, text.len());
         assert_eq!(whole.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 2, 5, 6]);
         for size in 1..text.len() {
@@ -144,15 +173,56 @@ mod tests {
         assert_eq!(cells(b"a,,c,").unwrap(), ["a", "", "c", ""]);
         assert_eq!(cells(b",").unwrap(), ["", ""]);
         assert_eq!(cells(b"\"\"").unwrap(), [""]);
-        assert!(cells(b"\xff").is_err());
+        assert!(cells(b"a,\xff").is_err());
+    }
+
+    #[test]
+    fn a_stray_quote_costs_no_other_row() {
+        let lines = csv("a,b\n5\" pipe,2\n3,4\n");
+        assert_eq!(lines.len(), 3);
+        assert_eq!(cells(lines[1].bytes.as_ref().unwrap()).unwrap(), ["5\" pipe", "2"]);
+        let lines = csv("a,b\n\"5\" pipe,2\n3,4\n");
+        assert_eq!(lines.len(), 3);
+        assert!(cells(lines[1].bytes.as_ref().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text_before_a_quote() {
+        let lines = csv("\u{feff}\"a\nb\",c\n1,2\n");
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(cells(lines[0].bytes.as_ref().unwrap()).unwrap(), ["a\nb", "c"]);
+    }
+
+    #[test]
+    fn a_lone_carriage_return_loses_nothing() {
+        assert_eq!(cells(csv("1,2\r3,4\n")[0].bytes.as_ref().unwrap()).unwrap(), ["1", "2\r3", "4"]);
     }
 
     #[test]
     fn a_row_too_long_is_refused_and_the_next_is_read() {
-        let text = [b"a\n".as_slice(), &[b'x'; LONGEST + 5], b"\nb\n"].concat();
-        let lines = cut(Syntax::Csv, &text, 1000);
-        assert_eq!(lines.iter().map(|line| line.bytes.is_ok()).collect::<Vec<_>>(), [true, false, true]);
-        assert_eq!(lines[2].number, 3);
+        for long in [[b'x'; LONGEST + 5].as_slice(), &[b"\"".as_slice(), &[b'x'; LONGEST + 5]].concat()] {
+            let text = [b"a\n".as_slice(), long, b"\nb\n"].concat();
+            for size in [1, 1000, text.len()] {
+                let lines = cut(Syntax::Csv, &text, size);
+                assert_eq!(
+                    lines.iter().map(|line| line.bytes.is_ok()).collect::<Vec<_>>(),
+                    [true, false, true]
+                );
+                assert_eq!(lines[2], Line { number: 3, bytes: Ok(b"b".to_vec()) });
+            }
+        }
+        let whole = [b'x'; LONGEST];
+        assert!(cut(Syntax::Ndjson, &whole, 999)[0].bytes.is_ok());
+    }
+
+    #[test]
+    fn no_more_than_one_row_is_held() {
+        let (mut rows, mut lines) = (Rows::new(Syntax::Csv), Vec::new());
+        for _ in 0..1_000 {
+            rows.feed(&[b'"'; 1_000], &mut lines);
+            assert!(rows.row.capacity() <= 2 * (LONGEST + 1));
+        }
+        assert!(lines.is_empty());
     }
 
     #[test]
@@ -161,5 +231,61 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert!(lines[1].bytes.is_err());
         assert_eq!(cut(Syntax::Ndjson, b"{\"a\":\"\\\"\"}\n{}", 3).len(), 2);
+    }
+
+    /// The same numbers on every run.
+    fn dice() -> impl FnMut(u64) -> u64 {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        move |below| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut dice = dice();
+        for _ in 0..2_000 {
+            let (columns, rows) = (1 + dice(4), 1 + dice(5));
+            let mut cell = || -> String {
+                (0..dice(6)).map(|_| ['a', 'é', '"', ',', '\n', '\r', ' '][dice(7) as usize]).collect()
+            };
+            let table: Vec<Vec<String>> =
+                (0..rows).map(|_| (0..columns).map(|_| cell() + "x").collect()).collect();
+            let quoted = |cell: &String| match cell.contains(['"', ',', '\n', '\r']) {
+                true => format!("\"{}\"", cell.replace('"', "\"\"")),
+                false => cell.clone(),
+            };
+            let text: Vec<String> =
+                table.iter().map(|row| row.iter().map(quoted).collect::<Vec<_>>().join(",")).collect();
+            let text = text.join("\r\n");
+            let lines = cut(Syntax::Csv, text.as_bytes(), 1 + dice(9) as usize);
+            let read: Vec<_> =
+                lines.iter().map(|line| cells(line.bytes.as_ref().unwrap()).unwrap()).collect();
+            assert_eq!(read, table, "{text}");
+            let starts = lines.iter().map(|line| line.number).collect::<Vec<_>>();
+            let breaks =
+                |row: &Vec<String>| row.iter().flat_map(|cell| cell.chars()).filter(|&c| c == '\n').count();
+            let counted = table.iter().scan(1, |line, row| {
+                let start = *line;
+                *line += 1 + breaks(row) as u64;
+                Some(start)
+            });
+            assert_eq!(starts, counted.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn no_bytes_whatever_are_read_differently_in_pieces() {
+        let mut dice = dice();
+        for _ in 0..5_000 {
+            let bytes: Vec<u8> = (0..dice(40))
+                .map(|_| [b'a', b'"', b'"', b',', b'\n', b'\r', 0xef, 0xbb, 0xbf, b' '][dice(10) as usize])
+                .collect();
+            let whole = cut(Syntax::Csv, &bytes, bytes.len().max(1));
+            assert_eq!(cut(Syntax::Csv, &bytes, 1 + dice(7) as usize), whole, "{bytes:?}");
+        }
     }
 }

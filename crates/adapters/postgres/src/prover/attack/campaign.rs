@@ -94,9 +94,10 @@ impl<'c> Campaign<'c> {
 
     /// Calls them with the victim's ids, and looks at all its rows after each.
     async fn on_functions(&mut self, targets: &Targets, context: Context) -> Result<(), sqlx::Error> {
+        let known = self.known.iter().flat_map(|known| known.theirs.ids());
         let ids: BTreeSet<String> =
-            self.known.iter().flat_map(|known| known.theirs.ids()).map(str::to_owned).collect();
-        let ids: Vec<_> = ids.into_iter().filter(|id| self.markers.contains(id)).collect();
+            known.filter(|id| self.markers.contains(*id)).map(str::to_owned).collect();
+        let ids: Vec<_> = ids.into_iter().chain([self.field.victim.to_string()]).collect();
         let digests: Vec<_> =
             targets.tables.iter().map(|table| format!("({})", digest(table, self.field.victim))).collect();
         let digest = format!("SELECT concat_ws(' ', {})", digests.join(", "));

@@ -8,6 +8,7 @@ mod oracle;
 mod probe;
 mod report;
 mod sample;
+mod statements;
 mod target;
 mod trial;
 

@@ -1,8 +1,9 @@
-//! The statements of an attack.
+//! What is tried, and how one knows what came of it.
 
 use uuid::Uuid;
 
 use super::sample::Sample;
+use super::statements::{BY_ID, OF_ROWS, OF_TABLES, Template};
 use super::target::{Function, Table, View};
 
 /// With which tenant set a statement runs.
@@ -52,156 +53,6 @@ pub(crate) struct Rows<'r> {
     pub(crate) attacker: &'r Sample,
     pub(crate) victim: &'r Sample,
 }
-
-type Template = (&'static str, Oracle, Needs, &'static str);
-
-use Needs::{Attacker, Nothing, Victim};
-use Oracle::{CountsNone, Refused, Silent, TouchesNone};
-
-/// `{t}` is the table, `{a}` the attacker, `{b}` the victim, `{own}` the tenant that is set, `{c}` a column that may be updated.
-const OF_TABLES: &[Template] = &[
-    ("SELECT", CountsNone, Victim, "SELECT count(*) FILTER (WHERE tenant IS DISTINCT FROM {own}) FROM {t}"),
-    ("SELECT by tenant", CountsNone, Victim, "SELECT count(*) FROM {t} WHERE tenant = {b}"),
-    (
-        "join",
-        CountsNone,
-        Victim,
-        "SELECT count(*) FROM (VALUES ({b})) v (tenant) JOIN {t} t ON t.tenant = v.tenant",
-    ),
-    (
-        "lateral join",
-        CountsNone,
-        Victim,
-        "SELECT count(l.*) FROM (VALUES ({b})) v (tenant), LATERAL (SELECT 1 FROM {t} t WHERE t.tenant = v.tenant OFFSET 0) l",
-    ),
-    (
-        "CTE",
-        CountsNone,
-        Victim,
-        "WITH c AS MATERIALIZED (SELECT tenant FROM {t}) SELECT count(*) FROM c WHERE tenant = {b}",
-    ),
-    (
-        "EXISTS",
-        CountsNone,
-        Victim,
-        "SELECT count(*) FROM (VALUES (1)) v WHERE EXISTS (SELECT FROM {t} WHERE tenant = {b})",
-    ),
-    ("sub-select", CountsNone, Victim, "SELECT (SELECT count(*) FROM {t} WHERE tenant = {b})"),
-    (
-        "aggregate",
-        CountsNone,
-        Victim,
-        "SELECT count(*) FROM (SELECT tenant FROM {t} GROUP BY tenant HAVING tenant IS DISTINCT FROM {own}) g",
-    ),
-    (
-        "error",
-        CountsNone,
-        Victim,
-        "SELECT count(*) FROM {t} WHERE CASE WHEN tenant = {b} THEN ('seen:' || tenant)::integer = 0 END",
-    ),
-    (
-        "FOR UPDATE",
-        CountsNone,
-        Victim,
-        "SELECT count(*) FROM (SELECT tenant FROM {t} WHERE tenant = {b} FOR UPDATE NOWAIT) l",
-    ),
-    (
-        "FOR KEY SHARE",
-        CountsNone,
-        Victim,
-        "SELECT count(*) FROM (SELECT tenant FROM {t} WHERE tenant = {b} FOR KEY SHARE NOWAIT) l",
-    ),
-    ("COPY TO", Silent, Victim, "COPY {t} TO STDOUT"),
-    ("COPY query TO", Silent, Victim, "COPY (SELECT tenant FROM {t}) TO STDOUT"),
-    ("UPDATE", TouchesNone, Victim, "UPDATE {t} SET {c} = {c} WHERE tenant = {b}"),
-    (
-        "UPDATE FROM",
-        TouchesNone,
-        Victim,
-        "UPDATE {t} t SET {c} = t.{c} FROM (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant",
-    ),
-    (
-        "UPDATE RETURNING",
-        CountsNone,
-        Victim,
-        "WITH u AS (UPDATE {t} SET {c} = {c} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM u",
-    ),
-    ("UPDATE to own", TouchesNone, Victim, "UPDATE {t} SET tenant = {a} WHERE tenant = {b}"),
-    // A WHERE would have the new row asked for by the policy for reading too.
-    ("UPDATE to other", TouchesNone, Attacker, "UPDATE {t} SET tenant = {b}"),
-    ("DELETE", TouchesNone, Victim, "DELETE FROM {t} WHERE tenant = {b}"),
-    (
-        "DELETE USING",
-        TouchesNone,
-        Victim,
-        "DELETE FROM {t} t USING (VALUES ({b})) v (tenant) WHERE t.tenant = v.tenant",
-    ),
-    (
-        "DELETE RETURNING",
-        CountsNone,
-        Victim,
-        "WITH d AS (DELETE FROM {t} WHERE tenant = {b} RETURNING 1) SELECT count(*) FROM d",
-    ),
-    (
-        "MERGE UPDATE",
-        TouchesNone,
-        Victim,
-        "MERGE INTO {t} t USING (VALUES ({b})) v (tenant) ON t.tenant = v.tenant WHEN MATCHED THEN UPDATE SET {c} = t.{c}",
-    ),
-    (
-        "MERGE DELETE",
-        TouchesNone,
-        Victim,
-        "MERGE INTO {t} t USING (VALUES ({b})) v (tenant) ON t.tenant = v.tenant WHEN MATCHED THEN DELETE",
-    ),
-    ("TRUNCATE", Refused, Nothing, "TRUNCATE {t}"),
-];
-
-/// `{cols}` and `{vals}` make a row of the victim's, `{key}` is the primary key.
-const OF_ROWS: &[Template] = &[
-    ("INSERT", Refused, Nothing, "INSERT INTO {t} ({cols}) VALUES ({vals})"),
-    (
-        "INSERT RETURNING",
-        Refused,
-        Nothing,
-        "WITH i AS (INSERT INTO {t} ({cols}) VALUES ({vals}) RETURNING 1) SELECT count(*) FROM i",
-    ),
-    (
-        "ON CONFLICT DO NOTHING",
-        Refused,
-        Nothing,
-        "INSERT INTO {t} ({cols}) VALUES ({vals}) ON CONFLICT DO NOTHING",
-    ),
-    (
-        "ON CONFLICT DO UPDATE",
-        Refused,
-        Nothing,
-        "INSERT INTO {t} ({cols}) VALUES ({vals}) ON CONFLICT ({key}) DO UPDATE SET {c} = excluded.{c}",
-    ),
-    (
-        "MERGE INSERT",
-        Refused,
-        Nothing,
-        "MERGE INTO {t} USING (VALUES (1)) v ON false WHEN NOT MATCHED THEN INSERT ({cols}) VALUES ({vals})",
-    ),
-];
-
-/// `{id}` picks a row of the victim's by its key.
-const BY_ID: &[Template] = &[
-    (
-        "SELECT by id",
-        CountsNone,
-        Victim,
-        "SELECT count(*) FROM {t} WHERE {id} AND tenant IS DISTINCT FROM {own}",
-    ),
-    (
-        "UPDATE by id",
-        TouchesNone,
-        Victim,
-        "UPDATE {t} SET {c} = {c} WHERE {id} AND tenant IS DISTINCT FROM {own}",
-    ),
-    ("DELETE by id", TouchesNone, Victim, "DELETE FROM {t} WHERE {id} AND tenant IS DISTINCT FROM {own}"),
-];
 
 impl Context {
     pub(crate) fn name(self) -> &'static str {
@@ -256,12 +107,13 @@ pub(crate) fn on_table(table: &Table, rows: Rows<'_>, context: Context, a: Uuid,
 }
 
 pub(crate) fn on_view(view: &View, context: Context, attacker: Uuid) -> Vec<Probe> {
-    let probe = |name, oracle, sql| Probe { object: view.name.clone(), name, sql, oracle, needs: Victim };
+    let probe =
+        |name, oracle, sql| Probe { object: view.name.clone(), name, sql, oracle, needs: Needs::Victim };
     let read = format!("SELECT v::text FROM {} v LIMIT 10000", view.name);
     let own = context.own(attacker);
     let count = format!("SELECT count(*) FILTER (WHERE tenant IS DISTINCT FROM {own}) FROM {}", view.name);
-    let mut probes = vec![probe("SELECT", Silent, read)];
-    probes.extend(view.tenant.then(|| probe("count", CountsNone, count)));
+    let mut probes = vec![probe("SELECT", Oracle::Silent, read)];
+    probes.extend(view.tenant.then(|| probe("count", Oracle::CountsNone, count)));
     probes
 }
 
@@ -271,7 +123,13 @@ pub(crate) fn on_function(function: &Function, ids: &[String]) -> Vec<Probe> {
     let calls = ids.iter().take(if takes_ids { ids.len() } else { 1 }).map(|id| {
         let arguments: Vec<_> = function.arguments.iter().map(|argument| made_up(argument, id)).collect();
         let sql = format!("SELECT f::text FROM {}({}) f LIMIT 10000", function.name, arguments.join(", "));
-        Probe { object: function.name.clone(), name: "call", sql, oracle: Silent, needs: Victim }
+        Probe {
+            object: function.name.clone(),
+            name: "call",
+            sql,
+            oracle: Oracle::Silent,
+            needs: Needs::Victim,
+        }
     });
     calls.collect()
 }

@@ -1,6 +1,4 @@
 //! What every test here needs: a database, a store over it, tenants, and somebody who may do things.
-#![expect(dead_code, reason = "each test file uses a part")]
-#![expect(clippy::disallowed_methods, reason = "a test may")]
 
 use std::sync::Arc;
 

@@ -1,14 +1,11 @@
 //! No permit, no transaction; no event, no commit; no receipt, no plaintext.
 
-mod support;
-
+use crate::support::{LOOK, READ, WRITE, WROTE, world};
 use chrono::TimeDelta;
-use support::{LOOK, READ, WRITE, WROTE, world};
 use ward::audit::{Event, RecordError};
 use ward::crypto::{OpenError, Vault};
-use ward::kernel::{Place, StoreError, SubjectId, SubjectKeys as _};
-use ward::tenancy::Tenants as _;
-use ward::{Answers as _, Earlier, Job, Once, Queue as _, Store as _};
+use ward::kernel::{Place, StoreError, SubjectId};
+use ward::{Earlier, Job, Once, Store as _};
 
 const LEAVES: &str = "SELECT count(*) FROM ward.audit_leaf WHERE action <> 'tenant.founded'";
 

@@ -1,6 +1,9 @@
 //! The private cluster, started as this process's account and, where that is root, as nobody too.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod bootstrap;
+mod support;
+
 use std::env;
 use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, BufReader};
@@ -8,64 +11,16 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use ward_postgres::launcher::{Binaries, Cluster, Durability, LaunchError, attach, bootstrap};
+use sqlx::{Connection as _, Executor as _};
+use support::{Place, connect, is_root, lives, number, start};
+use ward_postgres::launcher::{Binaries, Cluster, Durability, LaunchError, attach};
 
 /// Names the directory in which a copy of this program plays its part.
 const PLACE: &str = "WARD_LAUNCHER_TEST_PLACE";
 /// Makes that copy keep its cluster until it is killed.
 const HOLD: &str = "WARD_LAUNCHER_TEST_HOLD";
 const NOBODY: u32 = 65534;
-
-/// A directory of the test's own, deleted at its end.
-struct Place(PathBuf);
-
-impl Place {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("launcher-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = env::temp_dir().join(name);
-        DirBuilder::new().mode(0o755).create(&path).unwrap();
-        Self(path)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.0.join("data")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0); // a failed test's server may still be writing
-    }
-}
-
-fn start(data: &Path, durability: Durability) -> Cluster {
-    Cluster::start(&Binaries::find(data, None).unwrap(), data, durability).unwrap()
-}
-
-async fn connect(cluster: &Cluster) -> PgConnection {
-    PgConnection::connect(&cluster.url("postgres", "postgres")).await.unwrap()
-}
-
-async fn number(connection: &mut PgConnection, sql: &str) -> i32 {
-    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(connection).await.unwrap()
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
-}
-
-/// Whether the process runs; one that is dead and waited for by nobody doesn't.
-fn lives(pid: u32) -> bool {
-    if !Path::new("/proc/self").exists() {
-        let shown = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
-        return !shown.stdout.is_empty() && !shown.stdout.starts_with(b"Z");
-    }
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
 
 /// This program again, for the test that keeps or stops a cluster in `place`.
 fn copy_of_me(program: &Path, place: &Path) -> Command {
@@ -86,12 +41,12 @@ async fn what_was_written_is_there_after_a_restart() {
     }
     connect(&cluster).await.execute("CREATE TABLE kept AS SELECT 42 AS n").await.unwrap();
     let socket = cluster.address().socket().to_owned();
-    let (files, pid) = (fs::metadata(data.join("postgres")).unwrap(), cluster.pid().unwrap());
+    let (files, pid) = (fs::metadata(data.join("cluster")).unwrap(), cluster.pid().unwrap());
     assert_ne!(files.uid(), 0, "root owns no cluster");
     assert_eq!(files.mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(&socket).unwrap().mode() & 0o777, 0o700);
     cluster.stop().unwrap();
-    assert!(!data.join("postgres/postmaster.pid").exists());
+    assert!(!data.join("cluster/postmaster.pid").exists());
     assert!(!socket.exists());
     assert!(!lives(pid));
     let again = start(&data, Durability::Full);
@@ -116,7 +71,7 @@ fn a_process_that_is_not_root_starts_a_cluster_of_its_own() {
     assert!(done.status.success(), "{done:?}");
     assert!(String::from_utf8_lossy(&done.stdout).contains("1 passed"), "{done:?}");
     let owner = if is_root() { NOBODY } else { fs::metadata(&place.0).unwrap().uid() };
-    assert_eq!(fs::metadata(data.join("postgres")).unwrap().uid(), owner);
+    assert_eq!(fs::metadata(data.join("cluster")).unwrap().uid(), owner);
 }
 
 #[tokio::test]
@@ -128,7 +83,7 @@ async fn a_long_path_and_a_closed_parent_are_no_obstacle() {
     let cluster = start(&data, Durability::None);
     assert_eq!(number(&mut connect(&cluster).await, "SELECT 1").await, 1);
     cluster.stop().unwrap();
-    assert!(!data.join("postgres/postmaster.pid").exists());
+    assert!(!data.join("cluster/postmaster.pid").exists());
     let again = start(&data, Durability::None);
     connect(&again).await.execute("CREATE DATABASE more").await.unwrap();
 }
@@ -138,7 +93,7 @@ struct Bystander(Child);
 
 impl Bystander {
     fn of(data: &Path) -> Self {
-        let owner = fs::metadata(data.join("postgres")).unwrap();
+        let owner = fs::metadata(data.join("cluster")).unwrap();
         let mut sleep = Command::new("sleep");
         sleep.arg("600").current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
         if is_root() {
@@ -161,7 +116,7 @@ async fn a_stale_pid_file_is_no_obstacle_and_its_process_is_left_alone() {
     let data = place.data();
     start(&data, Durability::None).stop().unwrap();
     let mut bystander = Bystander::of(&data);
-    let stale = data.join("postgres/postmaster.pid");
+    let stale = data.join("cluster/postmaster.pid");
     for text in [format!("{}\n/elsewhere\n0\n5432\n/tmp\n\n0 0\nready\n", bystander.0.id()), String::new()] {
         fs::write(&stale, text).unwrap();
         fs::set_permissions(&stale, fs::Permissions::from_mode(0o666)).unwrap();
@@ -224,11 +179,11 @@ fn a_second_owner_is_refused_and_may_attach() {
 #[test]
 fn a_cluster_that_was_half_made_is_begun_anew() {
     let place = Place::new();
-    let half = place.data().join("postgres.new/base");
+    let half = place.data().join("cluster.new/base");
     fs::create_dir_all(&half).unwrap();
     start(&place.data(), Durability::None).stop().unwrap();
     assert!(!half.exists());
-    assert!(place.data().join("postgres/PG_VERSION").exists());
+    assert!(place.data().join("cluster/PG_VERSION").exists());
 }
 
 #[test]
@@ -236,8 +191,8 @@ fn what_is_missing_is_named() {
     let place = Place::new();
     let nothing_here = Binaries::find(&place.data(), Some(&place.0)).unwrap_err();
     assert!(matches!(&nothing_here, LaunchError::NotThere(path) if *path == place.0), "{nothing_here:?}");
-    fs::create_dir_all(place.data().join("postgres")).unwrap();
-    fs::write(place.data().join("postgres/PG_VERSION"), "9\n").unwrap();
+    fs::create_dir_all(place.data().join("cluster")).unwrap();
+    fs::write(place.data().join("cluster/PG_VERSION"), "9\n").unwrap();
     let other_major = Binaries::find(&place.data(), None).unwrap_err();
     assert!(matches!(other_major, LaunchError::OtherMajor(9)), "{other_major:?}");
     let install =
@@ -261,48 +216,8 @@ async fn the_log_holds_no_value_of_a_failed_statement() {
             .unwrap_err();
     }
     cluster.stop().unwrap();
-    let log = fs::read_to_string(place.data().join("postgres.log")).unwrap();
+    let log = fs::read_to_string(place.data().join("log")).unwrap();
     assert!(log.contains("violates check constraint"), "the failures are not in the log: {log}");
     assert!(["Wagner", "Meadows", "Keene"].iter().all(|name| !log.contains(name)), "{log}");
-    assert_eq!(fs::metadata(place.data().join("postgres.log")).unwrap().mode() & 0o777, 0o600);
-}
-
-const ATTRIBUTES: &str = "
-    SELECT count(*)::int FROM pg_roles WHERE rolname IN ('ward_owner', 'ward_app') AND rolcanlogin
-       AND NOT (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication)
-       AND rolinherit = (rolname = 'ward_owner')";
-
-#[tokio::test]
-async fn bootstrap_makes_the_roles_and_heals_them() {
-    let place = Place::new();
-    let cluster = start(&place.data(), Durability::None);
-    let root = cluster.url("postgres", "postgres");
-    bootstrap(&root, "ward").await.unwrap();
-    let mut superuser = connect(&cluster).await;
-    assert_eq!(number(&mut superuser, ATTRIBUTES).await, 2);
-    superuser.execute("ALTER ROLE ward_app SUPERUSER BYPASSRLS; CREATE ROLE stranger LOGIN").await.unwrap();
-    bootstrap(&root, "ward").await.unwrap();
-    assert_eq!(number(&mut superuser, ATTRIBUTES).await, 2);
-
-    let open = async |role: &str| PgConnection::connect(&cluster.url(role, "ward")).await;
-    open("ward_owner").await.unwrap().execute("CREATE SCHEMA ward; CREATE TABLE ward.t ()").await.unwrap();
-    let mut app = open("ward_app").await.unwrap();
-    for forbidden in ["CREATE TABLE t ()", "CREATE TEMP TABLE t ()", "CREATE SCHEMA s"] {
-        let refused = app.execute(forbidden).await.unwrap_err();
-        assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "42501", "{forbidden}");
-    }
-    let stranger = open("stranger").await.unwrap_err();
-    assert_eq!(stranger.as_database_error().unwrap().code().unwrap(), "42501");
-    assert!(bootstrap(&root, "a;b").await.is_err());
-}
-
-#[tokio::test]
-async fn two_may_bootstrap_at_once() {
-    let place = Place::new();
-    let cluster = start(&place.data(), Durability::None);
-    let root = cluster.url("postgres", "postgres");
-    let (first, second) = tokio::join!(bootstrap(&root, "ward"), bootstrap(&root, "ward"));
-    first.unwrap();
-    second.unwrap();
-    assert_eq!(number(&mut connect(&cluster).await, ATTRIBUTES).await, 2);
+    assert_eq!(fs::metadata(place.data().join("log")).unwrap().mode() & 0o777, 0o600);
 }

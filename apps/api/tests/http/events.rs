@@ -1,0 +1,150 @@
+//! What every operation leaves in the audit log: exactly what it declares, and nothing where the log can't be written.
+
+use crate::support::{
+    Answer, Ask, Deployment, Operation, Outcome, PERSONAL, Tenant, case, changed, digest, left, nobody,
+    operations,
+};
+
+#[tokio::test]
+async fn every_operation_leaves_exactly_the_events_it_declares() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let me = tenant.client.get("/v1/me").await?.expect(200)?["api_key"].clone();
+    for operation in operations(&tenant.client).await? {
+        let ask = operation.ask(&case(&operation.id, &tenant.client).await?);
+        let answer = tenant.client.send(&ask).await?;
+        assert!((200..300).contains(&answer.status), "{}: {}", operation.id, answer.text());
+
+        let left = left(&deployment.database, &ask.id).await?;
+        let mut actions: Vec<_> = left.iter().map(|event| event.action.clone()).collect();
+        actions.dedup(); // an import leaves one a row: `imports.rs` counts them
+        assert_eq!(actions, operation.audit, "{}", operation.id);
+        if operation.discloses || operation.changes() {
+            assert!(!left.is_empty(), "{} leaves no event", operation.id);
+        }
+        for event in left {
+            assert_eq!((event.tenant, event.operation), (tenant.id.clone(), operation.id.clone()));
+            assert_eq!((event.actor.as_deref(), event.outcome.as_str()), (me.as_str(), "success"));
+            for personal in PERSONAL {
+                assert!(!event.whole.contains(personal), "{}: `{personal}` is in the log", operation.id);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_refusal_of_somebody_known_leaves_one_event_and_of_somebody_unknown_none() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let powerless = tenant.with(&[]).await?;
+    for operation in operations(&tenant.client).await?.iter().filter(|operation| operation.is_guarded()) {
+        let case = case(&operation.id, &tenant.client).await?;
+        if operation.permission.is_some() {
+            let ask = operation.ask(&case);
+            powerless.send(&ask).await?.expect(403)?;
+            denied(deployment, &tenant, operation, &ask).await?;
+        }
+        for name in operation.path_ids() {
+            let ask = operation.ask(&case.with(name, &nobody().to_string()));
+            tenant.client.send(&ask).await?.expect(404)?;
+            denied(deployment, &tenant, operation, &ask).await?;
+        }
+        let ask = operation.ask(&case);
+        deployment.anonymous().send(&ask).await?.expect(401)?;
+        assert!(left(&deployment.database, &ask.id).await?.is_empty(), "{}", operation.id);
+    }
+    Ok(())
+}
+
+async fn denied(deployment: &Deployment, tenant: &Tenant, operation: &Operation, ask: &Ask) -> Outcome {
+    let left = left(&deployment.database, &ask.id).await?;
+    let told: Vec<_> = left.iter().map(|event| (event.action.as_str(), event.outcome.as_str())).collect();
+    assert_eq!(told, [("access.denied", "denied")], "{}", operation.id);
+    let of = (left[0].tenant.as_str(), left[0].operation.as_str());
+    assert_eq!(of, (tenant.id.as_str(), operation.id.as_str()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn refusals_of_strangers_are_counted_and_logged_together() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    let unknown = deployment.anonymous().with_key("wf_live_nobodysnobodysnobodysnobodys");
+    for _ in 0..40 {
+        unknown.get("/v1/me").await?.expect(401)?;
+    }
+    let count = "SELECT FROM ward.audit_leaf WHERE action = 'access.refused'";
+    assert_eq!(deployment.database.run("postgres", count).await?, 0, "nobody buys rows by knocking");
+
+    let database = deployment.stop().await?;
+    let sum = "SELECT FROM ward.audit_leaf WHERE action = 'access.refused' AND outcome = 'success' AND tenant = '00000000-0000-7000-8000-000000000000'
+               GROUP BY tenant HAVING sum((details ->> 'count')::int) = 40 AND count(*) <= 2";
+    assert_eq!(database.run("postgres", sum).await?, 1, "all are told, by the minute");
+    Ok(())
+}
+
+/// Two ways in which the log can't be written.
+const UNWRITABLE: [(&str, &str); 2] = [
+    (
+        "REVOKE INSERT ON ward.audit_leaf FROM ward_app",
+        "GRANT INSERT (tenant, id, unit, actor_kind, actor, roles, operation, action, outcome, reason, entity_kind, entity,
+            covers, changes, discloses, details, source, request, trace) ON ward.audit_leaf TO ward_app",
+    ),
+    (
+        "CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'Theodora: no space left'; END $$;
+         CREATE TRIGGER full_disk BEFORE INSERT ON ward.audit_leaf FOR EACH ROW EXECUTE FUNCTION public.full()",
+        "DROP TRIGGER full_disk ON ward.audit_leaf",
+    ),
+];
+
+#[tokio::test]
+async fn without_the_log_nothing_is_changed_nothing_is_shown_and_nobody_is_told_why() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?; // none runs while the log is broken
+    let tenant = deployment.tenant("Clinic").await?;
+    let powerless = tenant.with(&[]).await?;
+    for (break_it, mend_it) in UNWRITABLE {
+        let mut cases = Vec::new();
+        for operation in operations(&tenant.client).await? {
+            cases.push((case(&operation.id, &tenant.client).await?, operation));
+        }
+        deployment.database.run("postgres", break_it).await?;
+        let before = digest(&deployment.database, &tenant.id).await?;
+
+        for (case, operation) in &cases {
+            let answer = tenant.client.send(&operation.ask(case)).await?;
+            if operation.changes() || operation.discloses {
+                closed(operation, &answer)?;
+            } else {
+                assert_eq!(answer.status, 200, "{} needs no log: {}", operation.id, answer.text());
+            }
+            if operation.permission.is_some() {
+                closed(operation, &powerless.send(&operation.ask(case)).await?)?;
+            }
+            for name in operation.path_ids() {
+                let unknown = operation.ask(&case.with(name, &nobody().to_string()));
+                closed(operation, &tenant.client.send(&unknown).await?)?;
+            }
+        }
+
+        let after = digest(&deployment.database, &tenant.id).await?;
+        assert_eq!(changed(&before, &after), [""; 0], "{break_it}");
+        deployment.database.run("postgres", mend_it).await?;
+        for (case, operation) in &cases {
+            let answer = tenant.client.send(&operation.ask(case)).await?;
+            assert!((200..300).contains(&answer.status), "{}: {}", operation.id, answer.text());
+        }
+    }
+    Ok(())
+}
+
+fn closed(operation: &Operation, answer: &Answer) -> Outcome {
+    let told = format!("{}: {}", operation.id, answer.text());
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{told}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{told}");
+    assert!(answer.header("retry-after").is_some(), "{told}");
+    for hidden in PERSONAL.into_iter().chain(["audit", "ward_app", "SQL", "permission denied"]) {
+        assert!(!answer.text().contains(hidden), "{told}");
+    }
+    Ok(())
+}

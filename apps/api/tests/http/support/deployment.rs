@@ -1,0 +1,118 @@
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+use ward_api::Server;
+use ward_api::config::Config;
+use ward_testkit::Database;
+
+use super::{Client, Outcome, nobody};
+
+/// Servers outlive the test that starts them, and so need a runtime that does.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+/// The real service, over a database of its own.
+pub(crate) struct Deployment {
+    pub(crate) database: Database,
+    server: Arc<Server>,
+}
+
+/// A customer, and a client that may do everything in its name.
+#[derive(Clone)]
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) client: Client,
+}
+
+impl Deployment {
+    /// The one that all tests share which change nothing beyond tenants of their own.
+    pub(crate) async fn shared() -> Outcome<&'static Self> {
+        static SHARED: OnceCell<Deployment> = OnceCell::const_new();
+        SHARED.get_or_try_init(|| Self::start("workforce")).await
+    }
+
+    pub(crate) async fn start(profile: &str) -> Outcome<Self> {
+        Self::over(Database::create().await?, profile).await
+    }
+
+    /// One that serves from `database`, whatever state that is in.
+    pub(crate) async fn over(database: Database, profile: &str) -> Outcome<Self> {
+        if let Ok(filter) = env::var("WARD_TEST_LOG") {
+            let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+            let _set = log.try_init(); // by whichever test was first
+        }
+        let data = env::temp_dir().join(format!("ward-api-test-{}", nobody().simple()));
+        fs::create_dir_all(&data)?;
+        let settings = [
+            ("WARD_LISTEN", "127.0.0.1:0".to_owned()),
+            ("WARD_MODE", "development".to_owned()),
+            ("WARD_PROFILE", profile.to_owned()),
+            ("WARD_DATA_DIR", data.display().to_string()),
+            ("WARD_DATABASE_URL", database.url("ward_app")),
+            ("WARD_OWNER_DATABASE_URL", database.url("ward_owner")),
+        ];
+        let config = Config::from_settings(settings.map(|(name, value)| (name.to_owned(), value)).into())?;
+        let server = RUNTIME.spawn(Server::start(config)).await??;
+        fs::remove_dir_all(&data)?; // the root key is in memory now
+        Ok(Self { database, server: Arc::new(server) })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// A client without a credential.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::new(self.address(), None)
+    }
+
+    pub(crate) async fn tenant(&self, name: &str) -> Outcome<Tenant> {
+        let (server, name) = (self.server.clone(), name.to_owned());
+        // On the servers' runtime, as a connection that it opens stays in the server's pool.
+        let founded =
+            RUNTIME.spawn(async move { server.found_tenant(&name, Some("owner@example.org")).await });
+        let founded = founded.await??;
+        let client = Client::new(self.address(), Some(founded.api_key.expose().to_owned()));
+        Ok(Tenant { id: founded.tenant.to_string(), client })
+    }
+
+    /// Waits until every check has run once; the next runs are minutes away.
+    pub(crate) async fn checked(&self) -> Outcome<Value> {
+        for _ in 0..600 {
+            let trust = self.anonymous().get("/trust.json").await?.json();
+            let claims = trust["claims"].as_array().cloned().unwrap_or_default();
+            let mut proven = claims.iter().filter(|claim| claim["kind"] == "proven");
+            if !claims.is_empty() && proven.all(|claim| claim["last_run"].is_string()) {
+                return Ok(trust);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err("the checks never ran".into())
+    }
+
+    pub(crate) async fn stop(self) -> Outcome<Database> {
+        let server = Arc::into_inner(self.server).ok_or("the server is still in use")?;
+        RUNTIME.spawn(server.stop()).await??;
+        Ok(self.database)
+    }
+}
+
+impl Tenant {
+    /// A client of the same tenant with a key of these permissions.
+    pub(crate) async fn with(&self, permissions: &[&str]) -> Outcome<Client> {
+        Ok(self.key("live", permissions).await?.1)
+    }
+
+    /// A new key's id, and its client.
+    pub(crate) async fn key(&self, mode: &str, permissions: &[&str]) -> Outcome<(String, Client)> {
+        let body = json!({ "name": "Test", "mode": mode, "permissions": permissions });
+        let made = self.client.post("/v1/api-keys", body).await?.expect(201)?;
+        let key = made["key"].as_str().ok_or("no key")?.to_owned();
+        Ok((made["id"].as_str().ok_or("no id")?.to_owned(), self.client.with_key(key)))
+    }
+}

@@ -1,0 +1,240 @@
+//! Every operation, every id, every kind of credential, read from the served document: what is another tenant's looks
+//! exactly like what doesn't exist, and stays as it is.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ward::kernel::Uuid;
+
+use crate::support::{
+    Ask, Case, Client, Deployment, Operation, Outcome, Tenant, case, changed, digest, nobody, operations,
+};
+
+/// A stranger to the victim's tenant, and how every request of theirs must be answered.
+struct Stranger {
+    called: &'static str,
+    client: Client,
+    /// The status of a request whose ids are in the path; nothing if that depends on the operation's permission.
+    refused: u16,
+    /// Sent beside.
+    headers: Vec<(&'static str, String)>,
+    /// Whether the key is one of the victim's tenant itself.
+    inside: bool,
+    /// Whether it is one of the other tenant.
+    elsewhere: bool,
+}
+
+async fn strangers(deployment: &Deployment, victim: &Tenant, other: &Tenant) -> Outcome<Vec<Stranger>> {
+    let (revoked_id, revoked) = other.key("live", &["tenant.read"]).await?;
+    other.client.send(&Ask::new("DELETE", format!("/v1/api-keys/{revoked_id}"))).await?.expect(204)?;
+    let (expired_id, expired) = other.key("live", &["tenant.read"]).await?;
+    let past = |table: &str| {
+        format!("UPDATE ward.{table} SET expires_at = now() - interval '1 second' WHERE id = '{expired_id}'")
+    };
+    for table in ["api_key", "api_key_lookup"] {
+        assert_eq!(deployment.database.run("postgres", past(table)).await?, 1);
+    }
+    let unknown = format!("{}0000", &other.client.key()[..other.client.key().len() - 4]);
+    let nobody = deployment.anonymous();
+    let good = other.client.key();
+    let stranger = |called, client: Client, refused| {
+        let (inside, elsewhere) = (false, true);
+        Stranger { called, client, refused, headers: vec![], inside, elsewhere }
+    };
+    let sandboxed = victim.key("test", &everything(victim).await?).await?.1;
+    let sandboxed = stranger("the victim's own key for its sandbox", sandboxed, 404);
+    let lesser = stranger("a lesser key of the victim", victim.with(&[]).await?, 403);
+    let mut misplaced = stranger("a good key in another header", nobody.clone(), 401);
+    misplaced.headers =
+        vec![("authorization", format!("Bearer {good}")), ("cookie", format!("X-API-Key={good}"))];
+    let mut naming = stranger("another tenant's key that names the victim", other.client.clone(), 404);
+    naming.headers = vec![("x-tenant-id", victim.id.clone()), ("x-forwarded-host", victim.id.clone())];
+    Ok(vec![
+        stranger("no key", nobody.clone(), 401),
+        stranger("an empty key", nobody.with_key(""), 401),
+        stranger("no key at all", nobody.with_key("nonsense"), 401),
+        stranger("an unknown key", nobody.with_key(unknown), 401),
+        stranger("a revoked key", revoked, 401),
+        stranger("an expired key", expired, 401),
+        misplaced,
+        stranger("another tenant's key", other.client.clone(), 404),
+        naming,
+        Stranger { elsewhere: false, ..sandboxed },
+        stranger("a lesser key of another tenant", other.with(&[]).await?, 403),
+        Stranger { inside: true, elsewhere: false, ..lesser },
+    ])
+}
+
+async fn everything(tenant: &Tenant) -> Outcome<Vec<&'static str>> {
+    let me = tenant.client.get("/v1/me").await?.expect(200)?;
+    let names = me["permissions"].as_array().ok_or("no permissions")?.iter();
+    Ok(names.filter_map(|name| name.as_str()).map(|name| &*name.to_owned().leak()).collect())
+}
+
+/// An operation, a valid request of the victim's, one of the other tenant's, and ids of the victim's rows of each kind.
+struct Target {
+    operation: Operation,
+    theirs: Case,
+    own: Case,
+}
+
+async fn targets(victim: &Tenant, other: &Tenant) -> Outcome<(Vec<Target>, Vec<Uuid>)> {
+    let mut targets = Vec::new();
+    for operation in operations(&victim.client).await? {
+        let (theirs, own) =
+            (case(&operation.id, &victim.client).await?, case(&operation.id, &other.client).await?);
+        targets.push(Target { operation, theirs, own });
+    }
+    let kinds = ["showSubject", "showRecord", "revokeApiKey", "showAuditEvent"];
+    let shown = targets.iter().filter(|target| kinds.contains(&target.operation.id.as_str()));
+    let mut ids = vec![victim.id.parse()?];
+    for target in shown {
+        ids.push(target.theirs.ids[0].1.parse()?);
+    }
+    Ok((targets, ids))
+}
+
+#[tokio::test]
+async fn what_is_another_tenants_looks_like_what_does_not_exist_and_stays_as_it_is() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let (victim, other) = (deployment.tenant("Victim").await?, deployment.tenant("Other").await?);
+    let strangers = strangers(deployment, &victim, &other).await?;
+    let (targets, ids) = targets(&victim, &other).await?;
+    // Refusals of the victim's own keys belong into its log: those keys are tried before its rows are looked at.
+    let (insiders, outsiders): (Vec<_>, Vec<_>) = strangers.iter().partition(|stranger| stranger.inside);
+    let mut compared = attack(&insiders, &targets, &ids).await?;
+    let before = digest(&deployment.database, &victim.id).await?;
+    compared += attack(&outsiders, &targets, &ids).await?;
+
+    assert!(compared > 400, "only {compared} pairs were compared");
+    let after = digest(&deployment.database, &victim.id).await?;
+    assert_eq!(changed(&before, &after), [""; 0], "the victim's rows changed");
+    // The requests were sound: with the victim's own key each succeeds.
+    for Target { operation, theirs, .. } in &targets {
+        let answer = victim.client.send(&operation.ask(theirs)).await?;
+        assert!((200..300).contains(&answer.status), "{}: {} {}", operation.id, answer.status, answer.text());
+    }
+    Ok(())
+}
+
+/// Tries everything; says how many pairs of answers were compared. Queries come first: who asks for a foreign id finds
+/// the refusal of that in their own log afterwards.
+async fn attack(strangers: &[&Stranger], targets: &[Target], ids: &[Uuid]) -> Outcome<usize> {
+    let mut compared = 0;
+    for (stranger, target) in
+        strangers.iter().flat_map(|stranger| targets.iter().map(move |to| (stranger, to)))
+    {
+        compared += query_ids(stranger, target, ids).await?;
+    }
+    for (stranger, target) in
+        strangers.iter().flat_map(|stranger| targets.iter().map(move |to| (stranger, to)))
+    {
+        compared += path_ids(stranger, target).await?;
+    }
+    Ok(compared)
+}
+
+/// Tries each id of the path, the victim's and an unknown one.
+async fn path_ids(stranger: &Stranger, Target { operation, theirs, own }: &Target) -> Outcome<usize> {
+    let mut compared = 0;
+    for name in operation.path_ids() {
+        let foreign = &theirs.ids.iter().find(|(known, _)| *known == name).ok_or("no such id")?.1;
+        // What is nobody's row is not foreign to anybody.
+        let pair = match theirs.owned {
+            true => [foreign.clone(), nobody().to_string()],
+            false => ["no-such-thing".to_owned(), "no-such-other".to_owned()],
+        };
+        let [foreign, unknown] = pair.map(|id| operation.ask(&own.with(name, &id)));
+        let refused = match operation.permission {
+            None if stranger.refused == 403 => 404,
+            _ => stranger.refused,
+        };
+        compare(stranger, operation, foreign, unknown, refused).await?;
+        compared += 1;
+    }
+    Ok(compared)
+}
+
+/// Tries each id of the query with ids of the victim's of every kind. A cursor is a place in an order, so that a foreign
+/// one is compared with an unknown one right beside it.
+async fn query_ids(
+    stranger: &Stranger,
+    Target { operation, own, .. }: &Target,
+    ids: &[Uuid],
+) -> Outcome<usize> {
+    let mut compared = 0;
+    for name in operation.query_ids() {
+        for id in ids {
+            let written =
+                |id: Uuid| if name == "cursor" { URL_SAFE_NO_PAD.encode(id) } else { id.to_string() };
+            let ask = |id: Uuid| {
+                let mut ask = operation.ask(own);
+                let joint = if ask.path.contains('?') { '&' } else { '?' };
+                ask.path = format!("{}{joint}{name}={}", ask.path, written(id));
+                ask
+            };
+            // The other tenant's own path is foreign to whoever isn't of that tenant.
+            let mine = operation.path_ids().next().is_none() || !own.owned || stranger.elsewhere;
+            let expected = if stranger.refused == 404 && mine { 200 } else { stranger.refused };
+            compare(stranger, operation, ask(*id), ask(Uuid::from_u128(id.as_u128() ^ 1)), expected).await?;
+            compared += 1;
+        }
+    }
+    Ok(compared)
+}
+
+async fn compare(
+    stranger: &Stranger,
+    operation: &Operation,
+    foreign: Ask,
+    unknown: Ask,
+    expected: u16,
+) -> Outcome {
+    let told = format!("{} with {}", operation.id, stranger.called);
+    let dress = |mut ask: Ask| {
+        for (name, value) in &stranger.headers {
+            ask = ask.header(name, value);
+        }
+        ask
+    };
+    let unknown = dress(unknown).as_request(&foreign.id);
+    let (foreign, unknown) =
+        (stranger.client.send(&dress(foreign)).await?, stranger.client.send(&unknown).await?);
+    assert_eq!(foreign.status, expected, "{told}: {}", foreign.text());
+    assert_eq!(foreign.status, unknown.status, "{told}");
+    assert_eq!(foreign.headers, unknown.headers, "{told}");
+    assert_eq!(foreign.text(), unknown.text(), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_credential_is_judged_before_anything_else_and_a_permission_right_after() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let (victim, other) = (deployment.tenant("Victim").await?, deployment.tenant("Other").await?);
+    let strangers = strangers(deployment, &victim, &other).await?;
+    let mut judged = 0;
+    for operation in operations(&victim.client).await?.iter().filter(|operation| operation.is_guarded()) {
+        for stranger in strangers.iter().filter(|stranger| stranger.refused != 404) {
+            if stranger.refused == 403 && operation.permission.is_none() {
+                continue;
+            }
+            let mut ask = operation.nonsense();
+            for (name, value) in &stranger.headers {
+                ask = ask.header(name, value);
+            }
+            let answer = stranger.client.send(&ask).await?;
+            let told = format!("{} with {}: {}", operation.id, stranger.called, answer.text());
+            assert_eq!(answer.status, stranger.refused, "{told}");
+            judged += 1;
+        }
+    }
+    assert!(judged > 100, "only {judged} requests were judged");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operation_without_a_fixture_is_not_forgotten() -> Outcome {
+    let client = Deployment::shared().await?.anonymous();
+    let missing = case("operationOfTomorrow", &client).await.err().ok_or("it was made up")?;
+    assert!(missing.to_string().contains("has no fixture"));
+    Ok(())
+}
