@@ -166,7 +166,7 @@ async fn nesting_without_end_is_refused_without_harm() -> Outcome {
 async fn a_request_id_is_taken_where_it_is_sound_and_made_where_it_is_not() -> Outcome {
     let client = client().await?;
     for wrong in ["", "a b", "<script>", &"x".repeat(129), "someone@example.org"] {
-        let answer = client.send(&Ask::new("GET", "/nowhere").as_request(wrong)).await?;
+        let answer = client.send(&Ask::new("GET", "/nowhere").named_request(wrong)).await?;
         let told: Value = answer.json();
         assert_ne!(told["instance"], wrong);
         assert_eq!(told["instance"].as_str(), answer.header("x-request-id"));

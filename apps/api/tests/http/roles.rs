@@ -19,8 +19,11 @@ fn printed(arguments: &[&str]) -> Outcome<String> {
     if done.status.success() { Ok(String::from_utf8(done.stdout)?) } else { Err("the command failed".into()) }
 }
 
+/// The roles, and for each operation which of them may do it.
+type Matrix = (Vec<String>, BTreeMap<String, Vec<bool>>);
+
 /// The committed matrix: by operation, whether each role may. Operations without a permission are left out.
-fn matrix(profile: &str) -> Outcome<(Vec<String>, BTreeMap<String, Vec<bool>>)> {
+fn matrix(profile: &str) -> Outcome<Matrix> {
     let text = fs::read_to_string(repository(&format!("docs/permissions/{profile}.txt")))?;
     let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let roles = lines.next().ok_or("no header")?.into_iter().skip(2).map(str::to_owned).collect();

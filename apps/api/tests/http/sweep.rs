@@ -196,7 +196,7 @@ async fn compare(
         }
         ask
     };
-    let unknown = dress(unknown).as_request(&foreign.id);
+    let unknown = dress(unknown).named_request(&foreign.id);
     let (foreign, unknown) =
         (stranger.client.send(&dress(foreign)).await?, stranger.client.send(&unknown).await?);
     assert_eq!(foreign.status, expected, "{told}: {}", foreign.text());
