@@ -1,4 +1,5 @@
 //! The service as its clients see it: over HTTP, against a database of its own, as the role that serves.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test may")]
 
 mod support;
 

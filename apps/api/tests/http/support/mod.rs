@@ -6,11 +6,11 @@ mod document;
 mod fixture;
 mod rows;
 
-pub(crate) use client::{Answer, Ask, Client, Stream};
+pub(crate) use client::{Answer, Ask, Client};
 pub(crate) use deployment::{Deployment, Tenant};
 pub(crate) use document::{Operation, operations};
 pub(crate) use fixture::{Case, PERSONAL, Payload, case, subject};
-pub(crate) use rows::{Left, changed, digest, left};
+pub(crate) use rows::{changed, digest, left};
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
