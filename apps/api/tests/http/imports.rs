@@ -146,7 +146,7 @@ async fn every_row_is_answered_by_its_line_if_asked() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;
     let rows = "{\"external_ref\":\"N-1\",\"given_name\":\"Ada\"}\n\n{\"external_ref\":\"N-2\",\"shoe_size\":\"4\"}\n\
-                [1]\n{\"external_ref\":\"N-3\",\"given_name\":7}\n{\"external_ref\":\"N-1\",\"given_name\":\"Ada\"}";
+                [1]\n{\"external_ref\":\"N-3\",\"given_name\":true}\n{\"external_ref\":\"N-1\",\"given_name\":\"Ada\"}";
     let answer = tenant.client.send(&import("consumer", NDJSON, rows).header("accept", NDJSON)).await?;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some(NDJSON)));
     let lines: Vec<Value> = answer.text().lines().map(serde_json::from_str).collect::<Result<_, _>>()?;

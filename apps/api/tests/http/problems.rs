@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Answer, Ask, Client, Deployment, Outcome, nobody, operations, subject};
+use crate::support::{Answer, Ask, Client, Deployment, Outcome, left, nobody, operations, subject};
 
 /// Sent wherever something can be sent; told nowhere.
 const CANARY: &str = "Zq7-canary";
@@ -118,7 +118,7 @@ async fn head_shows_no_more_than_get_and_is_logged_like_it() -> Outcome {
     let made = tenant.client.post("/v1/subjects", subject()).await?.expect(201)?;
     let ask = Ask::new("HEAD", format!("/v1/subjects/{}", made["id"].as_str().ok_or("no id")?));
     let answer = tenant.client.send(&ask).await?;
-    let left = crate::support::left(&deployment.database, &ask.id).await?;
+    let left = left(&deployment.database, &ask.id).await?;
     assert!(answer.status == 405 || left.len() == 1, "HEAD answers {} and leaves {left:?}", answer.status);
     let ask = Ask::new("HEAD", ask.path);
     let anonymous = deployment.anonymous().send(&ask).await?;
@@ -166,7 +166,7 @@ async fn nesting_without_end_is_refused_without_harm() -> Outcome {
 async fn a_request_id_is_taken_where_it_is_sound_and_made_where_it_is_not() -> Outcome {
     let client = client().await?;
     for wrong in ["", "a b", "<script>", &"x".repeat(129), "someone@example.org"] {
-        let answer = client.send(&Ask::new("GET", "/nowhere").named_request(wrong)).await?;
+        let answer = client.send(&Ask::new("GET", "/nowhere").under_id(wrong)).await?;
         let told: Value = answer.json();
         assert_ne!(told["instance"], wrong);
         assert_eq!(told["instance"].as_str(), answer.header("x-request-id"));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Case, Deployment, Operation, Outcome, Payload, case, operations};
+use crate::support::{Ask, Case, Client, Deployment, Operation, Outcome, Payload, case, operations};
 
 const CANARY: &str = "Zq7-canary";
 /// A well-known test number: it passes the check that card numbers do.
@@ -38,7 +38,7 @@ fn doubled(value: &Value, at: &str, twice: &str) -> String {
 }
 
 /// Every operation that takes JSON, with a valid body.
-async fn bodies(client: &crate::support::Client) -> Outcome<Vec<(Operation, Case, Value)>> {
+async fn bodies(client: &Client) -> Outcome<Vec<(Operation, Case, Value)>> {
     let mut bodies = Vec::new();
     for operation in operations(client).await? {
         let case = case(&operation.id, client).await?;

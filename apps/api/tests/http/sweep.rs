@@ -40,8 +40,7 @@ async fn strangers(deployment: &Deployment, victim: &Tenant, other: &Tenant) -> 
         let (inside, elsewhere) = (false, true);
         Stranger { called, client, refused, headers: vec![], inside, elsewhere }
     };
-    let sandboxed = victim.key("test", &everything(victim).await?).await?.1;
-    let sandboxed = stranger("the victim's own key for its sandbox", sandboxed, 404);
+    let sandboxed = stranger("the victim's own key for its sandbox", sandboxed(victim).await?, 404);
     let lesser = stranger("a lesser key of the victim", victim.with(&[]).await?, 403);
     let mut misplaced = stranger("a good key in another header", nobody.clone(), 401);
     misplaced.headers =
@@ -64,10 +63,12 @@ async fn strangers(deployment: &Deployment, victim: &Tenant, other: &Tenant) -> 
     ])
 }
 
-async fn everything(tenant: &Tenant) -> Outcome<Vec<&'static str>> {
+/// A client of the tenant's sandbox, with a key that may do everything.
+async fn sandboxed(tenant: &Tenant) -> Outcome<Client> {
     let me = tenant.client.get("/v1/me").await?.expect(200)?;
     let names = me["permissions"].as_array().ok_or("no permissions")?.iter();
-    Ok(names.filter_map(|name| name.as_str()).map(|name| &*name.to_owned().leak()).collect())
+    let names: Vec<_> = names.filter_map(|name| name.as_str()).collect();
+    Ok(tenant.key("test", &names).await?.1)
 }
 
 /// An operation, a valid request of the victim's, one of the other tenant's, and ids of the victim's rows of each kind.
@@ -196,7 +197,7 @@ async fn compare(
         }
         ask
     };
-    let unknown = dress(unknown).named_request(&foreign.id);
+    let unknown = dress(unknown).under_id(&foreign.id);
     let (foreign, unknown) =
         (stranger.client.send(&dress(foreign)).await?, stranger.client.send(&unknown).await?);
     assert_eq!(foreign.status, expected, "{told}: {}", foreign.text());

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-
-use crate::support::{Client, Deployment, Outcome, operations};
 use ward_testkit::Database;
+
+use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
 const PROBES: [&str; 10] = [
     "api_keys",
@@ -163,7 +163,7 @@ async fn where_isolation_is_refuted_nothing_is_served() -> Outcome {
     let extra = ["/docs", "/openapi.json", "/nowhere", "/health/", "//health", "/health/../v1/me"];
     let paths = operations.iter().map(|operation| (operation.method.as_str(), operation.path.as_str()));
     for (method, path) in paths.chain(extra.map(|path| ("get", path))) {
-        let answer = client.send(&crate::support::Ask::new(method, path.replace("{id}", "x"))).await?;
+        let answer = client.send(&Ask::new(method, path.replace("{id}", "x"))).await?;
         match path {
             "/health" => assert_eq!(answer.status, 200),
             "/ready" => assert_eq!((answer.status, answer.problem().as_str()), (503, "not-ready")),

@@ -73,7 +73,7 @@ impl Ask {
     }
 
     /// Under the same id as another request, so that the two answers may be compared byte by byte.
-    pub(crate) fn named_request(self, id: &str) -> Self {
+    pub(crate) fn under_id(self, id: &str) -> Self {
         Self { id: id.to_owned(), ..self }
     }
 
