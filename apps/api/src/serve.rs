@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::config::{Config, Mode};
 use crate::gate::{Gate, State};
 use crate::machine::System;
+use crate::private::Private;
 use crate::profile::Profile;
 use crate::{endpoint, operations, root_key, tasks};
 
@@ -30,8 +31,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub(crate) struct Database {
     pub(crate) app_url: String,
     pub(crate) owner_url: Option<String>,
-    /// Stops with it, if it is ours.
-    cluster: Option<Cluster>,
+    /// Runs as long as this does, if it is ours.
+    cluster: Option<Private>,
 }
 
 /// Finds the database, or starts a private one.
@@ -47,7 +48,11 @@ pub(crate) async fn database(config: &Config) -> Result<Database, Failure> {
         tokio::task::spawn_blocking(move || Cluster::start(&binaries, &data, Durability::Full)).await??;
     launcher::bootstrap(&cluster.url("postgres", "postgres"), "ward").await?;
     let url = |role| cluster.url(role, "ward");
-    Ok(Database { app_url: url("ward_app"), owner_url: Some(url("ward_owner")), cluster: Some(cluster) })
+    Ok(Database {
+        app_url: url("ward_app"),
+        owner_url: Some(url("ward_owner")),
+        cluster: Some(Private::watched(cluster)),
+    })
 }
 
 /// Reaches the private database of a server that runs already, or the one that the settings name.
@@ -144,7 +149,7 @@ pub(crate) async fn serve(
     tasks::flush(&app).await;
     app.store.close().await;
     if let Some(cluster) = database.cluster {
-        tokio::task::spawn_blocking(|| cluster.stop()).await??;
+        cluster.stop().await?;
     }
     Ok(())
 }
