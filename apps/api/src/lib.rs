@@ -19,6 +19,7 @@ mod machine;
 mod me;
 mod operations;
 mod operator;
+mod private;
 mod probe;
 mod profile;
 mod record;

@@ -23,6 +23,7 @@ use crate::config::{Config, Mode};
 use crate::gate::{Gate, State};
 use crate::machine::System;
 use crate::operator::Founded;
+use crate::private::Private;
 use crate::profile::Profile;
 use crate::{endpoint, operations, root_key, tasks};
 
@@ -36,8 +37,8 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 pub(crate) struct Database {
     pub(crate) app_url: String,
     pub(crate) owner_url: Option<String>,
-    /// Stops with it, if it is ours.
-    cluster: Option<Cluster>,
+    /// Runs as long as this does, if it is ours.
+    cluster: Option<Private>,
 }
 
 /// Finds the database, or starts a private one.
@@ -53,7 +54,11 @@ pub(crate) async fn database(config: &Config) -> Result<Database, Failure> {
         tokio::task::spawn_blocking(move || Cluster::start(&binaries, &data, Durability::Full)).await??;
     launcher::bootstrap(&cluster.url("postgres", "postgres"), "ward").await?;
     let url = |role| cluster.url(role, "ward");
-    Ok(Database { app_url: url("ward_app"), owner_url: Some(url("ward_owner")), cluster: Some(cluster) })
+    Ok(Database {
+        app_url: url("ward_app"),
+        owner_url: Some(url("ward_owner")),
+        cluster: Some(Private::watched(cluster)),
+    })
 }
 
 /// Reaches the private database of a server that runs already, or the one that the settings name.
@@ -126,7 +131,7 @@ pub struct Server {
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
     beside: JoinSet<()>,
-    cluster: Option<Cluster>,
+    cluster: Option<Private>,
 }
 
 impl Server {
@@ -180,7 +185,7 @@ impl Server {
         tasks::flush(&self.app, self.app.clock().now() + MINUTE).await;
         self.app.store.close().await;
         if let Some(cluster) = self.cluster {
-            tokio::task::spawn_blocking(|| cluster.stop()).await??;
+            cluster.stop().await?;
         }
         Ok(())
     }

@@ -38,9 +38,9 @@ impl Cluster {
     pub fn start(binaries: &Binaries, data_dir: &Path, durability: Durability) -> Result<Self, LaunchError> {
         let place = Place::open(data_dir)?;
         let lock = place.lock()?;
-        run::clear(&place.cluster())?;
-        run::initialise(&place, binaries, durability)?;
         let address = Address::new(place.socket()?);
+        run::clear(&place.cluster(), address.socket())?;
+        run::initialise(&place, binaries, durability)?;
         let child = run::start(&place, binaries, durability, address.socket())?;
         Ok(Self { child: Some(child), binaries: binaries.clone(), durability, address, place, _lock: lock })
     }
@@ -69,7 +69,7 @@ impl Cluster {
             return Ok(false);
         }
         tracing::warn!("PostgreSQL had died; starting it again");
-        run::clear(&cluster)?;
+        run::clear(&cluster, self.address.socket())?;
         self.child = Some(run::start(&self.place, &self.binaries, self.durability, self.address.socket())?);
         Ok(true)
     }

@@ -20,6 +20,9 @@ const HALT: Duration = Duration::from_secs(10);
 /// The processes of a killed server notice its death within moments.
 const ORPHANS: Duration = Duration::from_secs(10);
 
+/// Holds the number of the server's process, beside the socket of port 5432.
+const SOCKET_LOCK: &str = ".s.PGSQL.5432.lock";
+
 /// The settings of every cluster. What is logged about a failed statement leaves out its text, its parameters
 /// and its rows; but a text that is no uuid, date or number is quoted by its refusal.
 const ALWAYS: &[&str] = &[
@@ -144,9 +147,9 @@ pub(super) fn stop(child: &mut Child) -> Result<(), LaunchError> {
     child.kill().and_then(|()| child.wait()).map(drop).map_err(at(nowhere))
 }
 
-/// Ends a server whose owner was killed, and takes away what a dead one left, since its process number says
-/// nothing any more. The caller holds the lock, so no owner is alive.
-pub(super) fn clear(cluster: &Path) -> Result<(), LaunchError> {
+/// Ends a server whose owner was killed, and takes away what a dead one left in the cluster and beside its socket, since its
+/// process number says nothing any more. The caller holds the lock, so no owner is alive.
+pub(super) fn clear(cluster: &Path, socket: &Path) -> Result<(), LaunchError> {
     if let Some(server) = Postmaster::of(cluster)? {
         let gone = || Ok((!server.lives_in(cluster)).then_some(()));
         for (name, patience) in [("INT", STOP), ("QUIT", HALT)] {
@@ -158,8 +161,12 @@ pub(super) fn clear(cluster: &Path) -> Result<(), LaunchError> {
         }
         gone()?.ok_or_else(|| LaunchError::Stubborn(cluster.to_owned()))?;
     }
-    let stale = pid_file(cluster);
-    if stale.exists() { fs::remove_file(&stale).map_err(at(&stale)) } else { Ok(()) }
+    for stale in [pid_file(cluster), socket.join(SOCKET_LOCK)] {
+        if stale.exists() {
+            fs::remove_file(&stale).map_err(at(&stale))?;
+        }
+    }
+    Ok(())
 }
 
 fn since(offset: u64, log: &Path) -> String {

@@ -1,0 +1,7 @@
+//! Ward as it is deployed: the built program as a process of its own, on a private PostgreSQL, spoken to over HTTP and killed.
+
+mod client;
+mod kill;
+mod load;
+mod postgres;
+mod ward;
