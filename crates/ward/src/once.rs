@@ -27,7 +27,8 @@ pub enum Earlier {
 /// Port: the answers given before, sealed. They live and die with the unit's effects.
 #[async_trait]
 pub trait Answers: Send {
-    /// Claims `once` for this unit, or says what came of it before; never waits for another unit.
+    /// Claims `once` for this unit, or says what came of it before. Waits for a unit that was just dropped, a
+    /// tenth of a second at most, and for no other.
     async fn claim(&mut self, once: &Once) -> Result<Earlier, StoreError>;
 
     /// Keeps `answer` beside the effects of this unit.

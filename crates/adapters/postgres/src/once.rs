@@ -1,5 +1,7 @@
 //! Answers given before, sealed, in the same transaction as their effects.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -27,20 +29,16 @@ const FORGET: &str = "
         WHERE tenant = $1 AND created_at < now() - interval '24 hours' ORDER BY created_at LIMIT $2)
     RETURNING 1 AS gone";
 
+/// A unit that was dropped lets go of its claim a moment later, with its rollback: that is no request in flight.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl PgUnit {
     fn actor(&self) -> Uuid {
         self.writer.who.actor().id().unwrap_or_default()
     }
 
-    fn answer_place(&self, once: &Once) -> Place<'static> {
-        let id = Uuid::from_slice(once.key.get(..16).unwrap_or_default()).unwrap_or_default();
-        Place { tenant: self.writer.tenant(), row: Entity::new("idempotency", id), column: "answer" }
-    }
-}
-
-#[async_trait]
-impl Answers for PgUnit {
-    async fn claim(&mut self, once: &Once) -> Result<Earlier, StoreError> {
+    async fn try_claim(&self, once: &Once) -> Result<Earlier, StoreError> {
         let claim = self.scoped(CLAIM).bind(self.actor()).bind(once.key.to_vec());
         let rows = claim.within(&self.conn).await?;
         let row = rows.first().ok_or(StoreError::Corrupt { table: "idempotency", column: "key" })?;
@@ -57,6 +55,24 @@ impl Answers for PgUnit {
             None if free => Ok(Earlier::None),
             None => Ok(Earlier::InFlight),
         }
+    }
+
+    fn answer_place(&self, once: &Once) -> Place<'static> {
+        let id = Uuid::from_slice(once.key.get(..16).unwrap_or_default()).unwrap_or_default();
+        Place { tenant: self.writer.tenant(), row: Entity::new("idempotency", id), column: "answer" }
+    }
+}
+
+#[async_trait]
+impl Answers for PgUnit {
+    async fn claim(&mut self, once: &Once) -> Result<Earlier, StoreError> {
+        for _ in 1..TRIES {
+            match self.try_claim(once).await? {
+                Earlier::InFlight => tokio::time::sleep(PAUSE).await,
+                earlier => return Ok(earlier),
+            }
+        }
+        self.try_claim(once).await
     }
 
     async fn keep(&mut self, once: &Once, answer: &[u8]) -> Result<(), StoreError> {
