@@ -1,6 +1,4 @@
-SELECT 'R10' AS rule, d.j ->> 'app' AS object, 'no such role' AS detail FROM declared d WHERE NOT EXISTS (SELECT FROM app)
-UNION ALL
-SELECT 'R10', rolname, 'has the attribute ' || x.what
+SELECT 'R10' AS rule, rolname::text AS object, 'has the attribute ' || x.what AS detail
 FROM app, LATERAL (VALUES (rolsuper, 'SUPERUSER'), (rolbypassrls, 'BYPASSRLS'), (rolcreaterole, 'CREATEROLE'),
                           (rolcreatedb, 'CREATEDB'), (rolreplication, 'REPLICATION')) x(held, what) WHERE x.held
 UNION ALL

@@ -27,8 +27,8 @@ pub async fn prove(conn: &mut PgConnection, declared: &Declaration) -> Result<Pr
     let mut rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(conn).await?;
     let population = rows.pop().ok_or(sqlx::Error::RowNotFound)?;
     let count = |column| population.try_get::<i64, _>(column).map(i64::unsigned_abs);
-    let mut findings: Vec<_> = rows.iter().map(finding).collect::<Result<_, _>>()?;
-    findings.sort_by(|a: &Finding, b| (a.rule.code, &a.object).cmp(&(b.rule.code, &b.object)));
+    let mut findings = rows.iter().map(finding).collect::<Result<Vec<_>, _>>()?;
+    findings.sort_by(|a, b| (a.rule.code, &a.object, &a.detail).cmp(&(b.rule.code, &b.object, &b.detail)));
     Ok(Proof {
         tables: count("tables")?,
         policies: count("policies")?,

@@ -2,8 +2,6 @@
 
 use super::declaration::{AppendOnly, Declaration, Definer, Exempt};
 
-const MIGRATION: &str = include_str!("../../migrations/0001_spine.sql");
-
 /// As PostgreSQL prints it back with nothing but `pg_catalog` on the search path.
 const POLICY: &str = "(tenant = ( SELECT ward.tenant() AS tenant))";
 
@@ -77,7 +75,7 @@ impl Declaration {
             definers: DEFINERS.to_vec(),
             append_only: APPEND_ONLY.to_vec(),
             publications: Vec::new(),
-            sources: vec![MIGRATION],
+            sources: crate::SCHEMA.to_vec(),
         }
     }
 }

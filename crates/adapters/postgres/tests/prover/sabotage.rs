@@ -32,18 +32,25 @@ impl Saboteur {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.root).await.map(drop)
     }
 
-    /// What the serving role finds after `sql`, which then never happened.
+    /// What the serving role finds after `sql`, which then never happened; or why PostgreSQL refused it.
     async fn after(&mut self, sql: &str) -> Result<Proof, sqlx::Error> {
-        self.run("BEGIN").await?;
-        let proof = match self.run(sql).await {
-            Ok(()) => {
-                self.run("SET LOCAL SESSION AUTHORIZATION ward_app").await?;
-                prove(&mut self.root, &Declaration::ward()).await
+        loop {
+            self.run("BEGIN").await.unwrap();
+            let found = match self.run(sql).await {
+                Ok(()) => Ok(self.proof().await),
+                Err(refused) => Err(refused),
+            };
+            self.run("ROLLBACK").await.unwrap();
+            // Roles are the whole server's, and another test may be preparing it.
+            if !matches!(&found, Err(error) if error.to_string().contains("concurrently updated")) {
+                return found;
             }
-            Err(refused) => Err(refused),
-        };
-        self.run("ROLLBACK").await?;
-        proof
+        }
+    }
+
+    async fn proof(&mut self) -> Proof {
+        self.run("SET LOCAL SESSION AUTHORIZATION ward_app").await.unwrap();
+        prove(&mut self.root, &Declaration::ward()).await.unwrap()
     }
 
     async fn try_all(&mut self, sabotages: &[Sabotage], partitioned: bool, fill: impl Fn(&str) -> String) {

@@ -162,11 +162,11 @@ impl<'c> Campaign<'c> {
         let (called, left_out): (Vec<_>, Vec<_>) =
             targets.functions.iter().partition(|function| !function.crosses);
         Report {
-            tables: length(&targets.tables),
-            views: length(&targets.views),
-            functions: length(&called),
-            left_out: length(&left_out),
-            vacuous: self.report.vacuous + vacuous.fold(0, |n, _| n + 1),
+            tables: targets.tables.len() as u64,
+            views: targets.views.len() as u64,
+            functions: called.len() as u64,
+            left_out: left_out.len() as u64,
+            vacuous: self.report.vacuous + vacuous.count() as u64,
             ..self.report
         }
     }
@@ -202,8 +202,4 @@ fn digest(table: &Table, tenant: Uuid) -> String {
     format!(
         "SELECT count(*) || coalesce(md5(string_agg({row}, '' ORDER BY {row})), '-') FROM {name} x WHERE x.tenant = '{tenant}'"
     )
-}
-
-fn length<T>(items: &[T]) -> u64 {
-    items.iter().fold(0, |n, _| n + 1)
 }
