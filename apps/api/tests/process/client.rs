@@ -16,7 +16,6 @@ pub(crate) struct Client {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: String,
     pub(crate) text: String,
 }
 
@@ -38,10 +37,6 @@ impl Client {
         self.send(Method::GET, path, &[], "")
     }
 
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
-        self.send(Method::POST, path, &[("content-type", "application/json")], &body.to_string())
-    }
-
     pub(crate) fn send(
         &self,
         method: Method,
@@ -57,8 +52,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         let mut response = self.agent.run(request.body(body.to_owned())?)?;
-        let headers = format!("{:?}", response.headers());
         let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        Ok(Answer { status: response.status().as_u16(), headers, text })
+        Ok(Answer { status: response.status().as_u16(), text })
     }
 }

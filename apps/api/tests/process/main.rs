@@ -1,4 +1,11 @@
 //! Ward as it is deployed: the built program as a process of its own, on a private PostgreSQL, spoken to over HTTP and killed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
 
 mod client;
 mod kill;
