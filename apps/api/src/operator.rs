@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ward::audit::Events;
 use ward::identity::api_key::{self, CREATED};
 use ward::identity::{ApiKeySecret, Creator, Mint, Mode};
-use ward::kernel::{Operation, Requires, StoreError, TenantId, Text, authority};
+use ward::kernel::{Operation, Requires, TenantId, Text, authority};
 use ward::rbac::Permit;
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
 use ward::{Store as _, Unit};
@@ -115,14 +115,5 @@ impl App {
         #[expect(clippy::disallowed_methods, reason = "only whoever runs the deployment gets here")]
         let job = Arc::new(authority::system(tenant, JOB));
         Ok(self.policy.permit(&job, &FOUND_TENANT).map_err(|denied| denied.to_string())?)
-    }
-
-    /// Whether the tenant was founded already.
-    pub(crate) async fn is_founded(&self, tenant: TenantId) -> Result<bool, StoreError> {
-        match self.store.keys(tenant).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::KeyUnavailable) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 }

@@ -48,11 +48,11 @@ impl App {
     /// Founds the deployment's own tenant and the canaries, where they are missing.
     pub(crate) async fn prepare(&self) -> Result<(), Failure> {
         let name = |name: &str| Text::parse(name, 100).map_err(|error| Box::new(error) as Failure);
-        if !self.is_founded(TenantId::DEPLOYMENT).await? {
+        if !self.store.is_founded(TenantId::DEPLOYMENT).await? {
             unless_taken(self.found_plain(TenantId::DEPLOYMENT, name("Deployment")?, None).await)?;
         }
         for (id, called) in [(A, "Canary A"), (B, "Canary B")] {
-            if !self.is_founded(id).await? {
+            if !self.store.is_founded(id).await? {
                 let customer = NewCustomer { id, name: name(called)?, owner: None };
                 unless_taken(self.found(customer).await.map(drop))?;
             }

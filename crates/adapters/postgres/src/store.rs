@@ -13,7 +13,9 @@ use ward::{Reading, Store, Unit};
 
 use crate::connection::Connection;
 use crate::error::failed;
+use crate::gated::Gated;
 use crate::reading::PgReading;
+use crate::scoped::Scoped;
 use crate::unit::PgUnit;
 use crate::{keys, lookup};
 
@@ -86,6 +88,13 @@ impl Postgres {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query(AssertSqlSafe("SELECT 1".to_owned())).execute(&self.pool).await.map_err(failed).map(drop)
+    }
+
+    /// Whether the tenant was founded.
+    pub async fn is_founded(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        let gate = Gated::new(self.pool.clone(), tenant.into());
+        let found = Scoped::new(tenant.into(), "SELECT tenant FROM ward.tenant WHERE tenant = $1");
+        Ok(!found.through(&gate).await?.is_empty())
     }
 
     /// The migrations that the database lacks.
