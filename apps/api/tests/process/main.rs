@@ -3,5 +3,7 @@
 mod client;
 mod kill;
 mod load;
+mod needles;
+mod planted;
 mod postgres;
 mod ward;
