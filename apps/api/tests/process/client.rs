@@ -16,6 +16,7 @@ pub(crate) struct Client {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: String,
     pub(crate) text: String,
 }
 
@@ -52,7 +53,8 @@ impl Client {
             request = request.header(*name, *value);
         }
         let mut response = self.agent.run(request.body(body.to_owned())?)?;
+        let headers = format!("{:?}", response.headers());
         let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        Ok(Answer { status: response.status().as_u16(), text })
+        Ok(Answer { status: response.status().as_u16(), headers, text })
     }
 }

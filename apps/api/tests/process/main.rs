@@ -10,5 +10,7 @@
 mod client;
 mod kill;
 mod load;
+mod needles;
+mod planted;
 mod postgres;
 mod ward;

@@ -116,12 +116,24 @@ impl Ward {
 
     /// Founds a tenant, as an operator does.
     pub(crate) fn found(&self, name: &str) -> Tenant {
+        self.found_for(name, None)
+    }
+
+    /// The same, for somebody with this mail address.
+    pub(crate) fn found_for(&self, name: &str, owner: Option<&str>) -> Tenant {
         let mut create = self.command();
-        let told = create.args(["create-tenant", "--name", name]).env("WARD_LOG", "off").output().unwrap();
+        create.args(["create-tenant", "--name", name]).env("WARD_LOG", "off");
+        let told = create.args(owner.map_or(vec![], |owner| vec!["--owner-email", owner])).output().unwrap();
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
         let told: Value = serde_json::from_slice(&told.stdout).unwrap();
         let word = |name: &str| told[name].as_str().unwrap().to_owned();
         Tenant { id: word("tenant"), key: word("api_key") }
+    }
+
+    /// Everything that it said, in all its starts.
+    pub(crate) fn logs(&self) -> Vec<u8> {
+        let logs = (1..=self.starts).map(|n| self.directory.join(format!("ward.{n}.log")));
+        logs.flat_map(|log| fs::read(log).unwrap()).collect()
     }
 
     fn command(&self) -> Command {

@@ -38,14 +38,21 @@ impl PgUnit {
         self.writer.who.actor().id().unwrap_or_default()
     }
 
+    /// What is stored of the client's key and of its request: nobody without the tenant's key can check a guess.
+    fn digests(&self, once: &Once) -> (Vec<u8>, Vec<u8>) {
+        let digest = |of: &[u8; 32]| self.keys.request().digest(of).to_vec();
+        (digest(&once.key), digest(&once.request))
+    }
+
     async fn try_claim(&self, once: &Once) -> Result<Earlier, StoreError> {
-        let claim = self.scoped(CLAIM).bind(self.actor()).bind(once.key.to_vec());
+        let (key, request) = self.digests(once);
+        let claim = self.scoped(CLAIM).bind(self.actor()).bind(key);
         let rows = claim.within(&self.conn).await?;
         let row = rows.first().ok_or(StoreError::Corrupt { table: "idempotency", column: "key" })?;
         let digest: Option<Vec<u8>> = row.try_get("digest").map_err(failed)?;
         let free: bool = row.try_get("free").map_err(failed)?;
         match digest {
-            Some(digest) if digest != once.request => Ok(Earlier::Different),
+            Some(digest) if digest != request => Ok(Earlier::Different),
             Some(_) => {
                 let sealed: Vec<u8> = row.try_get("answer").map_err(failed)?;
                 let opened = self.keys.idempotency().open(self.answer_place(once), &sealed);
@@ -78,8 +85,9 @@ impl Answers for PgUnit {
     async fn keep(&mut self, once: &Once, answer: &[u8]) -> Result<(), StoreError> {
         let sealed = self.keys.idempotency().seal(self.answer_place(once), answer);
         let sealed = sealed.map_err(|error| StoreError::Failed(Box::new(error)))?;
-        let keep = self.scoped(KEEP).bind(self.actor()).bind(once.key.to_vec());
-        let kept = keep.bind(once.request.to_vec()).bind(sealed).within(&self.conn).await?;
+        let (key, request) = self.digests(once);
+        let keep = self.scoped(KEEP).bind(self.actor()).bind(key);
+        let kept = keep.bind(request).bind(sealed).within(&self.conn).await?;
         // The claim's snapshot may have missed one that was committed while it waited for its turn.
         kept.first().map(drop).ok_or_else(|| StoreError::Taken { constraint: "idempotency_pkey".into() })
     }

@@ -17,6 +17,7 @@ pub struct TenantKeys {
     index: Arc<IndexKey>,
     audit: SecretKey,
     idempotency: SecretKey,
+    request: DigestKey,
     queue: SecretKey,
     api_key: DigestKey,
     import: DigestKey,
@@ -100,6 +101,11 @@ impl TenantKeys {
         &self.idempotency
     }
 
+    /// Digests of idempotent requests.
+    pub fn request(&self) -> &DigestKey {
+        &self.request
+    }
+
     /// Payloads of background work.
     pub fn queue(&self) -> &SecretKey {
         &self.queue
@@ -132,9 +138,10 @@ impl TenantKeys {
         let digest = |purpose| key(purpose).map(|(_, key)| DigestKey::new(&key));
         let index = Arc::new(IndexKey::new(&key(KeyPurpose::Index)?.1));
         let (audit, idempotency) = (secret(KeyPurpose::Audit)?, secret(KeyPurpose::Idempotency)?);
+        let request = digest(KeyPurpose::Idempotency)?;
         let queue = secret(KeyPurpose::Queue)?;
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
-        Ok(Self { wrapper, index, audit, idempotency, queue, api_key, import })
+        Ok(Self { wrapper, index, audit, idempotency, request, queue, api_key, import })
     }
 }
 
