@@ -38,10 +38,6 @@ impl Client {
         self.send(Method::GET, path, &[], "")
     }
 
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
-        self.send(Method::POST, path, &[("content-type", "application/json")], &body.to_string())
-    }
-
     pub(crate) fn send(
         &self,
         method: Method,

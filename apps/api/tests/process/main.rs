@@ -1,9 +1,18 @@
 //! Ward as it is deployed: the built program as a process of its own, on a private PostgreSQL, spoken to over HTTP and killed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
 
 mod client;
 mod kill;
 mod load;
+mod misuse;
 mod needles;
 mod planted;
 mod postgres;
+mod visit;
 mod ward;
