@@ -9,7 +9,7 @@ use ward_postgres::migrate;
 use crate::app::App;
 use crate::config::Config;
 use crate::profile::Profile;
-use crate::{artifact, serve};
+use crate::{artifact, logs, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -54,7 +54,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
 
 async fn configured(words: &[&str]) -> Result<(), Failure> {
     let config = Config::load()?;
-    start_logging(&config)?;
+    logs::start(&config.log)?;
     match words {
         ["serve"] => serve::serve(config, serve::signal()).await,
         ["migrate"] => {
@@ -100,14 +100,6 @@ fn option<'a>(options: &[&'a str], wanted: &str) -> Option<&'a str> {
 
 async fn over_running(config: &Config) -> Result<Arc<App>, Failure> {
     serve::app(config, &serve::running_database(config)?).await
-}
-
-fn start_logging(config: &Config) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)?;
-    let subscriber = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
-    // Only the first subscriber counts; another is no fault of the command's.
-    let _set = subscriber.try_init();
-    Ok(())
 }
 
 /// A failure and its causes, in a line.

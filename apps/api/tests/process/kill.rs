@@ -91,6 +91,15 @@ fn without_synchronous_commit_the_same_loses_what_was_acknowledged() {
         acknowledged.len()
     );
     assert_eq!(half_done(&ward.postgres(), &tenant), Vec::<String>::new());
+
+    // And were something half done, it would be seen.
+    let load = Load::start(&ward.client(&tenant.key), 1);
+    load.wait(1);
+    load.stop();
+    let halved = format!("DELETE FROM ward.subject WHERE tenant = '{}' RETURNING id", tenant.id);
+    let halved = ward.postgres().ask(&halved);
+    assert_eq!(half_done(&ward.postgres(), &tenant).len(), halved.len());
+    assert_ne!(halved.len(), 0);
 }
 
 /// Which of the acknowledged are not there.

@@ -10,7 +10,9 @@
 mod client;
 mod kill;
 mod load;
+mod misuse;
 mod needles;
 mod planted;
 mod postgres;
+mod visit;
 mod ward;
