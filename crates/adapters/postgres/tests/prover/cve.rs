@@ -48,16 +48,25 @@ async fn on_conflict_tells_no_row_of_others_to_a_leaky_function() {
     promised(&db, !refused.contains("told the secret of B")).await;
 }
 
+/// By a role of the test's own: DROP OWNED reaches the grants on every database of the server, those of other tests too.
 #[tokio::test]
 async fn drop_owned_takes_nobody_out_of_a_restrictive_policy() {
     let db = clinic::database().await;
-    let setup = "CREATE TABLE clinic.closed (tenant uuid NOT NULL); SELECT ward.isolate('clinic.closed');
-                 CREATE POLICY shut ON clinic.closed AS RESTRICTIVE TO ward_app USING (false);
-                 GRANT SELECT ON clinic.closed TO ward_app";
-    let mut app = as_app(&db, setup.into()).await;
-    sqlx::raw_sql("DROP OWNED BY CURRENT_USER").execute(&mut app).await.unwrap();
-    let left = "SELECT count(*) FROM pg_policy WHERE polname = 'shut' AND polroles = ARRAY['ward_app'::regrole::oid]";
-    let left: i64 = sqlx::query_scalar(left).fetch_one(&mut app).await.unwrap();
-    app.close().await.unwrap();
+    let role = format!("owner_in_{}", db.name());
+    let setup = format!(
+        "CREATE ROLE {role} LOGIN; GRANT CONNECT ON DATABASE {0} TO {role};
+         CREATE TABLE clinic.closed (tenant uuid NOT NULL); SELECT ward.isolate('clinic.closed');
+         CREATE POLICY shut ON clinic.closed AS RESTRICTIVE TO {role} USING (false);
+         GRANT SELECT ON clinic.closed TO {role}",
+        db.name()
+    );
+    db.run("postgres", setup).await.unwrap();
+    db.run(&role, "DROP OWNED BY CURRENT_USER").await.unwrap();
+    let left = format!(
+        "SELECT count(*) FROM pg_policy WHERE polname = 'shut' AND polroles = ARRAY['{role}'::regrole::oid]"
+    );
+    let mut root = db.connect("postgres").await.unwrap();
+    let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(left)).fetch_one(&mut root).await.unwrap();
+    root.close().await.unwrap();
     promised(&db, left == 1).await;
 }
