@@ -51,6 +51,14 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
         .collect();
     assert_eq!(green, PROBES.into(), "{trust:#}");
 
+    // What the checks themselves leave behind fails none of them.
+    let client = deployment.tenant("Clinic").await?.client;
+    for claim in trust["claims"].as_array().into_iter().flatten().filter(|claim| claim["probe"].is_string()) {
+        let check = format!("/v1/claims/{}/check", claim["id"].as_str().ok_or("no id")?);
+        let seen = client.post(&check, json!({})).await?.expect(200)?;
+        assert_eq!(seen["status"], "active", "{seen:#}");
+    }
+
     // Nobody looked for a day.
     age(&deployment.database, "UPDATE ward.probe_run SET at = at - interval '1 day'").await?;
     let board = board(&deployment.anonymous()).await?;
