@@ -102,7 +102,8 @@ fn digest(claim: &str) -> [u8; 32] {
 impl App {
     /// Every claim as it stands.
     pub(crate) async fn claims(&self) -> Result<Vec<ClaimView>, Refused> {
-        let runs = self.deployment(&TRUST_DOCUMENT).await?.last_runs().await?;
+        let probes: Vec<_> = self.profile.claims.iter().filter_map(Claim::probe).collect();
+        let runs = self.deployment(&TRUST_DOCUMENT).await?.last_runs(&probes).await?;
         let last: HashMap<_, _> = runs.iter().map(|run| (run.probe.as_str(), run)).collect();
         let now = self.clock().now();
         let view = |claim: &Claim| {
