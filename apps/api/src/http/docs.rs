@@ -2,13 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hyper::body::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// A page and the only content security policy under which it works.
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
-    pub(crate) html: String,
+    pub(crate) html: Bytes,
     pub(crate) policy: String,
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn reference(swagger: &str, document: &Value) -> Document {
         hash(&start),
         hash(&style),
     );
-    Document { html, policy }
+    Document { html: html.into(), policy }
 }
 
 /// A source expression of [CSP 3](https://www.w3.org/TR/CSP3/#grammardef-hash-source).

@@ -122,10 +122,11 @@ async fn a_control_that_is_switched_off_turns_its_row_red_and_no_other() -> Outc
         assert_eq!(with(&board, "failing"), [claim.to_owned()].into(), "{switch_off}");
         assert_eq!(with(&board, "active").len(), all.len() - 1, "{switch_off}");
         let page = client.get("/trust").await?.text();
-        let row =
-            page.split("<li class=").find(|row| row.contains(&format!("id=\"{claim}\""))).ok_or("no row")?;
+        let mut rows = page.split("<li class=\"claim ");
+        let row = rows.find(|row| row.contains(&format!("id=\"{claim}\""))).ok_or("no row")?;
         let probe = seen["probe"].as_str().ok_or("no probe")?;
-        assert!(row.starts_with("\"failing\"") && row.contains(&format!("<code>{probe}</code>")), "{row}");
+        let told = row.contains(">Failing</span>") && row.contains(&format!("<code>{probe}</code>"));
+        assert!(row.starts_with("bad\"") && told, "{row}");
         let evidence = client.get(&format!("/v1/claims/{claim}/evidence")).await?.expect(200)?;
         assert_eq!(
             (&evidence["items"][0]["outcome"], &evidence["items"][0]["probe"]),
