@@ -13,7 +13,8 @@ pub(crate) struct Document {
     pub(crate) policy: String,
 }
 
-const OWN_STYLE: &str = "body{margin:0}.swagger-ui .topbar{display:none}.swagger-ui table{max-width:60rem}";
+const OWN_STYLE: &str = "body{margin:0}.swagger-ui .opblock .renderedMarkdown li{font-size:14px;line-height:2}\
+    .swagger-ui .opblock .opblock-summary-operation-id{flex:none;word-break:normal}";
 
 /// The reference of `document`, drawn by the script and the style that `swagger` carries.
 pub(crate) fn reference(swagger: &str, document: &Value) -> Document {
@@ -22,11 +23,11 @@ pub(crate) fn reference(swagger: &str, document: &Value) -> Document {
     // A `<` in the document must not end the script.
     let spec = document.to_string().replace('<', "\\u003c");
     let start = format!(
-        "SwaggerUIBundle({{dom_id:'#ui',deepLinking:true,validatorUrl:null,defaultModelsExpandDepth:0,spec:{spec}}})"
+        "SwaggerUIBundle({{dom_id:'#ui',deepLinking:true,displayOperationId:true,validatorUrl:null,defaultModelsExpandDepth:0,spec:{spec}}})"
     );
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Ward: API reference</title><style>{style}</style></head>\
+         <title>Ward: API reference</title><link rel=\"icon\" href=\"data:,\"><style>{style}</style></head>\
          <body><main id=\"ui\"></main><script>{script}</script><script>{start}</script></body></html>"
     );
     let policy = format!(

@@ -234,24 +234,11 @@ async fn the_pages_run_only_what_their_policy_names_by_hash() -> Outcome {
         let (styles, outside) = inline(&outside, "style");
         assert_eq!(hashes(policy, "style-src")?, styles, "{path}");
         // Nothing else would run or be fetched.
-        let rest = outside.to_lowercase();
+        let rest = outside.replace("<link rel=\"icon\" href=\"data:,\">", "").to_lowercase();
         for other in
             ["<script", " onload=", " onclick=", " style=", "<link", "<iframe", "src=\"http", "javascript:"]
         {
             assert!(!rest.contains(other), "{path} holds `{other}`");
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_reference_tells_what_every_operation_promises() -> Outcome {
-    let client = Deployment::shared().await?.anonymous();
-    let page = client.get("/docs").await?.text();
-    for operation in operations(&client).await? {
-        assert!(page.contains(&format!("\"operationId\":\"{}\"", operation.id)), "{}", operation.id);
-        for word in operation.audit.iter().chain(&operation.permission) {
-            assert!(page.contains(&format!("`{word}`")), "{}: {word} is told nowhere", operation.id);
         }
     }
     Ok(())
