@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use ward_testkit::Database;
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
@@ -60,21 +59,14 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
     }
 
     // Nobody looked for a day.
-    age(&deployment.database, "UPDATE ward.probe_run SET at = at - interval '1 day'").await?;
+    deployment.rewrite("UPDATE ward.probe_run SET at = at - interval '1 day'").await?;
     let board = board(&deployment.anonymous()).await?;
     assert_eq!(with(&board, "stale").len(), PROBES.len(), "{board:?}");
     assert!(with(&board, "active").is_empty());
     // Nobody ever looked.
-    age(&deployment.database, "DELETE FROM ward.probe_run").await?;
+    deployment.rewrite("DELETE FROM ward.probe_run").await?;
     let board = self::board(&deployment.anonymous()).await?;
     assert!(with(&board, "active").is_empty(), "{board:?}");
-    Ok(())
-}
-
-/// Rewrites what checks saw, as only the database's master can.
-async fn age(database: &Database, sql: &str) -> Outcome {
-    let sql = format!("SET session_replication_role = replica; {sql}; RESET session_replication_role");
-    database.run("postgres", sql).await?;
     Ok(())
 }
 
