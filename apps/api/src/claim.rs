@@ -1,12 +1,14 @@
 //! `/claims`
 
+mod view;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem::Request;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::{Enum, Object, OpenApi};
+use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 use ward::Store as _;
 use ward::assurance::{
@@ -22,6 +24,8 @@ use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
 use crate::http::time::Time;
 use crate::tag::Tag;
+use view::seen;
+pub(crate) use view::{ClaimKind, ClaimStatus, ClaimView};
 
 pub(crate) struct Api(pub(crate) Arc<App>);
 
@@ -50,11 +54,12 @@ impl Api {
 
         let run = self.0.run_probe(probe).await?;
 
-        let view = ClaimView::of(claim, Some(&run), self.0.clock().now());
+        let now = self.0.clock().now();
+        let view = ClaimView::of(claim, Some(&run), now);
         let entity = Entity::new("probe_run", run.id);
         let event = Event::of(&CHECK_CLAIM, CLAIM_CHECKED, entity)
             .noting("claim", &claim.id)
-            .noting("status", &view.status);
+            .noting("status", claim.status(Some(&run), now).as_str());
         act.commit(event, Shown(view)).await
     }
 
@@ -102,7 +107,8 @@ fn digest(claim: &str) -> [u8; 32] {
 impl App {
     /// Every claim as it stands.
     pub(crate) async fn claims(&self) -> Result<Vec<ClaimView>, Refused> {
-        let runs = self.deployment(&TRUST_DOCUMENT).await?.last_runs().await?;
+        let probes: Vec<_> = self.profile.claims.iter().filter_map(Claim::probe).collect();
+        let runs = self.deployment(&TRUST_DOCUMENT).await?.last_runs(&probes).await?;
         let last: HashMap<_, _> = runs.iter().map(|run| (run.probe.as_str(), run)).collect();
         let now = self.clock().now();
         let view = |claim: &Claim| {
@@ -137,87 +143,6 @@ struct ClaimList {
     items: Vec<ClaimView>,
     /// Always null: there is one page.
     next_cursor: Option<String>,
-}
-
-/// A promise, and how it stands.
-#[derive(Clone, Debug, Object)]
-pub(crate) struct ClaimView {
-    /// Names it for good.
-    pub(crate) id: String,
-    /// The promises it answers.
-    pub(crate) promises: Vec<String>,
-    /// Under which heading it stands.
-    pub(crate) section: String,
-    /// What is claimed.
-    pub(crate) sentence: String,
-    /// What stands behind it.
-    pub(crate) kind: ClaimKind,
-    /// How it stands.
-    pub(crate) status: String,
-    /// The controls it supports.
-    pub(crate) controls: Vec<String>,
-    /// The check behind it.
-    pub(crate) probe: Option<String>,
-    /// What the check saw, or what is missing.
-    pub(crate) observed: Option<String>,
-    /// When the check last ran.
-    pub(crate) last_run: Option<Time>,
-    /// Until when that counts.
-    pub(crate) fresh_until: Option<Time>,
-}
-
-/// What stands behind a claim.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-pub(crate) enum ClaimKind {
-    /// A check that runs.
-    Proven,
-    /// Our own document.
-    Attested,
-    /// A provider's document.
-    Inherited,
-    /// Nothing yet.
-    Roadmap,
-}
-
-impl ClaimView {
-    pub(crate) fn of(claim: &Claim, run: Option<&Run>, now: DateTime<Utc>) -> Self {
-        use ward::assurance::Kind;
-        let (kind, told) = match &claim.kind {
-            Kind::Proven { .. } => (ClaimKind::Proven, None),
-            Kind::Attested { document, expires, .. } => {
-                (ClaimKind::Attested, Some(format!("{document}, until {expires}")))
-            }
-            Kind::Inherited { provider, document, expires, .. } => {
-                (ClaimKind::Inherited, Some(format!("{provider}: {document}, until {expires}")))
-            }
-            Kind::Roadmap { target, note, .. } => {
-                let date = target.map(|target| format!(" Target: {target}.")).unwrap_or_default();
-                (ClaimKind::Roadmap, Some(format!("{note}{date}")))
-            }
-            _ => (ClaimKind::Roadmap, None),
-        };
-        Self {
-            id: claim.id.clone(),
-            promises: claim.promises.clone(),
-            section: claim.section.clone(),
-            sentence: claim.sentence.clone(),
-            kind,
-            status: claim.status(run, now).as_str().to_owned(),
-            controls: claim.controls.clone(),
-            probe: claim.probe().map(str::to_owned),
-            observed: told.or_else(|| run.map(seen)),
-            last_run: run.map(|run| run.at.into()),
-            fresh_until: claim.fresh_until(run).map(Time::from),
-        }
-    }
-}
-
-fn seen(run: &Run) -> String {
-    match &run.outcome {
-        Outcome::Degraded(reason) => format!("{} But: {reason}", run.observed),
-        _ => run.observed.clone(),
-    }
 }
 
 /// A page of runs.

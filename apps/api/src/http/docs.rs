@@ -2,17 +2,19 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hyper::body::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// A page and the only content security policy under which it works.
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
-    pub(crate) html: String,
+    pub(crate) html: Bytes,
     pub(crate) policy: String,
 }
 
-const OWN_STYLE: &str = "body{margin:0}.swagger-ui .topbar{display:none}.swagger-ui table{max-width:60rem}";
+const OWN_STYLE: &str = "body{margin:0}.swagger-ui .opblock .renderedMarkdown li{font-size:14px;line-height:2}\
+    .swagger-ui .opblock .opblock-summary-operation-id{flex:none;word-break:normal}";
 
 /// The reference of `document`, drawn by the script and the style that `swagger` carries.
 pub(crate) fn reference(swagger: &str, document: &Value) -> Document {
@@ -21,11 +23,11 @@ pub(crate) fn reference(swagger: &str, document: &Value) -> Document {
     // A `<` in the document must not end the script.
     let spec = document.to_string().replace('<', "\\u003c");
     let start = format!(
-        "SwaggerUIBundle({{dom_id:'#ui',deepLinking:true,validatorUrl:null,defaultModelsExpandDepth:0,spec:{spec}}})"
+        "SwaggerUIBundle({{dom_id:'#ui',deepLinking:true,displayOperationId:true,validatorUrl:null,defaultModelsExpandDepth:0,spec:{spec}}})"
     );
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Ward: API reference</title><style>{style}</style></head>\
+         <title>Ward: API reference</title><link rel=\"icon\" href=\"data:,\"><style>{style}</style></head>\
          <body><main id=\"ui\"></main><script>{script}</script><script>{start}</script></body></html>"
     );
     let policy = format!(
@@ -35,7 +37,7 @@ pub(crate) fn reference(swagger: &str, document: &Value) -> Document {
         hash(&start),
         hash(&style),
     );
-    Document { html, policy }
+    Document { html: html.into(), policy }
 }
 
 /// A source expression of [CSP 3](https://www.w3.org/TR/CSP3/#grammardef-hash-source).

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, with `x-ward` on every operation.
 
 use serde_json::{Map, Value, json};
+use ward::assurance::Control;
 use ward::kernel::{Operation, Requires};
 
 /// The document and the operation table don't fit.
@@ -70,22 +71,31 @@ fn x_ward(row: &Operation) -> Value {
 }
 
 fn words(x_ward: &Value) -> String {
-    let list = |name: &str| {
+    let list = |name: &str, told: fn(&str) -> String| {
         let items =
             x_ward.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        items.map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+        let items: Vec<_> = items.map(told).collect();
+        if items.is_empty() { "none".to_owned() } else { items.join(", ") }
     };
-    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let permission = match x_ward.get("permission").and_then(Value::as_str) {
-        Some(name) => format!("`{name}`"),
+        Some(name) => code(name),
         None if x_ward.get("public") == Some(&json!(true)) => "none, it is public".to_owned(),
         None => "none but a good credential".to_owned(),
     };
     format!(
-        "| Permission | Audit events | Controls |\n|---|---|---|\n| {permission} | {} | {} |",
-        or_none(list("audit")),
-        or_none(list("controls")),
+        "- **Permission**: {permission}\n- **Audit events**: {}\n- **Controls**: {}",
+        list("audit", code),
+        list("controls", titled),
     )
+}
+
+fn code(word: &str) -> String {
+    format!("`{word}`")
+}
+
+fn titled(control: &str) -> String {
+    let title = Control::find(control).map(|control| format!(" ({})", control.title));
+    format!("{}{}", code(control), title.unwrap_or_default())
 }
 
 fn offer_idempotency(served: &mut Map<String, Value>) {

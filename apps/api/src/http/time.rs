@@ -8,7 +8,7 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::Value;
 
 /// An instant, shown to the microsecond.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Time(DateTime<Utc>);
 
 impl From<DateTime<Utc>> for Time {
@@ -18,9 +18,14 @@ impl From<DateTime<Utc>> for Time {
 }
 
 impl Time {
-    /// The instant to the second, as people read it.
+    /// The instant to the second.
     pub(crate) fn seconds(self) -> String {
         self.0.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
+    /// The instant to the second, as people read it.
+    pub(crate) fn words(self) -> String {
+        self.0.format("%Y-%m-%d %H:%M:%S UTC").to_string()
     }
 }
 
@@ -77,5 +82,6 @@ mod tests {
         let time = Time::from(DateTime::<Utc>::UNIX_EPOCH);
         assert_eq!(time.to_json(), Some("1970-01-01T00:00:00.000000Z".into()));
         assert_eq!(time.seconds(), "1970-01-01T00:00:00Z");
+        assert_eq!(time.words(), "1970-01-01 00:00:00 UTC");
     }
 }

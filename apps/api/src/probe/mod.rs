@@ -85,23 +85,79 @@ impl From<Denied> for ProbeError {
 
 type Check = for<'a> fn(&'a App) -> BoxFuture<'a, Result<Seen, ProbeError>>;
 
-/// Every check there is, by name.
-static CHECKS: [(&str, Check); 10] = [
-    ("isolation", |app| Box::pin(isolation::isolation(app))),
-    ("tenant_from_credential", |app| Box::pin(tenancy::tenant_from_credential(app))),
-    ("cross_tenant", |app| Box::pin(tenancy::cross_tenant(app))),
-    ("read_only", |app| Box::pin(isolation::read_only(app))),
-    ("audit_completeness", |app| Box::pin(log::completeness(app))),
-    ("audit_immutability", |app| Box::pin(log::immutability(app))),
-    ("sealing", |app| Box::pin(sealing::sealing(app))),
-    ("fail_closed", |app| Box::pin(sealing::fail_closed(app))),
-    ("permissions", |app| Box::pin(credentials::permissions(app))),
-    ("api_keys", |app| Box::pin(credentials::api_keys(app))),
+/// A check: its name, and what it does for whoever reads the trust page.
+struct Probe {
+    name: &'static str,
+    method: &'static str,
+    check: Check,
+}
+
+/// Every check there is.
+static PROBES: [Probe; 10] = [
+    Probe {
+        name: "isolation",
+        method: "Reads the database's catalogue rule by rule, then attacks one test customer from another in SQL.",
+        check: |app| Box::pin(isolation::isolation(app)),
+    },
+    Probe {
+        name: "tenant_from_credential",
+        method: "Looks through the API's description for an operation that takes a tenant, and names another customer in a query, a header and a body.",
+        check: |app| Box::pin(tenancy::tenant_from_credential(app)),
+    },
+    Probe {
+        name: "cross_tenant",
+        method: "Asks over HTTP to read, change and delete what is another test customer's, and compares the answers with those for ids that nobody has.",
+        check: |app| Box::pin(tenancy::cross_tenant(app)),
+    },
+    Probe {
+        name: "read_only",
+        method: "Tries to write within an operation that only reads.",
+        check: |app| Box::pin(isolation::read_only(app)),
+    },
+    Probe {
+        name: "audit_completeness",
+        method: "Makes a change and is refused a request, both over HTTP, then counts what the log says of each.",
+        check: |app| Box::pin(log::completeness(app)),
+    },
+    Probe {
+        name: "audit_immutability",
+        method: "Tries to change and remove entries as the role that serves requests, and reads from the catalogue whether it could truncate or back-date.",
+        check: |app| Box::pin(log::immutability(app)),
+    },
+    Probe {
+        name: "sealing",
+        method: "Stores a secret word of a test person, looks for it in the row as it lies in the database, and opens the sealed value in its own place and in others.",
+        check: |app| Box::pin(sealing::sealing(app)),
+    },
+    Probe {
+        name: "fail_closed",
+        method: "Offers keys that are missing, short or constant, and tries to read and to write under a wrong one.",
+        check: |app| Box::pin(sealing::fail_closed(app)),
+    },
+    Probe {
+        name: "permissions",
+        method: "Calls every operation that needs a permission with a key that has none.",
+        check: |app| Box::pin(credentials::permissions(app)),
+    },
+    Probe {
+        name: "api_keys",
+        method: "Makes a live key and a test key, asks whom each acts for, revokes both and calls again; then calls with a key made up.",
+        check: |app| Box::pin(credentials::api_keys(app)),
+    },
 ];
 
 /// The names of all checks.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    CHECKS.iter().map(|(name, _)| *name)
+    PROBES.iter().map(|probe| probe.name)
+}
+
+/// What the check of that name does.
+pub(crate) fn method(name: &str) -> Option<&'static str> {
+    find(name).map(|probe| probe.method)
+}
+
+fn find(name: &str) -> Option<&'static Probe> {
+    PROBES.iter().find(|probe| probe.name == name)
 }
 
 impl Seen {
@@ -140,8 +196,8 @@ impl App {
     /// Runs a check without recording it.
     pub(crate) async fn look(&self, name: &str) -> Run {
         let (at, began) = (self.clock().now(), Instant::now());
-        let seen = match CHECKS.iter().find(|(known, _)| *known == name) {
-            Some((_, check)) => check(self).await,
+        let seen = match find(name) {
+            Some(probe) => (probe.check)(self).await,
             None => Err(ProbeError::Unexpected("the name of the check", 404)),
         };
         let seen = seen.unwrap_or_else(|error| {

@@ -7,7 +7,7 @@ use super::fields::Fields;
 use crate::probe;
 
 /// The heading of what is kept, but not promised on the product's page.
-pub(super) const ALSO_KEPT: &str = "Also kept";
+pub(crate) const ALSO_KEPT: &str = "Also kept";
 
 const KINDS: [&str; 4] = ["proven", "attested", "inherited", "roadmap"];
 

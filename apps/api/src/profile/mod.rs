@@ -13,6 +13,7 @@ use ward::kernel::Requires;
 use ward::rbac::Role;
 
 use crate::operations;
+pub(crate) use claim::ALSO_KEPT;
 use fields::Fields;
 
 /// The profiles that come with Ward, by name.

@@ -5,7 +5,6 @@ use ward::assurance::{Kind, Phase, Status};
 use ward::identity::Mode;
 use ward::rbac::Policy;
 
-use super::claim::ALSO_KEPT;
 use super::*;
 use crate::probe;
 

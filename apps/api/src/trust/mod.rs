@@ -1,6 +1,10 @@
 //! `/trust` and `/trust.json`
 
+mod html;
 mod page;
+mod row;
+mod summary;
+mod words;
 
 use std::sync::Arc;
 
@@ -11,7 +15,7 @@ use poem_openapi::registry::{
 use poem_openapi::{Object, OpenApi};
 
 use crate::app::App;
-pub(crate) use crate::claim::ClaimView;
+use crate::claim::{ClaimKind, ClaimStatus, ClaimView};
 use crate::endpoint;
 use crate::http::docs::Document;
 use crate::http::problem::Refused;

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod browser;
 mod events;
 mod idempotency;
 mod imports;

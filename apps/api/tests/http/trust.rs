@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use ward_testkit::Database;
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
@@ -51,22 +50,23 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
         .collect();
     assert_eq!(green, PROBES.into(), "{trust:#}");
 
+    // What the checks themselves leave behind fails none of them.
+    let client = deployment.tenant("Clinic").await?.client;
+    for claim in trust["claims"].as_array().into_iter().flatten().filter(|claim| claim["probe"].is_string()) {
+        let check = format!("/v1/claims/{}/check", claim["id"].as_str().ok_or("no id")?);
+        let seen = client.post(&check, json!({})).await?.expect(200)?;
+        assert_eq!(seen["status"], "active", "{seen:#}");
+    }
+
     // Nobody looked for a day.
-    age(&deployment.database, "UPDATE ward.probe_run SET at = at - interval '1 day'").await?;
+    deployment.rewrite("UPDATE ward.probe_run SET at = at - interval '1 day'").await?;
     let board = board(&deployment.anonymous()).await?;
     assert_eq!(with(&board, "stale").len(), PROBES.len(), "{board:?}");
     assert!(with(&board, "active").is_empty());
     // Nobody ever looked.
-    age(&deployment.database, "DELETE FROM ward.probe_run").await?;
+    deployment.rewrite("DELETE FROM ward.probe_run").await?;
     let board = self::board(&deployment.anonymous()).await?;
     assert!(with(&board, "active").is_empty(), "{board:?}");
-    Ok(())
-}
-
-/// Rewrites what checks saw, as only the database's master can.
-async fn age(database: &Database, sql: &str) -> Outcome {
-    let sql = format!("SET session_replication_role = replica; {sql}; RESET session_replication_role");
-    database.run("postgres", sql).await?;
     Ok(())
 }
 
@@ -114,10 +114,11 @@ async fn a_control_that_is_switched_off_turns_its_row_red_and_no_other() -> Outc
         assert_eq!(with(&board, "failing"), [claim.to_owned()].into(), "{switch_off}");
         assert_eq!(with(&board, "active").len(), all.len() - 1, "{switch_off}");
         let page = client.get("/trust").await?.text();
-        let row =
-            page.split("<li class=").find(|row| row.contains(&format!("id=\"{claim}\""))).ok_or("no row")?;
+        let mut rows = page.split("<li class=\"claim ");
+        let row = rows.find(|row| row.contains(&format!("id=\"{claim}\""))).ok_or("no row")?;
         let probe = seen["probe"].as_str().ok_or("no probe")?;
-        assert!(row.starts_with("\"failing\"") && row.contains(&format!("<code>{probe}</code>")), "{row}");
+        let told = row.contains(">Failing</span>") && row.contains(&format!("<code>{probe}</code>"));
+        assert!(row.starts_with("bad\"") && told, "{row}");
         let evidence = client.get(&format!("/v1/claims/{claim}/evidence")).await?.expect(200)?;
         assert_eq!(
             (&evidence["items"][0]["outcome"], &evidence["items"][0]["probe"]),
@@ -225,24 +226,11 @@ async fn the_pages_run_only_what_their_policy_names_by_hash() -> Outcome {
         let (styles, outside) = inline(&outside, "style");
         assert_eq!(hashes(policy, "style-src")?, styles, "{path}");
         // Nothing else would run or be fetched.
-        let rest = outside.to_lowercase();
+        let rest = outside.replace("<link rel=\"icon\" href=\"data:,\">", "").to_lowercase();
         for other in
             ["<script", " onload=", " onclick=", " style=", "<link", "<iframe", "src=\"http", "javascript:"]
         {
             assert!(!rest.contains(other), "{path} holds `{other}`");
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_reference_tells_what_every_operation_promises() -> Outcome {
-    let client = Deployment::shared().await?.anonymous();
-    let page = client.get("/docs").await?.text();
-    for operation in operations(&client).await? {
-        assert!(page.contains(&format!("\"operationId\":\"{}\"", operation.id)), "{}", operation.id);
-        for word in operation.audit.iter().chain(&operation.permission) {
-            assert!(page.contains(&format!("`{word}`")), "{}: {word} is told nowhere", operation.id);
         }
     }
     Ok(())

@@ -2,10 +2,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder as _, QuerySelect as _, QueryTrait as _};
+use sea_orm::{FromQueryResult as _, QueryOrder as _, QueryResult, QuerySelect as _, QueryTrait as _};
 use ward::assurance::{Ledger, LedgerView, Outcome, Run};
 use ward::kernel::StoreError;
 
+use crate::error::failed;
 use crate::reading::PgReading;
 use crate::table::TenantTable;
 use crate::unit::PgUnit;
@@ -37,6 +38,11 @@ impl TenantTable for Entity {
     const TENANT: Column = Column::Tenant;
 }
 
+/// One step down the index for each check: `DISTINCT ON` would read every run there ever was.
+const LAST_RUNS: &str = "
+    SELECT run.* FROM unnest($2::text[]) asked (probe) CROSS JOIN LATERAL
+        (SELECT * FROM ward.probe_run r WHERE r.tenant = $1 AND r.probe = asked.probe ORDER BY r.id DESC LIMIT 1) run";
+
 #[async_trait]
 impl Ledger for PgUnit {
     async fn record_run(&mut self, run: &Run) -> Result<(), StoreError> {
@@ -63,10 +69,10 @@ impl Ledger for PgUnit {
 
 #[async_trait]
 impl LedgerView for PgReading {
-    async fn last_runs(&mut self) -> Result<Vec<Run>, StoreError> {
-        let select =
-            Entity::find().distinct_on([Column::Probe]).order_by_asc(Column::Probe).order_by_desc(Column::Id);
-        self.all(select).await?.into_iter().map(Run::try_from).collect()
+    async fn last_runs(&mut self, probes: &[&str]) -> Result<Vec<Run>, StoreError> {
+        let rows = self.scoped(LAST_RUNS).bind(probes).through(&self.gate).await?;
+        let parse = |row| Model::from_query_result(&row, "").map_err(failed)?.try_into();
+        rows.into_iter().map(QueryResult::from).map(parse).collect()
     }
 
     async fn runs(

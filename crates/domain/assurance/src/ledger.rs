@@ -45,8 +45,8 @@ pub trait Ledger: Send {
 /// Port: the runs of checks, to read.
 #[async_trait]
 pub trait LedgerView: Send {
-    /// The last run of every check.
-    async fn last_runs(&mut self) -> Result<Vec<Run>, StoreError>;
+    /// The last run of each of these checks, as far as it ever ran; that takes no longer the more runs there are.
+    async fn last_runs(&mut self, probes: &[&str]) -> Result<Vec<Run>, StoreError>;
 
     /// Up to `most` runs of a check, newest first, older than `before`, within these times.
     async fn runs(

@@ -22,7 +22,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 pub(crate) struct Deployment {
     pub(crate) database: Database,
     server: Arc<Server>,
-    profile: &'static str,
+    profile: String,
     key: Vec<u8>,
 }
 
@@ -40,17 +40,31 @@ impl Deployment {
         SHARED.get_or_try_init(|| Self::start("workforce")).await
     }
 
-    pub(crate) async fn start(profile: &'static str) -> Outcome<Self> {
+    /// A service of its own, with this profile.
+    pub(crate) async fn start(profile: &str) -> Outcome<Self> {
         Self::over(Database::create().await?, profile, None).await
     }
 
     /// The same service, over the same database with the same root key, started anew.
     pub(crate) async fn restart(self) -> Outcome<Self> {
-        let (profile, key) = (self.profile, self.key.clone());
+        let profile = self.profile.clone();
+        self.restart_as(&profile).await
+    }
+
+    /// The same, with another profile.
+    pub(crate) async fn restart_as(self, profile: &str) -> Outcome<Self> {
+        let key = self.key.clone();
         Self::over(self.stop().await?, profile, Some(key)).await
     }
 
-    async fn over(database: Database, profile: &'static str, key: Option<Vec<u8>>) -> Outcome<Self> {
+    /// Rewrites what checks saw, as only the database's master can.
+    pub(crate) async fn rewrite(&self, sql: &str) -> Outcome {
+        let sql = format!("SET session_replication_role = replica; {sql}; RESET session_replication_role");
+        self.database.run("postgres", sql).await?;
+        Ok(())
+    }
+
+    async fn over(database: Database, profile: &str, key: Option<Vec<u8>>) -> Outcome<Self> {
         if let Ok(filter) = env::var("WARD_TEST_LOG") {
             let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
             let _set = log.try_init(); // by whichever test was first
@@ -73,7 +87,7 @@ impl Deployment {
         let server = RUNTIME.spawn(Server::start(config)).await??;
         let key = fs::read(&file)?;
         fs::remove_dir_all(&data)?; // the root key is in memory now
-        Ok(Self { database, server: Arc::new(server), profile, key })
+        Ok(Self { database, server: Arc::new(server), profile: profile.to_owned(), key })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
