@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use ward::identity::api_key::{self, CREATE, LIST, REVOKE, ROTATE, Replacement, RevokeError, RotateError};
 use ward::identity::{ApiKey, Issued, Mint};
-use ward::kernel::{ApiKeyId, TenantId};
+use ward::kernel::ApiKeyId;
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -41,8 +41,7 @@ impl Api {
             return Err(Refused::at("/mode", "a sandbox has no sandbox"));
         }
         let request = body.value.request(self.0.machine.next().into());
-        let digests = self.0.store.keys(TenantId::DEPLOYMENT).await?;
-        let code = |text: &[u8]| digests.api_key().digest(text);
+        let code = self.0.store.credential_code().await?;
         let mint = Mint { format: &self.0.profile.api_key, entropy: &*self.0.machine, code: &code };
         let by = (caller.0.who.actor().into(), self.0.clock().now());
         let (issued, event) = api_key::create(&mut *act, &CREATE, mint, request, by).await?;
@@ -90,8 +89,7 @@ impl Api {
 
         let overlap = body.overlap_seconds.map_or(Replacement::OVERLAP, |s| TimeDelta::seconds(i64::from(s)));
         let replacement = Replacement { of, id: self.0.machine.next().into(), overlap };
-        let digests = self.0.store.keys(TenantId::DEPLOYMENT).await?;
-        let code = |text: &[u8]| digests.api_key().digest(text);
+        let code = self.0.store.credential_code().await?;
         let mint = Mint { format: &self.0.profile.api_key, entropy: &*self.0.machine, code: &code };
         let (by, now) = (caller.0.who.actor().into(), self.0.clock().now());
         match api_key::rotate(&mut *act, mint, replacement, by, now).await {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use ward::audit::{ENTRY_READ, Entry, Event, LIST_EVENTS, SEARCHED, SHOW_EVENT, Search};
 use ward::crypto::TenantKeys;
-use ward::kernel::{Entity, EventId, Place, TenantId};
+use ward::kernel::{EventId, TenantId};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -164,9 +164,9 @@ pub(crate) struct EntityView {
 /// Where a request came from.
 #[derive(Object)]
 pub(crate) struct SourceView {
-    /// The client's address.
+    /// The client's address; `unreadable`, if what is stored was tampered with.
     pub(crate) ip: Option<String>,
-    /// The client's `User-Agent`.
+    /// The client's `User-Agent`; the same holds.
     pub(crate) user_agent: Option<String>,
     /// The request's id.
     pub(crate) request_id: String,
@@ -175,13 +175,19 @@ pub(crate) struct SourceView {
 }
 
 impl EventView {
-    /// Opens where the request came from; what can't be opened is left out.
+    /// Opens where the request came from; what isn't what was sealed there is said to be `unreadable`.
     pub(crate) fn of(entry: Entry, tenant: TenantId, keys: &TenantKeys) -> Self {
-        let place = Place { tenant, row: Entity::new("unit", entry.unit), column: "source" };
-        let opened = entry.source.and_then(|sealed| keys.audit().open(place, &sealed).ok());
-        let source: Value =
-            opened.and_then(|text| serde_json::from_slice(text.as_bytes()).ok()).unwrap_or_default();
-        let word = |name: &str| source.get(name).and_then(Value::as_str).map(str::to_owned);
+        let place = entry.source_place(tenant);
+        let open = |sealed: &Vec<u8>| -> Option<Value> {
+            let text = keys.audit().open(place, sealed).ok()?;
+            serde_json::from_slice(text.as_bytes()).ok()
+        };
+        let source = entry.source.as_ref().map(open);
+        let word = |name: &str| match &source {
+            Some(None) => Some("unreadable".to_owned()),
+            Some(Some(source)) => source.get(name)?.as_str().map(str::to_owned),
+            None => None,
+        };
         Self {
             id: entry.id.into(),
             time: entry.at.into(),

@@ -7,7 +7,7 @@ use poem::{Request, Result};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::ApiKey;
 use sha2::{Digest as _, Sha256};
-use ward::kernel::{Principal, Source, TenantId, authority};
+use ward::kernel::{Principal, Source, authority};
 
 use crate::app::App;
 use crate::http::problem::Refused;
@@ -50,8 +50,7 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
 async fn principal(app: &App, key: &str) -> Result<Option<Principal>, Refused> {
     // A malformed key is refused before any work at the database.
     let Ok(secret) = app.profile.api_key.parse(key) else { return Ok(None) };
-    let pepper = app.store.keys(TenantId::DEPLOYMENT).await?;
-    let digest = secret.digest(|text| pepper.api_key().digest(text));
+    let digest = secret.digest(app.store.credential_code().await?);
     let now = app.clock().now();
     let holder = app.credentials.api_key(digest.0).await?.filter(|holder| holder.is_good(now));
     Ok(holder.map(|holder| {

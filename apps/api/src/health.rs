@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use poem_openapi::{Enum, Object, OpenApi};
-use ward::kernel::{Operation, Requires, TenantId};
+use ward::kernel::{Operation, Requires};
 
 use crate::app::App;
 use crate::http::problem::Refused;
@@ -48,7 +48,7 @@ impl Api {
     async fn ready(&self) -> Result<Shown<Readiness>, Refused> {
         let database = self.0.store.ping().await.is_ok();
         let migrations = database && self.0.store.pending().await.is_ok_and(|pending| pending.is_empty());
-        let keys = migrations && self.0.store.keys(TenantId::DEPLOYMENT).await.is_ok();
+        let keys = migrations && self.0.store.credential_code().await.is_ok();
         let isolation = self.0.gate.is_open();
         let readiness = Readiness { database, migrations, keys, isolation };
         if database && migrations && keys && isolation { Ok(Shown(readiness)) } else { Err(readiness.into()) }

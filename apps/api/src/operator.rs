@@ -95,8 +95,7 @@ impl App {
     }
 
     async fn first_key(&self, unit: &mut dyn Unit) -> Result<(ApiKeySecret, ward::audit::Event), Failure> {
-        let digests = self.store.keys(TenantId::DEPLOYMENT).await?;
-        let code = |text: &[u8]| digests.api_key().digest(text);
+        let code = self.store.credential_code().await?;
         let mint = Mint { format: &self.profile.api_key, entropy: &*self.machine, code: &code };
         let request = api_key::Request {
             id: self.machine.next().into(),

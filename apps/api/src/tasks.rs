@@ -44,6 +44,7 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: Arc<App>, address: SocketAddr
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
     beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
         flush(&app, app.clock().now()).await;
+        app.store.sweep_keys();
         Ok(())
     }));
     beside.spawn(every(Duration::from_secs(3600), app, |app| async move { forget_answers(&app).await }));

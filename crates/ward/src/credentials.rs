@@ -23,13 +23,36 @@ pub struct KeyHolder {
     pub permissions: Vec<String>,
     /// Until when.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Since when no longer.
+    /// Since when no longer, whatever any clock says.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
 impl KeyHolder {
     /// Whether the key is good at `now`.
     pub fn is_good(&self, now: DateTime<Utc>) -> bool {
-        self.revoked_at.is_none_or(|at| now < at) && self.expires_at.is_none_or(|at| now < at)
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use ward_kernel::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_revoked_key_stays_revoked_when_the_clock_goes_back() {
+        let now = DateTime::UNIX_EPOCH;
+        let id = || Uuid::nil();
+        let good = KeyHolder {
+            tenant: id().into(),
+            id: id().into(),
+            permissions: vec![],
+            expires_at: Some(now + TimeDelta::seconds(1)),
+            revoked_at: None,
+        };
+        assert!(good.is_good(now) && !good.is_good(now + TimeDelta::seconds(1)));
+        assert!(!KeyHolder { revoked_at: Some(now + TimeDelta::hours(1)), ..good }.is_good(now));
     }
 }

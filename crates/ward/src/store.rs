@@ -19,7 +19,7 @@ pub trait Store: Send + Sync {
     /// Begins a transaction that sees the permit's tenant and no other; READ ONLY, if the operation doesn't write.
     async fn begin(&self, permit: Permit) -> Result<Box<dyn Unit>, StoreError>;
 
-    /// Begins a tenant's first transaction, and makes its keys.
+    /// Begins a tenant's first transaction, and makes its keys; one that has keys can't be founded again.
     async fn found(&self, permit: Permit) -> Result<Box<dyn Unit>, StoreError>;
 
     /// Reads the permit's tenant, one statement at a time, without a transaction.
@@ -43,7 +43,7 @@ pub trait Unit:
     /// The tenant's keys.
     fn keys(&self) -> Arc<TenantKeys>;
 
-    /// Makes the unit's changes durable, if `recorded` is its own and no statement failed.
+    /// Makes the unit's changes durable, if `recorded` is all that was appended in it, and no statement failed.
     async fn close(self: Box<Self>, recorded: &Recorded) -> Result<(), StoreError>;
 }
 

@@ -78,8 +78,7 @@ impl App {
     async fn client(&self, tenant: TenantId, permissions: Vec<String>) -> Result<Client, Failure> {
         let address = *self.address.get().ok_or("the listener is not up yet")?;
         let now = self.clock().now();
-        let digests = self.store.keys(TenantId::DEPLOYMENT).await?;
-        let code = |text: &[u8]| digests.api_key().digest(text);
+        let code = self.store.credential_code().await?;
         let mint = Mint { format: &self.profile.api_key, entropy: &*self.machine, code: &code };
         let request = api_key::Request {
             id: self.machine.next().into(),

@@ -1,5 +1,7 @@
 //! What every operation leaves in the audit log: exactly what it declares, and nothing where the log can't be written.
 
+use serde_json::json;
+
 use crate::support::{
     Answer, Ask, Deployment, Operation, Outcome, PERSONAL, Tenant, case, changed, digest, left, nobody,
     operations,
@@ -54,6 +56,38 @@ async fn every_refusal_of_somebody_known_leaves_one_event_and_of_somebody_unknow
         deployment.anonymous().send(&ask).await?.expect(401)?;
         assert!(left(&deployment.database, &ask.id).await?.is_empty(), "{}", operation.id);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_was_tampered_with_is_said_to_be_unreadable() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    tenant
+        .client
+        .post("/v1/api-keys", json!({ "name": "Test", "mode": "live", "permissions": [] }))
+        .await?
+        .expect(201)?;
+    tenant.client.get("/v1/audit/events").await?.expect(200)?;
+    let mut root = deployment.database.connect("postgres").await?;
+    let swap = format!(
+        "SET session_replication_role = replica;
+         UPDATE ward.audit_leaf SET source = set_byte(source, 40, 255 - get_byte(source, 40))
+         WHERE tenant = '{}' AND action = 'audit.searched'",
+        tenant.id
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(swap)).execute(&mut root).await?;
+    let found = tenant.client.get("/v1/audit/events?limit=200").await?.expect(200)?;
+    let sources = |action: &str| -> Vec<_> {
+        let items = found["items"].as_array().into_iter().flatten();
+        items.filter(|item| item["action"] == action).map(|item| item["source"]["ip"].clone()).collect()
+    };
+    assert_eq!(sources("audit.searched"), ["unreadable"]);
+    assert_eq!(
+        sources("api_key.created"),
+        [json!("127.0.0.1"), json!(null)],
+        "the first key came from nowhere"
+    );
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The audit log: leaves go in as one statement, whether inside a unit or alone.
 
+use std::ptr;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sea_orm::prelude::Json;
@@ -9,7 +11,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::audit::{Change, Leaf, Trail, Value, Writer};
 use ward::crypto::TenantKeys;
-use ward::kernel::{Entity, Place, StoreError};
+use ward::kernel::{Entity, StoreError};
 
 use crate::error::failed;
 use crate::reading::PgReading;
@@ -32,8 +34,16 @@ const APPEND: &str = "
 #[async_trait]
 impl Trail for PgUnit {
     async fn append(&mut self, leaves: &[Leaf<'_>]) -> Result<DateTime<Utc>, StoreError> {
+        let own = |writer: &Writer| {
+            writer.unit == self.writer.unit && ptr::eq(writer.operation, self.writer.operation)
+        };
+        if !leaves.iter().all(|leaf| own(leaf.writer)) {
+            return Err(StoreError::ForeignEvents);
+        }
         let statement = statement(&self.writer, &self.keys, leaves)?;
-        latest(&statement.within(&self.conn).await?, leaves.len())
+        let at = latest(&statement.within(&self.conn).await?, leaves.len())?;
+        self.appended.extend(leaves.iter().map(|leaf| leaf.id));
+        Ok(at)
     }
 }
 
@@ -82,14 +92,8 @@ fn source(writer: &Writer, keys: &TenantKeys) -> Result<Option<Vec<u8>>, StoreEr
         return Ok(None);
     }
     let text = json!({ "ip": source.ip, "user_agent": source.user_agent }).to_string();
-    let place = source_place(writer.tenant(), writer.unit.into());
-    let sealed = keys.audit().seal(place, text.as_bytes());
+    let sealed = keys.audit().seal(writer.source_place(), text.as_bytes());
     sealed.map(Some).map_err(|error| StoreError::Failed(Box::new(error)))
-}
-
-/// Where the source of a unit's events is sealed.
-pub(crate) fn source_place(tenant: ward::kernel::TenantId, unit: Uuid) -> Place<'static> {
-    Place { tenant, row: Entity::new("unit", unit), column: "source" }
 }
 
 fn covers(entities: &[Entity]) -> Json {

@@ -55,7 +55,7 @@ impl PgUnit {
             Some(digest) if digest != request => Ok(Earlier::Different),
             Some(_) => {
                 let sealed: Vec<u8> = row.try_get("answer").map_err(failed)?;
-                let opened = self.keys.idempotency().open(self.answer_place(once), &sealed);
+                let opened = self.keys.idempotency().open(self.answer_place(&column(once)), &sealed);
                 let opened = opened.map_err(|error| StoreError::Failed(Box::new(error)))?;
                 Ok(Earlier::Answered(opened.as_bytes().to_vec()))
             }
@@ -64,10 +64,14 @@ impl PgUnit {
         }
     }
 
-    fn answer_place(&self, once: &Once) -> Place<'static> {
-        let id = Uuid::from_slice(once.key.get(..16).unwrap_or_default()).unwrap_or_default();
-        Place { tenant: self.writer.tenant(), row: Entity::new("idempotency", id), column: "answer" }
+    /// Bound to the actor and to the whole of the client's key: the answer opens for no other of either.
+    fn answer_place<'a>(&self, column: &'a str) -> Place<'a> {
+        Place { tenant: self.writer.tenant(), row: Entity::new("idempotency", self.actor()), column }
     }
+}
+
+fn column(once: &Once) -> String {
+    once.key.iter().fold("answer ".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }
 
 #[async_trait]
@@ -83,7 +87,7 @@ impl Answers for PgUnit {
     }
 
     async fn keep(&mut self, once: &Once, answer: &[u8]) -> Result<(), StoreError> {
-        let sealed = self.keys.idempotency().seal(self.answer_place(once), answer);
+        let sealed = self.keys.idempotency().seal(self.answer_place(&column(once)), answer);
         let sealed = sealed.map_err(|error| StoreError::Failed(Box::new(error)))?;
         let (key, request) = self.digests(once);
         let keep = self.scoped(KEEP).bind(self.actor()).bind(key);

@@ -80,11 +80,6 @@ impl Postgres {
         Ok(PgReading::new(self.pool.clone(), keys, self.machine.clone(), writer))
     }
 
-    /// A connection of its own as this role, for checks that must see the database as the application does.
-    pub async fn probe(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
-        self.pool.acquire().await.map_err(failed)
-    }
-
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query(AssertSqlSafe("SELECT 1".to_owned())).execute(&self.pool).await.map_err(failed).map(drop)
@@ -112,8 +107,19 @@ impl Postgres {
         self.pool.close().await;
     }
 
+    /// The keyed code by which credentials are stored and found: the deployment's, since no tenant is known by then.
+    pub async fn credential_code(&self) -> Result<impl Fn(&[u8]) -> [u8; 32] + use<>, StoreError> {
+        let keys = self.keys(TenantId::DEPLOYMENT).await?;
+        Ok(move |text: &[u8]| keys.api_key().digest(text))
+    }
+
+    /// Drops the keys that have been held for long enough; to be called about as often as that is.
+    pub fn sweep_keys(&self) {
+        self.keyring.sweep();
+    }
+
     /// The keys of `tenant`, from the cache where they are fresh.
-    pub async fn keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
+    pub(crate) async fn keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
         match self.keyring.cached(tenant) {
             Some(keys) => Ok(keys),
             None => keys::load(&self.pool, &self.keyring, tenant).await,
@@ -140,7 +146,9 @@ impl Store for Postgres {
     async fn found(&self, permit: Permit) -> Result<Box<dyn Unit>, StoreError> {
         let (keys, wrapped) = keys::make(&self.keyring, permit.tenant(), self.suite).await?;
         let unit = self.open_unit(self.writer(permit.principal().clone(), permit.operation()), keys).await?;
-        keys::keep(&unit, &wrapped).await?;
+        if keys::keep(&unit, &wrapped).await?.len() != wrapped.len() {
+            return Err(StoreError::Taken { constraint: "wrapped_key_pkey".into() });
+        }
         lookup::register(&unit).await?;
         Ok(Box::new(unit))
     }

@@ -1,9 +1,7 @@
 //! The first wall, for the ORM: the one place where a statement meets a connection, and is given its tenant.
 
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait as _, ConnectionTrait, EntityTrait, Insert, IntoActiveModel,
-    QueryFilter as _, Select, UpdateMany,
+    ActiveModelTrait, ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _, Select, UpdateMany,
 };
 use uuid::Uuid;
 use ward::kernel::StoreError;
@@ -60,36 +58,16 @@ impl PgUnit {
     }
 
     /// Adds a row to this tenant, whatever tenant `row` names.
-    pub async fn insert<A>(&self, row: A) -> Result<(), StoreError>
+    pub async fn insert<A>(&self, mut row: A) -> Result<(), StoreError>
     where
         A: ActiveModelTrait<Entity: TenantTable>,
     {
-        self.owned(row).exec_without_returning(&self.conn).await.map_err(failed).map(drop)
+        row.set(A::Entity::TENANT, self.tenant().into());
+        A::Entity::insert(row).exec_without_returning(&self.conn).await.map_err(failed).map(drop)
     }
 
-    /// Adds a row to this tenant, or does what `otherwise` says where its key is taken.
-    pub async fn upsert<A>(&self, row: A, otherwise: OnConflict) -> Result<(), StoreError>
-    where
-        A: ActiveModelTrait<Entity: TenantTable>,
-    {
-        self.owned(row)
-            .on_conflict(otherwise)
-            .exec_without_returning(&self.conn)
-            .await
-            .map_err(failed)
-            .map(drop)
-    }
-
-    /// Adds a row to this tenant, and reads back what the database made of it.
-    pub async fn insert_returning<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model, StoreError>
-    where
-        A: ActiveModelTrait<Entity: TenantTable>,
-        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
-    {
-        self.owned(row).exec_with_returning(&self.conn).await.map_err(failed)
-    }
-
-    /// Changes this tenant's rows that `update` names, and says how many there were.
+    /// Changes this tenant's rows that `update` names, and says how many there were. That none is given away is the
+    /// second wall's work alone: grant UPDATE by column, and never on the tenant's.
     pub async fn update<E: TenantTable>(&self, update: UpdateMany<E>) -> Result<u64, StoreError> {
         let done = update.filter(E::TENANT.eq(self.tenant())).exec(&self.conn).await;
         Ok(done.map_err(failed)?.rows_affected)
@@ -99,13 +77,5 @@ impl PgUnit {
     pub async fn remove<E: TenantTable>(&self, remove: sea_orm::DeleteMany<E>) -> Result<u64, StoreError> {
         let done = remove.filter(E::TENANT.eq(self.tenant())).exec(&self.conn).await;
         Ok(done.map_err(failed)?.rows_affected)
-    }
-
-    fn owned<A>(&self, mut row: A) -> Insert<A>
-    where
-        A: ActiveModelTrait<Entity: TenantTable>,
-    {
-        row.set(A::Entity::TENANT, self.tenant().into());
-        A::Entity::insert(row)
     }
 }

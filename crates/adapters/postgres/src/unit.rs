@@ -5,7 +5,7 @@ use uuid::Uuid;
 use ward::Unit;
 use ward::audit::{Events, Receipt, RecordError, Recorded, Writer};
 use ward::crypto::TenantKeys;
-use ward::kernel::{Ids, Machine, StoreError};
+use ward::kernel::{EventId, Ids, Machine, StoreError};
 
 use crate::connection::Connection;
 use crate::error::failed;
@@ -13,12 +13,14 @@ use crate::scoped::Scoped;
 
 /// One tenant's transaction: every port of Ward's, and a product team's own tables ([`TenantTable`](crate::TenantTable)).
 ///
-/// It hands out no connection, so nothing but [`commit`](Self::commit) can end it well.
+/// It hands out no connection, and closes for none but the events that it appended itself.
 pub struct PgUnit {
     pub(crate) conn: Connection,
     pub(crate) keys: Arc<TenantKeys>,
     pub(crate) machine: Arc<dyn Machine>,
     pub(crate) writer: Writer,
+    /// What this unit has added to the log.
+    pub(crate) appended: Vec<EventId>,
 }
 
 impl PgUnit {
@@ -28,7 +30,7 @@ impl PgUnit {
         machine: Arc<dyn Machine>,
         writer: Writer,
     ) -> Self {
-        Self { conn, keys, machine, writer }
+        Self { conn, keys, machine, writer, appended: Vec::new() }
     }
 
     /// Records `events` and commits them with the changes they explain, or nothing at all.
@@ -61,8 +63,8 @@ impl Unit for PgUnit {
     }
 
     async fn close(self: Box<Self>, recorded: &Recorded) -> Result<(), StoreError> {
-        if recorded.unit() != self.writer.unit {
-            return Err(StoreError::ForeignReceipt);
+        if recorded.unit() != self.writer.unit || recorded.events() != self.appended {
+            return Err(StoreError::ForeignEvents);
         }
         match self.conn.commit().await {
             Ok(true) => Ok(()),

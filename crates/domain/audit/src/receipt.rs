@@ -27,6 +27,11 @@ impl Recorded {
     pub fn unit(&self) -> UnitId {
         self.unit
     }
+
+    /// The events, in order.
+    pub fn events(&self) -> &[EventId] {
+        &self.events
+    }
 }
 
 /// Proof that a unit's events are committed. It opens what they say they disclose, for a minute.
@@ -53,7 +58,7 @@ impl Receipt {
         &self.0.events
     }
 
-    /// When they committed, by the database's clock.
+    /// When they were appended, by the database's clock.
     pub fn at(&self) -> DateTime<Utc> {
         self.0.at
     }
@@ -64,13 +69,15 @@ impl Receipt {
     }
 
     /// Whether a committed event says that the value at `place` is disclosed at `now`.
+    ///
+    /// `now` is another clock's: where the two are a minute apart or more, either way, the receipt covers nothing.
     pub fn covers(&self, place: Place<'_>, now: DateTime<Utc>) -> bool {
         let named = |disclosed: &Disclosed| {
             disclosed.rows.contains(&place.row) && disclosed.fields.iter().any(|field| field == place.column)
         };
         self.0.tenant == place.tenant
             && self.0.operation.discloses
-            && now < self.expires()
+            && (now - self.at()).abs() < Self::LIFETIME
             && self.0.disclosed.iter().any(named)
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ward_kernel::{Action, Entity, EventId, Ids, Operation, Principal, StoreError, TenantId, UnitId};
+use ward_kernel::{
+    Action, Entity, EventId, Ids, Operation, Place, Principal, StoreError, TenantId, UnitId, Uuid,
+};
 
 use crate::receipt::Disclosed;
 use crate::{Change, Event, Events, Recorded};
@@ -34,6 +36,16 @@ impl Writer {
     pub fn tenant(&self) -> TenantId {
         self.who.tenant()
     }
+
+    /// Where it is sealed from where the unit's requests came.
+    pub fn source_place(&self) -> Place<'static> {
+        source_place(self.tenant(), self.unit.into())
+    }
+}
+
+/// Sealed once for a unit, so bound to it and not to an entry.
+pub(crate) fn source_place(tenant: TenantId, unit: Uuid) -> Place<'static> {
+    Place { tenant, row: Entity::new("unit", unit), column: "source" }
 }
 
 /// An entry before it has a place and a time; only [`record`] and [`refuse`] make one.

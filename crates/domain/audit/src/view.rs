@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
-use ward_kernel::{Action, EventId, Operation, Requires, StoreError, Uuid};
+use ward_kernel::{Action, EventId, Operation, Place, Requires, StoreError, TenantId, Uuid};
+
+use crate::trail::source_place;
 
 /// The log was searched.
 pub const SEARCHED: Action = Action::new("audit.searched");
@@ -90,6 +92,13 @@ pub struct Entry {
     pub request: String,
     /// The trace's id.
     pub trace: Option<String>,
+}
+
+impl Entry {
+    /// Where its [`source`](Self::source) is sealed.
+    pub fn source_place(&self, tenant: TenantId) -> Place<'static> {
+        source_place(tenant, self.unit)
+    }
 }
 
 /// Port: the reader's own log, newest first.

@@ -2,7 +2,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use subtle::ConstantTimeEq;
 use ward_kernel::{Entropy, TenantId};
 use zeroize::Zeroizing;
 
@@ -23,7 +22,9 @@ impl RootKey {
     /// What no random source gives is refused: zeros, repetitions, text.
     pub fn parse(file: &[u8]) -> Result<Self, InvalidKey> {
         match <&[u8; 32]>::try_from(file) {
-            Ok(typed) if typed.iter().all(u8::is_ascii_graphic) => Err(InvalidKey::Text),
+            Ok(typed) if typed.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
+                Err(InvalidKey::Text)
+            }
             Ok(raw) => Self::new(Zeroizing::new(*raw)),
             Err(_) => Self::new(unhex(file.trim_ascii()).ok_or(InvalidKey::Length)?),
         }
@@ -44,11 +45,6 @@ impl RootKey {
             let _ = write!(hex, "{octet:02x}");
         }
         hex
-    }
-
-    /// Whether both are one key, in constant time: no key may be configured for two uses.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.0.octets().ct_eq(other.0.octets().as_slice()).into()
     }
 
     fn new(octets: Octets) -> Result<Self, InvalidKey> {

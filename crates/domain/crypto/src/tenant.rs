@@ -91,7 +91,7 @@ impl TenantKeys {
         self.index.clone()
     }
 
-    /// Where requests come from, beside the audit log.
+    /// What is personal of those who act: where their requests come from, beside the audit log, and who is in charge.
     pub fn audit(&self) -> &SecretKey {
         &self.audit
     }

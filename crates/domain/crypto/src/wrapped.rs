@@ -44,7 +44,7 @@ pub enum KeyPurpose {
     Subject,
     /// Blind indexes.
     Index,
-    /// Where requests come from, beside the audit log.
+    /// What is personal of those who act.
     Audit,
     /// Stored answers of idempotent requests.
     Idempotency,

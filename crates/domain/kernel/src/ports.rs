@@ -46,9 +46,9 @@ pub enum StoreError {
     /// An earlier statement failed, so the unit can only be dropped.
     #[error("the unit had already failed; nothing was stored")]
     Poisoned,
-    /// What was recorded in another unit was offered.
+    /// Events were offered that don't lie in this unit, or not by its leave.
     #[error("the events were recorded in another unit; nothing was stored")]
-    ForeignReceipt,
+    ForeignEvents,
     /// The operation is declared as one that changes nothing.
     #[error("`{0}` doesn't write")]
     ReadOnly(&'static str),

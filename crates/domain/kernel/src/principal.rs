@@ -39,9 +39,14 @@ impl Actor {
     }
 }
 
-/// A set of permissions as a policy numbers them; only the policy that made it can read it.
+/// A set of permissions as a policy numbers them. A policy that numbers others, or otherwise, reads it as empty.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Grants(pub [u64; 4]);
+pub struct Grants {
+    /// A bit for each permission.
+    pub bits: [u64; 4],
+    /// Which numbering it is.
+    pub numbering: u64,
+}
 
 /// Where a request comes from. The address and the agent are personal: they are stored sealed only.
 #[derive(Clone, Default)]

@@ -1,3 +1,4 @@
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ptr;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Role {
 #[derive(Debug)]
 pub struct Policy {
     permissions: Vec<&'static str>,
+    /// The digest of those names: grants of another numbering mean something else.
+    numbering: u64,
     rows: Vec<(&'static Operation, Grants)>,
     roles: Vec<(String, Grants)>,
 }
@@ -35,7 +38,10 @@ impl Policy {
         if permissions.len() > CAPACITY {
             return Err(PolicyError::TooMany);
         }
-        let mut policy = Self { permissions, rows: Vec::new(), roles: Vec::new() };
+        let mut digest = DefaultHasher::new();
+        permissions.hash(&mut digest);
+        let mut policy =
+            Self { permissions, numbering: digest.finish(), rows: Vec::new(), roles: Vec::new() };
         policy.rows = table
             .iter()
             .map(|row| (*row, permission(row).map(|name| policy.grants([name]).0).unwrap_or_default()))
@@ -60,7 +66,7 @@ impl Policy {
     pub fn allows(&self, who: &Principal, what: &'static Operation) -> bool {
         match (self.bit(what), what.requires) {
             (None, _) => false,
-            (Some(bit), Requires::Permission(_)) => intersects(who.grants(), bit),
+            (Some(bit), Requires::Permission(_)) => self.reads(who.grants()) && intersects(who.grants(), bit),
             (Some(_), Requires::Credential) => !matches!(who.actor(), Actor::Anonymous),
             (Some(_), Requires::Job(job)) => who.actor() == Actor::System(job),
             (Some(_), Requires::Nothing) => true,
@@ -72,12 +78,12 @@ impl Policy {
         roles
             .into_iter()
             .filter_map(|name| self.roles.iter().find(|(known, _)| known == name))
-            .fold(Grants::default(), |all, (_, more)| union(all, *more))
+            .fold(self.none(), |all, (_, more)| union(all, *more))
     }
 
     /// What `permissions` grant, and the names among them that no operation requires.
     pub fn grants<'a>(&self, permissions: impl IntoIterator<Item = &'a str>) -> (Grants, Vec<&'a str>) {
-        let (mut grants, mut unknown) = (Grants::default(), Vec::new());
+        let (mut grants, mut unknown) = (self.none(), Vec::new());
         for name in permissions {
             match self.permissions.binary_search(&name) {
                 Ok(n) => insert(&mut grants, n),
@@ -92,14 +98,16 @@ impl Policy {
         self.permissions
             .iter()
             .enumerate()
-            .filter(|(n, _)| contains(grants, *n))
+            .filter(|(n, _)| self.reads(grants) && contains(grants, *n))
             .map(|(_, name)| *name)
             .collect()
     }
 
     /// Whether nothing in `part` is missing from `whole`: nobody grants what they don't hold.
     pub fn within(&self, part: Grants, whole: Grants) -> bool {
-        part.0.iter().zip(whole.0).all(|(part, whole)| part & !whole == 0)
+        self.reads(part)
+            && self.reads(whole)
+            && part.bits.iter().zip(whole.bits).all(|(part, whole)| part & !whole == 0)
     }
 
     /// Every permission that the table names, in alphabetical order.
@@ -122,6 +130,14 @@ impl Policy {
         }
     }
 
+    fn none(&self) -> Grants {
+        Grants { bits: [0; 4], numbering: self.numbering }
+    }
+
+    fn reads(&self, grants: Grants) -> bool {
+        grants.numbering == self.numbering
+    }
+
     fn bit(&self, operation: &'static Operation) -> Option<Grants> {
         let key = ptr::from_ref(operation).addr();
         let found = self.rows.binary_search_by_key(&key, |(row, _)| ptr::from_ref(*row).addr());
@@ -137,22 +153,22 @@ fn permission(row: &Operation) -> Option<&'static str> {
 }
 
 fn insert(grants: &mut Grants, n: usize) {
-    if let Some(word) = grants.0.get_mut(n / 64) {
+    if let Some(word) = grants.bits.get_mut(n / 64) {
         *word |= 1 << (n % 64);
     }
 }
 
 fn contains(grants: Grants, n: usize) -> bool {
-    grants.0.get(n / 64).is_some_and(|word| word & (1 << (n % 64)) != 0)
+    grants.bits.get(n / 64).is_some_and(|word| word & (1 << (n % 64)) != 0)
 }
 
 fn intersects(a: Grants, b: Grants) -> bool {
-    a.0.iter().zip(b.0).any(|(a, b)| a & b != 0)
+    a.bits.iter().zip(b.bits).any(|(a, b)| a & b != 0)
 }
 
 fn union(a: Grants, b: Grants) -> Grants {
     let mut all = a;
-    all.0.iter_mut().zip(b.0).for_each(|(all, more)| *all |= more);
+    all.bits.iter_mut().zip(b.bits).for_each(|(all, more)| *all |= more);
     all
 }
 

@@ -66,6 +66,17 @@ fn nobody_grants_what_they_do_not_hold() {
 }
 
 #[test]
+fn what_another_policy_granted_is_nothing_here() {
+    let (ours, theirs) = (Policy::compile(&TABLE, &[]).unwrap(), Policy::compile(&[&WRITE], &[]).unwrap());
+    let (first, _) = ours.grants(["read"]); // as theirs numbers `write`
+    let who = Arc::new(authority::api_key(Uuid::nil().into(), Uuid::nil().into(), first));
+    assert!(ours.permit(&who, &READ).is_ok());
+    assert!(theirs.permit(&who, &WRITE).is_err());
+    assert!(theirs.names(first).is_empty());
+    assert!(!theirs.within(first, theirs.grants(["write"]).0));
+}
+
+#[test]
 fn a_refusal_says_why() {
     let policy = Policy::compile(&[&READ], &[]).unwrap();
     let nobody = Arc::new(authority::anonymous(TenantId::from(Uuid::nil())));

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use ward::Store as _;
 use ward::audit::Event;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Suite};
 use ward::kernel::{
-    Action, Ids as _, Operation, Principal, Requires, SubjectId, TenantId, Text, Uuid, authority,
+    Action, Ids as _, Operation, Principal, Requires, StoreError, SubjectId, TenantId, Text, Uuid, authority,
 };
 use ward::rbac::{Denied, Permit, Policy};
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
+use ward::{Store as _, Unit};
 use ward_postgres::Postgres;
 use ward_testkit::{Database, Machine};
 
@@ -93,8 +93,7 @@ impl World {
     /// A tenant with keys of its own.
     pub(crate) async fn tenant(&self) -> TenantId {
         let id: TenantId = self.id();
-        let job = Arc::new(authority::system(id, "test"));
-        let mut unit = self.store.found(self.policy.permit(&job, &FOUND).unwrap()).await.unwrap();
+        let mut unit = self.found(id).await.unwrap();
         let founding = Founding {
             id,
             name: Text::parse("Clinic", 200).unwrap(),
@@ -109,6 +108,11 @@ impl World {
             .unwrap();
         unit.commit(event).await.unwrap();
         id
+    }
+
+    pub(crate) async fn found(&self, id: TenantId) -> Result<Box<dyn Unit>, StoreError> {
+        let job = Arc::new(authority::system(id, "test"));
+        self.store.found(self.policy.permit(&job, &FOUND).unwrap()).await
     }
 
     pub(crate) fn wrote(&self, subject: SubjectId) -> Event {

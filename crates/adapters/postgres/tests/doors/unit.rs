@@ -1,8 +1,10 @@
 //! No permit, no transaction; no event, no commit; no receipt, no plaintext.
 
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::support::{LOOK, READ, WRITE, WROTE, world};
-use chrono::TimeDelta;
-use ward::audit::{Event, RecordError};
+use ward::audit::{self, Event, Leaf, RecordError, Trail, Writer};
 use ward::crypto::{OpenError, Vault};
 use ward::kernel::{Place, StoreError, SubjectId};
 use ward::{Earlier, Job, Once, Store as _};
@@ -36,6 +38,42 @@ async fn an_event_of_another_operation_is_refused_and_undoes_the_unit() {
         w.count("postgres", "SELECT count(*) FROM ward.wrapped_key WHERE subject IS NOT NULL").await,
         0
     );
+}
+
+#[tokio::test]
+async fn events_that_do_not_lie_in_the_unit_commit_nothing() {
+    struct Paper;
+    #[async_trait]
+    impl Trail for Paper {
+        async fn append(&mut self, _: &[Leaf<'_>]) -> Result<DateTime<Utc>, StoreError> {
+            Ok(DateTime::UNIX_EPOCH)
+        }
+    }
+    let w = world().await;
+    let (tenant, subject) = (w.tenant().await, w.id::<SubjectId>());
+    let mut unit = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
+    unit.make(&[subject]).await.unwrap();
+    let (writer, ids) = (unit.writer().clone(), unit.ids());
+    let elsewhere = audit::record(&mut Paper, &*ids, &writer, &w.wrote(subject).into()).await.unwrap();
+    assert!(matches!(unit.close(&elsewhere).await, Err(StoreError::ForeignEvents)));
+
+    let mut unit = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
+    unit.make(&[subject]).await.unwrap();
+    let forged = Writer { operation: &LOOK, ..unit.writer().clone() };
+    let event = Event::of(&LOOK, READ, subject).into();
+    let by_another = audit::record(&mut *unit, &*ids, &forged, &event).await;
+    assert!(matches!(by_another, Err(RecordError::Store(StoreError::ForeignEvents))));
+
+    let subjects = "SELECT count(*) FROM ward.wrapped_key WHERE subject IS NOT NULL";
+    assert_eq!(w.count("postgres", subjects).await, 0);
+    assert_eq!(w.count("postgres", LEAVES).await, 0);
+}
+
+#[tokio::test]
+async fn a_tenant_is_founded_once() {
+    let w = world().await;
+    let tenant = w.tenant().await;
+    assert!(matches!(w.found(tenant).await.err(), Some(StoreError::Taken { .. })));
 }
 
 #[tokio::test]
@@ -119,6 +157,28 @@ async fn a_request_has_its_effect_once() {
         meanwhile.keep(&once, b"again").await.is_err(),
         "a claim that missed the answer can't keep another"
     );
+}
+
+#[tokio::test]
+async fn an_answer_opens_for_nobody_else() {
+    let w = world().await;
+    let tenant = w.tenant().await;
+    let once = Once { key: [1; 32], request: [2; 32] };
+    let people = [(); 2].map(|()| w.who(tenant, &["notes.write"]));
+    for (who, answer) in people.iter().zip(["first", "second"]) {
+        let mut unit = w.store.begin(w.permit_of(who, &WRITE)).await.unwrap();
+        unit.claim(&once).await.unwrap();
+        unit.keep(&once, answer.as_bytes()).await.unwrap();
+        unit.commit(Event::of(&WRITE, WROTE, tenant)).await.unwrap();
+    }
+    let mut root = w.db.connect("postgres").await.unwrap();
+    let swap =
+        "UPDATE ward.idempotency i SET answer = o.answer FROM ward.idempotency o WHERE o.actor <> i.actor";
+    sqlx::query(swap).execute(&mut root).await.unwrap();
+    for who in &people {
+        let mut unit = w.store.begin(w.permit_of(who, &WRITE)).await.unwrap();
+        assert!(matches!(unit.claim(&once).await, Err(StoreError::Failed(_))));
+    }
 }
 
 #[tokio::test]

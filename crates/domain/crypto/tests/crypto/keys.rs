@@ -23,9 +23,10 @@ fn a_root_key_is_32_random_bytes_or_nothing() {
     let raw: Vec<u8> = (0..32).map(|n| n * 7 + 3).collect();
     let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
     let parsed = RootKey::parse(&raw).unwrap();
-    assert!(parsed.is_same(&RootKey::parse(format!(" {}\r\n", hex.to_uppercase()).as_bytes()).unwrap()));
     assert_eq!(*parsed.to_hex(), hex);
-    assert!(!parsed.is_same(&RootKey::random(&Os).unwrap()));
+    let typed = RootKey::parse(format!(" {}\r\n", hex.to_uppercase()).as_bytes()).unwrap();
+    assert_eq!(*typed.to_hex(), hex);
+    assert_ne!(*RootKey::random(&Os).unwrap().to_hex(), hex);
 
     let refused = |file: &[u8]| RootKey::parse(file).unwrap_err();
     for length in (0..100).filter(|length| *length != 32) {
@@ -35,14 +36,21 @@ fn a_root_key_is_32_random_bytes_or_nothing() {
     assert_eq!(refused(&hex.as_bytes()[2..]), InvalidKey::Length);
     assert_eq!(refused(format!("g{}", &hex[1..]).as_bytes()), InvalidKey::Length);
     for byte in 0..=255_u8 {
-        let expected = if byte.is_ascii_graphic() { InvalidKey::Text } else { InvalidKey::Repeats };
+        let typed = byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+        let expected = if typed { InvalidKey::Text } else { InvalidKey::Repeats };
         assert_eq!(refused(&[byte; 32]), expected, "{byte}");
         assert_eq!(refused(format!("{byte:02x}").repeat(32).as_bytes()), InvalidKey::Repeats, "{byte}");
     }
     assert_eq!(refused(&[&raw[..16], &raw[..16]].concat()), InvalidKey::Repeats);
     assert_eq!(refused(&[&[1, 2, 3][..], &[0; 29]].concat()), InvalidKey::Repeats);
     assert_eq!(refused(&hex.as_bytes()[..32]), InvalidKey::Text);
-    assert_eq!(refused(b"correct-horse-battery-staple-123"), InvalidKey::Text);
+    for text in [
+        b"correct-horse-battery-staple-123",
+        b"correct horse battery staple 123",
+        b"correct-horse-battery-staple-12\n",
+    ] {
+        assert_eq!(refused(text), InvalidKey::Text);
+    }
 }
 
 #[test]

@@ -23,6 +23,19 @@ fn a_receipt_opens_what_it_names_for_a_minute() {
 }
 
 #[test]
+fn a_receipt_from_the_future_opens_nothing() {
+    let (_, key) = one_key(Suite::default());
+    let sealed = key.seal(email(1), b"ada@example.org").unwrap().bytes;
+    let clock = HandClock::new();
+    let receipt = receipt(tenant(1), subject(1), &["email"], &clock);
+    clock.advance(TimeDelta::seconds(-59));
+    let vault = Vault::new(clock.clone());
+    assert!(vault.open(&key, email(1), &sealed, &receipt).is_ok());
+    clock.advance(TimeDelta::seconds(-1));
+    assert_eq!(vault.open(&key, email(1), &sealed, &receipt).unwrap_err(), OpenError::NotCovered);
+}
+
+#[test]
 fn a_receipt_of_anything_else_opens_nothing() {
     let (_, key) = one_key(Suite::default());
     let sealed = key.seal(email(1), b"ada@example.org").unwrap();

@@ -26,7 +26,8 @@ impl Replacement {
 /// Makes a new key like the old one, which works on for the overlap and never longer than it would have.
 ///
 /// Where the old one expires, the new one gets as long a life as that one was given. The event is about the old
-/// key, and covers the new.
+/// key, and covers the new. The new one may do what the old one may: that the caller holds all of it is the
+/// caller's to check, as with [`create`](super::create).
 pub async fn rotate(
     keys: &mut (impl ApiKeys + ?Sized),
     mint: Mint<'_>,
