@@ -201,10 +201,11 @@ impl From<InvalidText> for Fault {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::KeyUnavailable => Self::unavailable(
-                "key-unavailable",
-                "the tenant's key can't be had; nothing was changed or shown",
-            ),
+            StoreError::KeyUnavailable(_) => {
+                tracing::error!(error = &error as &dyn StdError, "a tenant's key can't be had");
+                let detail = "the tenant's key can't be had; nothing was changed or shown";
+                Self::unavailable("key-unavailable", detail)
+            }
             StoreError::Taken { constraint } if constraint.starts_with("idempotency") => in_flight(),
             StoreError::Taken { .. } => Self::conflict("taken", "it exists already"),
             error => Self::logged(&error),

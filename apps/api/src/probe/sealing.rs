@@ -66,7 +66,7 @@ pub(super) async fn fail_closed(app: &App) -> Result<Seen, ProbeError> {
     let service = Arc::new(LocalKeys::new(other, app.machine.clone()));
     let ring = Keyring::new(service, app.machine.clone(), app.machine.clone(), TimeDelta::seconds(1), 1);
     let locked = app.store.under(Arc::new(ring.map_err(|error| broken(Box::new(error)))?));
-    let unavailable = |refused: Result<(), StoreError>| matches!(refused, Err(StoreError::KeyUnavailable));
+    let unavailable = |refused: Result<(), StoreError>| matches!(refused, Err(StoreError::KeyUnavailable(_)));
     if !unavailable(locked.read(app.prober(A, &PROBE_READ)?).await.map(drop)) {
         wrong.push("a tenant is read without its key".to_owned());
     }

@@ -112,8 +112,7 @@ fn key_id(id: i64) -> Result<KeyId, StoreError> {
 }
 
 fn unavailable(error: KeyError) -> StoreError {
-    tracing::error!(%error, "a key can't be had");
-    StoreError::KeyUnavailable
+    StoreError::KeyUnavailable(Box::new(error))
 }
 
 impl PgUnit {

@@ -42,7 +42,7 @@ pub enum StoreError {
     },
     /// A tenant's key can't be had, so nothing of it is read or written.
     #[error("the tenant's key is unavailable")]
-    KeyUnavailable,
+    KeyUnavailable(#[source] Box<dyn Error + Send + Sync>),
     /// An earlier statement failed, so the unit can only be dropped.
     #[error("the unit had already failed; nothing was stored")]
     Poisoned,

@@ -103,6 +103,6 @@ async fn without_the_tenants_key_nothing_is_read_or_begun() {
         locked.begin(w.permit(tenant, &LOOK)).await.map(drop),
         locked.refuse(&w.denied(tenant)).await,
     ] {
-        assert!(matches!(refused, Err(ward::kernel::StoreError::KeyUnavailable)));
+        assert!(matches!(refused, Err(ward::kernel::StoreError::KeyUnavailable(_))));
     }
 }
