@@ -27,7 +27,7 @@ impl Replacement {
 ///
 /// Where the old one expires, the new one gets as long a life as that one was given. The event is about the old
 /// key, and covers the new. The new one may do what the old one may: that the caller holds all of it is the
-/// caller's to check, as with [`create`](super::create).
+/// caller's to check, as with [`create`](super::create()).
 pub async fn rotate(
     keys: &mut (impl ApiKeys + ?Sized),
     mint: Mint<'_>,
