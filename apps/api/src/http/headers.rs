@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response, Result};
-use ward::kernel::{Ids, Source};
+use ward::kernel::{Ids, Source, holds_card_number};
 
 use crate::app::App;
 use crate::http::problem::{self, Problem};
@@ -103,10 +103,11 @@ fn source(request: &Request, ids: &dyn Ids) -> Source {
         let value = request.headers().get(name).and_then(|value| value.to_str().ok());
         value.filter(|text| !text.is_empty()).map(|text| text.chars().take(most).collect::<String>())
     };
-    let request_id = text("x-request-id", 129).filter(|id| is_request_id(id));
+    let storable = |text: &String| !holds_card_number(text);
+    let request_id = text("x-request-id", 129).filter(|id| is_request_id(id)).filter(storable);
     Source {
         ip: request.remote_addr().as_socket_addr().map(|address| address.ip()),
-        user_agent: text("user-agent", 512),
+        user_agent: text("user-agent", 512).filter(storable),
         request: request_id.unwrap_or_else(|| ids.next().to_string()),
         trace: text("traceparent", 512).as_deref().and_then(trace_id),
     }

@@ -20,8 +20,11 @@ use crate::auth::Caller;
 use crate::fields::faults;
 use crate::http::problem::Refused;
 
-/// Rows stored together.
+/// Rows stored together, as long as they have no more bytes than [`BATCH_BYTES`] together.
 const BATCH: usize = 500;
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
+/// Rows read before others get a turn.
+const TURN: usize = 16;
 /// Refused rows told in a summary.
 const TOLD: usize = 1_000;
 /// Another import may take a name first: then it is found on the next try.
@@ -66,8 +69,8 @@ impl Import {
             let chunk =
                 chunk.map_err(|_| Refused::malformed("the body was cut short; what was stored is stored"))?;
             rows.feed(&chunk, &mut lines);
-            while lines.len() >= BATCH {
-                let rest = lines.split_off(BATCH);
+            while let Some(full) = full(&lines) {
+                let rest = lines.split_off(full);
                 self.store(std::mem::replace(&mut lines, rest), sink).await?;
             }
         }
@@ -87,7 +90,10 @@ impl Import {
 
     async fn store(&mut self, lines: Vec<Line>, sink: &mut Sink) -> Result<(), Refused> {
         let (mut rows, mut refused) = (Vec::with_capacity(lines.len()), Vec::new());
-        for line in lines {
+        for (n, line) in lines.into_iter().enumerate() {
+            if n % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
             match self.read(&line) {
                 Ok(Some(row)) => rows.push(row),
                 Ok(None) => {}
@@ -181,6 +187,16 @@ impl Import {
     }
 }
 
+/// How many of `lines` are a batch, if there are enough of them.
+fn full(lines: &[Line]) -> Option<usize> {
+    let mut bytes = 0;
+    let full = lines.iter().position(|line| {
+        bytes += line.bytes.as_ref().map_or(0, Vec::len);
+        bytes >= BATCH_BYTES
+    });
+    full.map(|last| last + 1).or(Some(BATCH).filter(|_| lines.len() >= BATCH)).map(|full| full.min(BATCH))
+}
+
 enum Read {
     Row(Vec<RowError>),
     Header(Refused),
@@ -201,7 +217,7 @@ impl From<Refused> for Stored {
 impl From<SubjectError> for Stored {
     fn from(error: SubjectError) -> Self {
         match error {
-            SubjectError::Store(StoreError::Taken { .. }) => Self::Raced,
+            SubjectError::Store(StoreError::Taken { .. } | StoreError::Raced(_)) => Self::Raced,
             error => Self::Refused(error.into()),
         }
     }

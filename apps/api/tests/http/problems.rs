@@ -165,7 +165,7 @@ async fn nesting_without_end_is_refused_without_harm() -> Outcome {
 #[tokio::test]
 async fn a_request_id_is_taken_where_it_is_sound_and_made_where_it_is_not() -> Outcome {
     let client = client().await?;
-    for wrong in ["", "a b", "<script>", &"x".repeat(129), "someone@example.org"] {
+    for wrong in ["", "a b", "<script>", &"x".repeat(129), "someone@example.org", "4111-1111-1111-1111"] {
         let answer = client.send(&Ask::new("GET", "/nowhere").under_id(wrong)).await?;
         let told: Value = answer.json();
         assert_ne!(told["instance"], wrong);

@@ -163,9 +163,13 @@ async fn a_card_number_is_refused_wherever_text_is_taken() -> Outcome {
     for (operation, case, body) in bodies(&client).await? {
         for place in places(&body, "") {
             if body.pointer(&place).is_some_and(Value::is_string) {
-                for card in
-                    [CARD.to_owned(), CARD.replace(' ', ""), format!("see {}.", CARD.replace(' ', "-"))]
-                {
+                let hyphened = CARD.replace(' ', "-");
+                for card in [
+                    CARD.to_owned(),
+                    CARD.replace(' ', ""),
+                    format!("see {hyphened}."),
+                    format!("{hyphened}.example"),
+                ] {
                     let mut spoilt = body.clone();
                     *spoilt.pointer_mut(&place).ok_or("nowhere")? = json!(card);
                     let answer = client.send(&ask(&operation, &case, spoilt.to_string())).await?;

@@ -2,16 +2,21 @@ use sea_orm::{DbErr, RuntimeErr};
 use ward::kernel::StoreError;
 
 const UNIQUE_VIOLATION: &str = "23505";
+const SERIALIZATION_FAILURE: &str = "40001";
+const DEADLOCK_DETECTED: &str = "40P01";
 
 /// Maps by SQLSTATE, then by constraint name; the driver's own words stay in the source, for the log.
 pub(crate) fn failed(error: impl Into<Failure>) -> StoreError {
     let Failure(error) = error.into();
-    if let Some(database) = error.as_database_error()
-        && database.code().as_deref() == Some(UNIQUE_VIOLATION)
-    {
-        return StoreError::Taken { constraint: database.constraint().unwrap_or_default().to_owned() };
+    let database = error.as_database_error();
+    match database.and_then(|database| database.code()).as_deref() {
+        Some(UNIQUE_VIOLATION) => {
+            let constraint = database.and_then(|database| database.constraint()).unwrap_or_default();
+            StoreError::Taken { constraint: constraint.to_owned() }
+        }
+        Some(SERIALIZATION_FAILURE | DEADLOCK_DETECTED) => StoreError::Raced(Box::new(error)),
+        _ => StoreError::Failed(Box::new(error)),
     }
-    StoreError::Failed(Box::new(error))
 }
 
 pub(crate) struct Failure(sqlx::Error);

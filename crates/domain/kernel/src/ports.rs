@@ -40,6 +40,9 @@ pub enum StoreError {
         /// The constraint's name.
         constraint: String,
     },
+    /// Another transaction was in the way: nothing was stored, and the same may well succeed now.
+    #[error("another transaction was in the way; nothing was stored")]
+    Raced(#[source] Box<dyn Error + Send + Sync>),
     /// A tenant's key can't be had, so nothing of it is read or written.
     #[error("the tenant's key is unavailable")]
     KeyUnavailable(#[source] Box<dyn Error + Send + Sync>),

@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use ward_kernel::Text;
+use ward_kernel::{Text, is_luhn};
 
 /// What a field may hold.
 #[derive(Clone, Copy, Debug)]
@@ -118,17 +118,11 @@ fn digits(text: &str, length: usize) -> Option<Vec<u32>> {
     digits.filter(|digits| digits.len() == length)
 }
 
-fn luhn(digits: impl DoubleEndedIterator<Item = u32>) -> bool {
-    let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    let sum: u32 =
-        digits.rev().enumerate().map(|(n, digit)| if n % 2 == 1 { doubled(digit) } else { digit }).sum();
-    sum.is_multiple_of(10)
-}
-
 /// A National Provider Identifier: the Luhn check covers the prefix 80840.
 pub(crate) fn is_npi(text: &str) -> bool {
-    digits(text, 10)
-        .is_some_and(|npi| matches!(npi.first(), Some(1 | 2)) && luhn([8, 0, 8, 4, 0].into_iter().chain(npi)))
+    digits(text, 10).is_some_and(|npi| {
+        matches!(npi.first(), Some(1 | 2)) && is_luhn([8, 0, 8, 4, 0].into_iter().chain(npi))
+    })
 }
 
 /// A registration with the US Drug Enforcement Administration.

@@ -96,7 +96,8 @@ pub async fn remove(
     depart(unit, &before).await?;
     let event = Event::of(operation, RECORD_DELETED, id).covering([before.subject.into()]);
     let event = event.with(Change::plain("category", Some(&before.category), None));
-    Ok(event.with_all(changes(Some(&before.fields), &Default::default())))
+    let event = event.with_all(changes(Some(&before.fields), &Default::default()));
+    Ok(moved(event, before.occurred_on, None))
 }
 
 /// The imported record of a category is always the same one, so that importing again finds it.

@@ -95,9 +95,9 @@ pub async fn create(
 ) -> Result<(StoredSubject, Event), SubjectError> {
     let keys = unit.make(&[id]).await?;
     let key = keys.first().ok_or(SubjectError::Erased)?;
-    let stored = seal(tenant, id, draft, &**key, &*unit.indexer(), now)?;
+    let (stored, named) = seal(tenant, id, draft, &**key, &*unit.indexer(), now)?;
     unit.add(std::slice::from_ref(&stored)).await?;
-    let event = Event::of(operation, SUBJECT_CREATED, id);
+    let event = Event::of(operation, SUBJECT_CREATED, id).with_all(named);
     let event = event.with(Change::plain("kind", None, Some(draft.kind.as_str())));
     let event = event.with_all(plain_changes(None, &stored)).with_all(changes(None, &stored.fields));
     Ok((stored, event))
@@ -147,6 +147,7 @@ pub(crate) async fn the_key(
     unit.of(&[id]).await?.pop().flatten().ok_or(SubjectError::Erased)
 }
 
+/// Seals a subject for the first time; its `external_ref` is sealed for good, so what becomes of it is told beside.
 pub(crate) fn seal(
     tenant: TenantId,
     id: SubjectId,
@@ -154,16 +155,18 @@ pub(crate) fn seal(
     key: &dyn Sealer,
     indexer: &dyn Indexer,
     now: DateTime<Utc>,
-) -> Result<StoredSubject, SealError> {
+) -> Result<(StoredSubject, Option<Change>), SealError> {
     let place = Place { tenant, row: id.into(), column: "external_ref" };
     let external_ref = draft.external_ref.as_ref().map(|name| {
         let sealed = key.seal(place, Value::from(name.as_str()).to_string().as_bytes())?;
-        Ok((sealed.bytes, ref_index(indexer, draft.kind, name.as_str())))
+        let named = Change::personal(place.column.to_owned(), None, Some(sealed.commitment));
+        Ok(((sealed.bytes, ref_index(indexer, draft.kind, name.as_str())), named))
     });
-    Ok(StoredSubject {
+    let (external_ref, named) = external_ref.transpose()?.unzip();
+    let stored = StoredSubject {
         id,
         kind: draft.kind,
-        external_ref: external_ref.transpose()?,
+        external_ref,
         email_index: draft.fields.text("email").map(|email| email_index(indexer, email)),
         phone_index: draft.fields.text("phone").map(|phone| phone_index(indexer, phone)),
         time_zone: draft.time_zone,
@@ -172,7 +175,8 @@ pub(crate) fn seal(
         import_digest: None,
         created_at: now,
         updated_at: now,
-    })
+    };
+    Ok((stored, named))
 }
 
 /// What became of sealed fields, by their commitments.

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use ward_kernel::holds_card_number;
 
 /// What a tenant chooses for itself.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -84,7 +85,7 @@ fn is_domain(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+    text.len() <= 253 && text.contains('.') && text.split('.').all(label) && !holds_card_number(text)
 }
 
 /// What is wrong with a choice.

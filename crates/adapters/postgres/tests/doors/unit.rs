@@ -88,6 +88,28 @@ async fn a_unit_that_failed_claims_no_commit() {
 }
 
 #[tokio::test]
+async fn two_units_that_wait_for_each_other_are_told_so() {
+    let w = world().await;
+    let (tenant, a, b) = (w.tenant().await, w.id::<SubjectId>(), w.id::<SubjectId>());
+    let mut one = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
+    let mut other = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
+    one.make(&[a]).await.unwrap();
+    other.make(&[b]).await.unwrap();
+    let crossed = async {
+        let made = one.make(&[b]).await.map(drop);
+        drop(one);
+        made
+    };
+    let (one, other) = tokio::join!(crossed, async {
+        let made = other.make(&[a]).await.map(drop);
+        drop(other);
+        made
+    });
+    let raced = |made: &Result<(), StoreError>| matches!(made, Err(StoreError::Raced(_)));
+    assert_eq!([one, other].iter().filter(|made| raced(made)).count(), 1);
+}
+
+#[tokio::test]
 async fn an_operation_that_does_not_write_cannot() {
     let w = world().await;
     let tenant = w.tenant().await;

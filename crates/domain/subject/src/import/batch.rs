@@ -125,13 +125,15 @@ impl Importer<'_> {
         let (mut subjects, mut records) = (Vec::with_capacity(fresh.len()), Vec::new());
         for (new, key) in fresh.iter().zip(&keys) {
             let revision = self.revision(new, &**key);
-            let subject = revision.subject(None, &*indexer)?;
+            let (subject, named) = revision.subject(None, &*indexer)?;
             let (own, changes) = revision.records(&HashMap::new())?;
-            batch.events.push(event(self.operation, new, (None, &subject), &own, changes));
+            batch.events.push(event(self.operation, new, (None, &subject), &own, changes).with_all(named));
             batch.outcomes.push((new.row.line, Outcome::Accepted));
             subjects.push(subject);
             records.extend(own);
         }
+        // In one order, so that two imports of the same people never wait for each other.
+        subjects.sort_unstable_by_key(|subject| subject.external_ref.as_ref().map(|(_, index)| *index));
         unit.add(&subjects).await?;
         Ok(unit.add_records(&records).await?)
     }
@@ -169,7 +171,7 @@ impl Importer<'_> {
                 continue;
             };
             let revision = self.revision(update, &*key);
-            let after = revision.subject(Some(before), &*indexer)?;
+            let (after, _) = revision.subject(Some(before), &*indexer)?;
             let (records, changes) = revision.records(&old)?;
             batch.events.push(event(self.operation, update, (Some(before), &after), &records, changes));
             batch.outcomes.push((line, Outcome::Updated));

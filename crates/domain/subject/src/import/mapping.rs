@@ -158,7 +158,7 @@ impl Mapping {
     }
 
     /// Reads a row, and names everything that is wrong with it. A blank cell, or `null`, clears what is stored; a column
-    /// that isn't there leaves it.
+    /// that isn't there leaves it. An address is one value: where any of its columns is there, the others count as blank.
     pub fn row(
         &self,
         catalogue: &Catalogue,
@@ -166,7 +166,8 @@ impl Mapping {
         header: &[String],
         (line, bytes): (u64, &[u8]),
     ) -> Result<ImportRow, Vec<RowError>> {
-        let given = named(syntax, header, bytes).map_err(|detail| vec![FieldError::new("", detail)])?;
+        let given = named(syntax, header, (bytes, self.columns.len()));
+        let given = given.map_err(|detail| vec![FieldError::new("", detail)])?;
         let mut raw = Raw::default();
         for (name, value) in given {
             match self.target(&name) {
@@ -199,6 +200,20 @@ mod tests {
                 };
                 assert_eq!(Target::parse(&written, &catalogue), Some(target), "{column}");
             }
+        }
+    }
+
+    #[test]
+    fn no_row_costs_more_than_its_columns() {
+        let (catalogue, mapping) = (Catalogue::standard(), Mapping::standard(Kind::Consumer));
+        let refused =
+            |row: &str| mapping.row(&catalogue, Syntax::Ndjson, &[], (1, row.as_bytes())).unwrap_err();
+        let members = |count: usize| (0..count).map(|n| format!("\"m{n}\":1")).collect::<Vec<_>>().join(",");
+        let columns = mapping.columns.len();
+        assert_eq!(refused(&format!("{{{}}}", members(columns))).len(), columns + 1);
+        for row in [members(columns + 1), members(8_000), format!("\"{}\":1", "x".repeat(60_000))] {
+            let errors = refused(&format!("{{{row}}}"));
+            assert_eq!(errors.iter().map(|error| &*error.pointer).collect::<Vec<_>>(), [""]);
         }
     }
 

@@ -21,18 +21,19 @@ pub(super) struct Revision<'a> {
 }
 
 impl Revision<'_> {
-    /// The subject as it will be.
+    /// The subject as it will be, and its name where that is new.
     pub(super) fn subject(
         &self,
         before: Option<&StoredSubject>,
         indexer: &dyn Indexer,
-    ) -> Result<StoredSubject, SealError> {
-        let new = seal(self.tenant, self.id, &self.row.subject, self.key, indexer, self.now)?;
+    ) -> Result<(StoredSubject, Option<Change>), SealError> {
+        let (new, named) = seal(self.tenant, self.id, &self.row.subject, self.key, indexer, self.now)?;
         let new = StoredSubject { import_digest: Some(self.digest), ..new };
-        let Some(before) = before.cloned() else { return Ok(new) };
+        let Some(before) = before.cloned() else { return Ok((new, named)) };
         let gone = |field| self.row.cleared.contains(&Target::Field(field));
         let stays = |target| !self.row.cleared.contains(&target);
-        Ok(StoredSubject {
+        let after = StoredSubject {
+            external_ref: before.external_ref,
             email_index: new.email_index.or(before.email_index.filter(|_| !gone("email"))),
             phone_index: new.phone_index.or(before.phone_index.filter(|_| !gone("phone"))),
             time_zone: new.time_zone.or(before.time_zone.filter(|_| stays(Target::TimeZone))),
@@ -42,7 +43,8 @@ impl Revision<'_> {
             }),
             created_at: before.created_at,
             ..new
-        })
+        };
+        Ok((after, None))
     }
 
     /// The imported records as they will be, those without any field left included, and what becomes of their fields.

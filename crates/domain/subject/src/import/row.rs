@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use super::rows::cells;
@@ -29,7 +29,7 @@ pub struct ImportRow {
 pub(super) fn named(
     syntax: Syntax,
     header: &[String],
-    bytes: &[u8],
+    (bytes, most): (&[u8], usize),
 ) -> Result<Vec<(String, Value)>, &'static str> {
     match syntax {
         Syntax::Csv => {
@@ -39,40 +39,49 @@ pub(super) fn named(
             }
             Ok(header.iter().cloned().zip(cells.into_iter().map(Value::String)).collect())
         }
-        Syntax::Ndjson => match serde_json::from_slice(bytes) {
-            Ok(Members(members)) => Ok(members),
-            Err(_) => Err("is not a JSON object that names each column once"),
-        },
+        Syntax::Ndjson => {
+            let mut json = serde_json::Deserializer::from_slice(bytes);
+            let members =
+                Members { most }.deserialize(&mut json).and_then(|members| json.end().map(|()| members));
+            members.map_err(|_| "is not a JSON object that names columns, each once")
+        }
     }
 }
 
-/// The members of a JSON object, none of them named twice.
-struct Members(Vec<(String, Value)>);
+/// The members of a JSON object, none of them named twice; no more of them than there are columns, so that no row costs
+/// more than a row should.
+struct Members {
+    most: usize,
+}
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Once)
+/// The longest name of a member; no column's is longer.
+const LONGEST_NAME: usize = 200;
+
+impl<'de> DeserializeSeed<'de> for Members {
+    type Value = Vec<(String, Value)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct Once;
-
-impl<'de> Visitor<'de> for Once {
-    type Value = Members;
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(String, Value)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Members, A::Error> {
-        let mut members: Vec<(String, Value)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Self::Value, A::Error> {
+        let mut members: Self::Value = Vec::new();
         while let Some((name, value)) = given.next_entry::<String, Value>()? {
-            if members.iter().any(|(known, _)| *known == name) {
-                return Err(A::Error::custom("duplicate member"));
+            let known = members.iter().any(|(known, _)| *known == name);
+            if known || members.len() == self.most || name.len() > LONGEST_NAME {
+                return Err(A::Error::custom("not the columns, each once"));
             }
             members.push((name, value));
         }
-        Ok(Members(members))
+        Ok(members)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::mem;
 
-/// The longest row; a longer one is refused, and what follows it is read on.
+/// The longest row; a longer one is refused, and what follows its end is read on.
 const LONGEST: usize = 64 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -19,7 +19,7 @@ pub struct Rows {
     syntax: Syntax,
     row: Vec<u8>,
     within: Within,
-    /// The row is too long: its rest is thrown away, up to the next line break, quoted or not.
+    /// The row is too long: its rest is thrown away, and no quoted text of it is taken for a row.
     skipping: bool,
     line: u64,
     starts: u64,
@@ -46,9 +46,9 @@ impl Rows {
     pub fn feed(&mut self, chunk: &[u8], rows: &mut Vec<Line>) {
         for &byte in chunk {
             self.line += u64::from(byte == b'\n');
-            if byte == b'\n' && (self.within != Within::Quotes || self.skipping) {
+            if byte == b'\n' && self.within != Within::Quotes {
                 rows.extend(self.take());
-            } else if !self.skipping {
+            } else {
                 self.push(byte);
             }
         }
@@ -57,7 +57,7 @@ impl Rows {
     /// Ends the stream: what has no line break yet is the last row. Not for a stream that broke off, whose last row
     /// nobody can tell from a whole one.
     pub fn finish(&mut self, rows: &mut Vec<Line>) {
-        if self.within == Within::Quotes && !self.skipping {
+        if self.within == Within::Quotes {
             self.row.clear();
             rows.push(Line { number: self.starts, bytes: Err("the file ends inside a quoted field") });
         } else {
@@ -66,10 +66,12 @@ impl Rows {
     }
 
     fn push(&mut self, byte: u8) {
-        self.row.push(byte);
-        if self.row.len() > LONGEST {
+        if self.row.len() == LONGEST {
             self.row.clear();
             self.skipping = true;
+        }
+        if !self.skipping {
+            self.row.push(byte);
         }
         if self.syntax == Syntax::Csv {
             self.within = if !self.begun && self.row == BYTE_ORDER_MARK {
@@ -187,6 +189,21 @@ mod tests {
     }
 
     #[test]
+    fn no_text_of_a_row_that_is_too_long_becomes_a_row() {
+        let long = "x".repeat(LONGEST);
+        let text = format!("a,b\nA,\"{long}\nB,planted\n\"\nC,1\n\"{long},\"\"\nD,planted\"\nE,2\n");
+        let lines = csv(&text);
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 2, 5, 6, 8]);
+        assert_eq!(
+            lines.iter().map(|line| line.bytes.is_ok()).collect::<Vec<_>>(),
+            [true, false, true, false, true]
+        );
+        let open = csv(&format!("a,b\nA,\"{long}\nB,planted\n"));
+        assert_eq!(open[1].bytes, Err("the file ends inside a quoted field"));
+        assert_eq!(open.len(), 2);
+    }
+
+    #[test]
     fn a_byte_order_mark_is_no_text_before_a_quote() {
         let lines = csv("\u{feff}\"a\nb\",c\n1,2\n");
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 3]);
@@ -200,7 +217,9 @@ mod tests {
 
     #[test]
     fn a_row_too_long_is_refused_and_the_next_is_read() {
-        for long in [[b'x'; LONGEST + 5].as_slice(), &[b"\"".as_slice(), &[b'x'; LONGEST + 5]].concat()] {
+        for long in
+            [[b'x'; LONGEST + 5].as_slice(), &[b"\"".as_slice(), &[b'x'; LONGEST + 5], b"\""].concat()]
+        {
             let text = [b"a\n".as_slice(), long, b"\nb\n"].concat();
             for size in [1, 1000, text.len()] {
                 let lines = cut(Syntax::Csv, &text, size);

@@ -47,7 +47,7 @@ fn a_new_subject_is_sealed_found_and_told() {
     assert_eq!((told.action, told.entity), ("subject.created", id.into()));
     assert_eq!(
         told.changed,
-        set(["+kind", "+email", "+phone", "+given_name", "+time_zone", "+jurisdiction"])
+        set(["+kind", "+external_ref", "+email", "+phone", "+given_name", "+time_zone", "+jurisdiction"])
     );
 }
 

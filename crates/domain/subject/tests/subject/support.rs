@@ -229,6 +229,7 @@ impl Subjects for World {
     async fn add(&mut self, subjects: &[StoredSubject]) -> Result<(), StoreError> {
         self.writes += subjects.len();
         let name = |subject: &StoredSubject| subject.external_ref.as_ref().map(|name| name.1);
+        assert!(subjects.is_sorted_by_key(name), "two imports in two orders wait for each other");
         let mut names: BTreeSet<BlindIndex> = self.subjects.values().filter_map(name).collect();
         for subject in subjects {
             assert!(self.keys.contains(&subject.id), "no key");
