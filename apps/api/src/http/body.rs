@@ -9,10 +9,11 @@ use poem_openapi::types::Type;
 use poem_openapi::{impl_apirequest_for_payload, payload::Json};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
-use serde_path_to_error::Segment;
+use serde_path_to_error::{Path, Segment, Track};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::http::objects::Objects;
 use crate::http::problem::Refused;
 
 const MOST: usize = 1 << 20;
@@ -70,19 +71,20 @@ impl_apirequest_for_payload!(Body<T>, T: Type + DeserializeOwned);
 /// Parses JSON whose structs deny unknown fields.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refusal(error, bytes))?;
+    let mut track = Track::new();
+    let parsed = T::deserialize(Objects(serde_path_to_error::Deserializer::new(&mut json, &mut track)));
+    let value = parsed.map_err(|error| refusal(&track.path(), &error, bytes))?;
     json.end().map_err(|_| Refused::malformed("the body goes on after its JSON value"))?;
     Ok(value)
 }
 
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Refused {
-    let pointer: String = error.path().iter().map(segment).collect();
-    let inner = error.inner();
-    match inner.classify() {
-        Category::Data => Refused::at(&pointer, safe(&inner.to_string())),
+fn refusal(path: &Path, error: &serde_json::Error, bytes: &[u8]) -> Refused {
+    let pointer: String = path.iter().map(segment).collect();
+    match error.classify() {
+        Category::Data => Refused::at(&pointer, safe(&error.to_string())),
         // A number in the place of a word is a fault of syntax to serde.
         Category::Syntax if is_json(bytes) => Refused::at(&pointer, "of the wrong type"),
-        _ => Refused::malformed(format!("not JSON at line {}, column {}", inner.line(), inner.column())),
+        _ => Refused::malformed(format!("not JSON at line {}, column {}", error.line(), error.column())),
     }
 }
 
@@ -135,6 +137,7 @@ mod tests {
     async fn a_fault_is_named_by_its_place_and_never_echoed() {
         for (body, pointer) in [
             (r#"[{"name": 4111}]"#, "/0/name"),
+            (r#"[["4111"]]"#, "/0"),
             (r#"[{"name": "a"}, {"name": "b", "secret": 1}]"#, "/1/secret"),
             (r#"[{"name": "a", "name": "b"}]"#, "/0"),
             (r#"[{}]"#, "/0"),

@@ -3,6 +3,7 @@
 pub(crate) mod body;
 pub(crate) mod docs;
 pub(crate) mod headers;
+pub(crate) mod objects;
 pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod problem;
