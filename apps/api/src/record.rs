@@ -176,8 +176,7 @@ fn names(records: &[StoredRecord]) -> Vec<String> {
 fn draft(catalogue: &Catalogue, new: NewRecord) -> Result<Draft, Refused> {
     let category =
         catalogue.category(&new.category).ok_or_else(|| Refused::at("/category", "no such category"))?;
-    let given = new.fields.iter().map(|(name, value)| (name.as_str(), value));
-    let fields = Fields::parse(&category.fields, given);
+    let fields = Fields::parse(&category.fields, new.fields.given());
     let fields = fields.map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
     Ok(Draft { category: new.category, occurred_on: new.occurred_on, fields })
 }
@@ -185,11 +184,8 @@ fn draft(catalogue: &Catalogue, new: NewRecord) -> Result<Draft, Refused> {
 fn patch(catalogue: &Catalogue, found: &StoredRecord, change: RecordChange) -> Result<Patch, SubjectError> {
     let specs =
         catalogue.category(&found.category).map(|category| category.fields.as_slice()).unwrap_or_default();
-    let (remove, set): (Vec<_>, Vec<_>) =
-        change.fields.unwrap_or_default().into_iter().partition(|(_, value)| value.is_null());
-    let given = set.iter().map(|(name, value)| (name.as_str(), value));
-    let set = Fields::parse(specs, given).map_err(SubjectError::Invalid)?;
-    let remove = remove.into_iter().map(|(name, _)| name).collect();
+    let given = change.fields.unwrap_or_default();
+    let (set, remove) = Fields::parse_changes(specs, given.given()).map_err(SubjectError::Invalid)?;
     Ok(Patch { occurred_on: change.occurred_on, set, remove })
 }
 

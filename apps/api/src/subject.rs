@@ -155,8 +155,7 @@ impl Api {
             None
         });
         let (time_zone, jurisdiction) = (zone(new.time_zone, &mut wrong), law(new.jurisdiction, &mut wrong));
-        let given = new.fields.iter().map(|(name, value)| (name.as_str(), value));
-        let fields = Fields::parse(self.0.catalogue.subject(), given).unwrap_or_else(|errors| {
+        let fields = Fields::parse(self.0.catalogue.subject(), new.fields.given()).unwrap_or_else(|errors| {
             wrong.extend(faults("/fields", errors));
             Fields::default()
         });
@@ -170,17 +169,15 @@ impl Api {
         let mut wrong = Vec::new();
         let time_zone = change.time_zone.map(|name| zone(name, &mut wrong));
         let jurisdiction = change.jurisdiction.map(|code| law(code, &mut wrong));
-        let (remove, set): (Vec<_>, Vec<_>) =
-            change.fields.unwrap_or_default().into_iter().partition(|(_, value)| value.is_null());
-        let given = set.iter().map(|(name, value)| (name.as_str(), value));
-        let set = Fields::parse(self.0.catalogue.subject(), given).unwrap_or_else(|errors| {
+        let given = change.fields.unwrap_or_default();
+        let changes = Fields::parse_changes(self.0.catalogue.subject(), given.given());
+        let (set, remove) = changes.unwrap_or_else(|errors| {
             wrong.extend(faults("/fields", errors));
-            Fields::default()
+            Default::default()
         });
         if !wrong.is_empty() {
             return Err(Refused::invalid(wrong));
         }
-        let remove = remove.into_iter().map(|(name, _)| name).collect();
         Ok(Patch { time_zone, jurisdiction, set, remove })
     }
 
