@@ -13,6 +13,7 @@ use serde_path_to_error::{Path, Segment, Track};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::http::given;
 use crate::http::objects::Objects;
 use crate::http::problem::Refused;
 
@@ -101,14 +102,14 @@ fn segment(segment: &Segment) -> String {
 }
 
 /// The kind of fault without the value: serde echoes what it read.
-fn safe(message: &str) -> &'static str {
+fn safe(message: &str) -> &str {
     match message {
         m if m.starts_with("unknown field") => "no such field here",
         m if m.starts_with("missing field") => "a required field is missing",
         m if m.starts_with("duplicate field") || m.starts_with("duplicate key") => "named twice",
         m if m.starts_with("unknown variant") => "not one of the words allowed here",
         m if m.starts_with("invalid type") => "of the wrong type",
-        _ => "not a value allowed here",
+        m => given::fault(m).unwrap_or("not a value allowed here"),
     }
 }
 
@@ -146,6 +147,14 @@ mod tests {
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
             assert!(!problem.to_string().contains("4111"));
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        assert_eq!(parse::<Vec<u32>>(b"[1.0, 2e1, 3]").unwrap(), [1, 20, 3]);
+        for other in ["[1.5]", "[-1.0]", "[1e300]", "[4294967296.0]"] {
+            assert!(parse::<Vec<u32>>(other.as_bytes()).is_err(), "{other}");
         }
     }
 

@@ -1,8 +1,12 @@
-//! JSON in which only an object makes a struct: by itself, serde takes an array of its values as well.
+//! JSON as JSON Schema has it: only an object makes a struct, where serde takes an array of its values as well; and a number without a
+//! fraction is a whole one, however it is written.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+
+/// Up to here every whole number is itself as a float.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// What it wraps, at every depth.
 pub(crate) struct Objects<T>(pub(crate) T);
@@ -51,8 +55,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
     type Value = V::Value;
 
     visit! {
-        visit_bool(bool) visit_i64(i64) visit_i128(i128) visit_u64(u64) visit_u128(u128) visit_f64(f64)
+        visit_bool(bool) visit_i64(i64) visit_i128(i128) visit_u64(u64) visit_u128(u128)
         visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<V::Value, E> {
+        let whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
+        if whole { self.0.visit_u64(number as u64) } else { self.0.visit_f64(number) }
     }
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
