@@ -20,7 +20,7 @@ use crate::{
 /// Every route; refuses an operation that the table doesn't know.
 pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response> + 'static, Undeclared> {
     let service = service(&app);
-    let document = openapi::document(&service.spec(), operations::TABLE)?;
+    let document = openapi::document(&service.spec(), operations::TABLE, &app.catalogue)?;
     let _first = app.routes.set(Routes::of(&document, operations::TABLE));
     let _first = app.document.set(document.clone());
     let reference = docs::reference(&service.swagger_ui_html(), &openapi::explained(&document));
@@ -33,7 +33,7 @@ pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response>
 
 /// The OpenAPI document alone.
 pub(crate) fn document(app: &Arc<App>) -> Result<Value, Undeclared> {
-    openapi::document(&service(app).spec(), operations::TABLE)
+    openapi::document(&service(app).spec(), operations::TABLE, &app.catalogue)
 }
 
 fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {

@@ -13,6 +13,8 @@ use ward::crypto::OpenError;
 use ward::kernel::{InvalidText, StoreError};
 use ward::rbac::Denied;
 
+use crate::http::given;
+
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
 /// What went wrong, in words safe to show ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
@@ -237,8 +239,8 @@ pub(crate) async fn answer(error: poem::Error) -> Response {
         return error.into_response();
     }
     if let Some(parameter) = error.downcast_ref::<poem_openapi::error::ParseParamError>() {
-        return Refused::at(&format!("?{}", parameter.name), "is not a value this parameter takes")
-            .into_response();
+        let fault = given::fault(&parameter.reason).unwrap_or("is not a value this parameter takes");
+        return Refused::at(&format!("?{}", parameter.name), fault).into_response();
     }
     let status = error.status();
     let (kind, detail) = match status {

@@ -53,10 +53,7 @@ fn a_field_that_there_is_not_can_not_be_removed_either() {
     };
     let (set, removed) = read(json!({ "given_name": "Ada", "phone": null })).unwrap();
     assert_eq!((set.text("given_name"), &*removed), (Some("Ada"), &["phone".to_owned()][..]));
-    assert_eq!(
-        read(json!({ "fone": null, "phone": null, "email": "x" })).unwrap_err(),
-        ["/email", "/fone"]
-    );
+    assert_eq!(read(json!({ "fone": null, "phone": null, "email": "x" })).unwrap_err(), ["/email", "/fone"]);
 }
 
 #[test]
