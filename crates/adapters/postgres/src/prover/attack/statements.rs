@@ -59,7 +59,8 @@ pub(crate) const OF_TABLES: &[Template] = &[
         Victim,
         "SELECT count(*) FROM (SELECT tenant FROM {t} WHERE tenant = {b} FOR KEY SHARE NOWAIT) l",
     ),
-    ("COPY TO", Silent, Victim, "COPY {t} TO STDOUT"),
+    // The tenant alone: the attacker's own rows come too, and its log names the ids it was refused.
+    ("COPY TO", Silent, Victim, "COPY {t} (tenant) TO STDOUT"),
     ("COPY query TO", Silent, Victim, "COPY (SELECT tenant FROM {t}) TO STDOUT"),
     ("UPDATE", TouchesNone, Victim, "UPDATE {t} SET {c} = {c} WHERE tenant = {b}"),
     (
