@@ -216,6 +216,7 @@ struct KeyList {
 
 /// A key, without the key.
 #[derive(Object)]
+#[oai(rename = "ApiKey")]
 struct KeyView {
     /// Names it.
     id: Uuid,

@@ -244,6 +244,7 @@ struct RecordFacts {
 
 /// A record, in clear.
 #[derive(Object)]
+#[oai(rename = "Record")]
 struct RecordView {
     /// What is not personal.
     #[oai(flatten)]

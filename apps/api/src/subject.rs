@@ -286,6 +286,7 @@ pub(crate) struct SubjectFacts {
 
 /// A subject, in clear.
 #[derive(Object)]
+#[oai(rename = "Subject")]
 struct SubjectView {
     /// What is not personal.
     #[oai(flatten)]
