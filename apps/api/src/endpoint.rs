@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem::endpoint::make_sync;
 use poem::http::header;
+use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt as _, Response, Route, get};
 use poem_openapi::OpenApiService;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::app::App;
 use crate::http::docs::{self, Document};
 use crate::http::headers::Finish;
 use crate::http::openapi::{self, Undeclared};
+use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
     api_key, audit_event, audit_export, claim, health, import, me, operations, record, subject, tenant, trust,
@@ -28,7 +30,8 @@ pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response>
         .at("/openapi.json", get(json(&document)))
         .at("/docs", get(page(reference)))
         .nest("/", service);
-    Ok(routes.data(app.clone()).with(app.gate.clone()).with(Finish(app)))
+    let caught = CatchPanic::new().with_handler(problem::panicked);
+    Ok(routes.data(app.clone()).with(app.gate.clone()).with(caught).with(Finish(app)))
 }
 
 /// The OpenAPI document alone.
