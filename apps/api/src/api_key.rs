@@ -70,7 +70,7 @@ impl Api {
         let mut keys = reading.list(page.after.map(Into::into), page.fetch()).await?;
 
         let next_cursor = page.cut(&mut keys, |key| key.id.into());
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         let items = keys.into_iter().map(KeyView::from).collect();
         Ok(Listed { page: KeyList { items, next_cursor }, next })
     }

@@ -63,7 +63,7 @@ impl Api {
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
         reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;
 
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         let items = entries.into_iter().map(|entry| EventView::of(entry, tenant, &keys)).collect();
         Ok(Listed { page: EventList { items, next_cursor }, next })
     }

@@ -36,8 +36,11 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
         Some(who) => {
             let mut caller = Caller(Call { who: Arc::new(who.from(source)), once: None });
             // The gate comes before the work: nobody has a body read who isn't permitted the operation.
-            if let Some(operation) = app.routes.get().and_then(|routes| routes.operation(request)) {
-                let _permitted = app.permit(&caller, operation).await?;
+            if let Some(route) = app.routes.get().and_then(|routes| routes.find(request)) {
+                let _permitted = app.permit(&caller, route.operation).await?;
+                if let Some(name) = route.doubled(request) {
+                    return Err(Refused::at(&format!("?{name}"), "named twice").into());
+                }
             }
             caller.0.once = idempotency_key(request)?;
             Ok(caller.0)

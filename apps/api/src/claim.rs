@@ -89,7 +89,7 @@ impl Api {
             None => Vec::new(),
         };
         let next_cursor = page.cut(&mut runs, |run| run.id);
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         let items = runs.into_iter().map(RunView::from).collect();
         Ok(Listed { page: RunList { items, next_cursor }, next })
     }

@@ -84,7 +84,7 @@ impl Api {
 
         let items = found.into_iter().map(|record| self.view(&caller, record, key.as_deref(), &receipt));
         let items = items.collect::<Result<_, _>>()?;
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         Ok(Listed { page: RecordList { items, next_cursor }, next })
     }
 

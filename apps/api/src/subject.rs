@@ -100,7 +100,7 @@ impl Api {
         let pairs = found.into_iter().zip(keys);
         let items = pairs.map(|(subject, key)| self.view(&caller, subject, key.as_deref(), &receipt));
         let items = items.collect::<Result<_, _>>()?;
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         Ok(Listed { page: SubjectList { items, next_cursor }, next })
     }
 

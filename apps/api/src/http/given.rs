@@ -34,7 +34,8 @@ const PARAMETER: &str = "failed to parse \"value\": ";
 /// The fault of ours that a parser's `message` is about.
 pub(crate) fn fault(message: &str) -> Option<&str> {
     let fault = message.strip_prefix(PARAMETER).unwrap_or(message).strip_prefix(OURS)?;
-    Some(fault.split_once(" at line ").map_or(fault, |(fault, _)| fault))
+    let ends = [" at line ", " (occurred while parsing "].into_iter().filter_map(|more| fault.find(more));
+    ends.min().map_or(Some(fault), |end| fault.get(..end))
 }
 
 impl<'de, F: Form> Deserialize<'de> for Given<F> {

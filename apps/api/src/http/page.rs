@@ -1,6 +1,6 @@
 //! Paging by cursor: an opaque word that says after which row to go on.
 
-use poem::http::Uri;
+use poem::Request;
 use uuid::Uuid;
 
 use crate::http::given::{Cursor, Form as _, Given, Limit};
@@ -18,11 +18,13 @@ impl Page {
     }
 
     /// The path and query of the page after `cursor`.
-    pub(crate) fn next(&self, uri: &Uri, cursor: &str) -> String {
-        let kept = uri.query().unwrap_or_default().split('&');
-        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let query: Vec<_> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
-        format!("{}?{}", uri.path(), query.join("&"))
+    pub(crate) fn next(&self, request: &Request, cursor: &str) -> String {
+        let pairs = request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let names = request.params::<Vec<(String, String)>>().unwrap_or_default().into_iter();
+        let others = pairs.zip(names).filter(|(_, (name, _))| name != "cursor");
+        let query: Vec<_> =
+            others.map(|(pair, _)| pair.to_owned()).chain([format!("cursor={cursor}")]).collect();
+        format!("{}?{}", request.original_uri().path(), query.join("&"))
     }
 
     /// How many rows to fetch: one more than shown tells whether there is a next page.
@@ -42,6 +44,20 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_page_is_asked_for_as_this_one_was() {
+        let asked = |query: &str| Request::builder().uri_str(format!("/v1/subjects?{query}")).finish();
+        for (query, next) in [
+            ("", "cursor=N"),
+            ("limit=2&&email=a%40b+c&x", "limit=2&email=a%40b+c&x&cursor=N"),
+            ("cursor=A&limit=2", "limit=2&cursor=N"),
+            ("%63ursor=A&limit=2&kind=patient", "limit=2&kind=patient&cursor=N"),
+        ] {
+            let told = Page::new(None, None).next(&asked(query), "N");
+            assert_eq!(told.split_once('?').map(|(_, query)| query), Some(next));
+        }
+    }
 
     #[test]
     fn a_cursor_leads_to_the_row_after() {

@@ -52,6 +52,8 @@ async fn every_refusal_is_a_problem_document() -> Outcome {
         (get("/v1/subjects?limit=-1".into()), 422, "invalid"),
         (get("/v1/subjects?limit=99999999999999999999".into()), 422, "invalid"),
         (get(format!("/v1/subjects?kind={CANARY}")), 422, "invalid"),
+        (get("/v1/subjects?limit=1&limit=2".into()), 422, "invalid"),
+        (get("/v1/audit/export?format=csv&%66ormat=csv".into()), 422, "invalid"),
         (get("/v1/subjects?external_ref=x".into()), 422, "invalid"),
         (get(format!("/v1/subjects?cursor={CANARY}")), 422, "invalid"),
         (get(format!("/v1/audit/events?from={CANARY}")), 422, "invalid"),
