@@ -12,6 +12,7 @@ use ward::kernel::{Principal, Source, TenantId, authority};
 use crate::app::App;
 use crate::http::problem::Refused;
 
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How long an idempotency key is at most, quotes included.
 const MOST: usize = 255;
@@ -31,6 +32,9 @@ pub(crate) struct Call {
 
 async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
     let app = request.data::<Arc<App>>().ok_or_else(Refused::unauthenticated)?;
+    if request.headers().get_all(API_KEY).iter().count() > 1 {
+        return Err(Refused::unauthenticated().into()); // whose request it is, nobody can say
+    }
     let source = request.extensions().get::<Source>().cloned().unwrap_or_default();
     match principal(app, &key.key).await? {
         Some(who) => {

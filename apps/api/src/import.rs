@@ -21,6 +21,7 @@ use ward::subject::import::{Mapping, Syntax};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::http::body::refuse_coded;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::Shown;
 use crate::subject::Kind;
@@ -99,6 +100,7 @@ impl<'r> ApiExtractor<'r> for ImportBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
+        refuse_coded(request)?;
         let given = request.content_type().and_then(|kind| kind.split(';').next()).unwrap_or_default();
         let syntax = match given.trim().to_ascii_lowercase().as_str() {
             CSV => Syntax::Csv,

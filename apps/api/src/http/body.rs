@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use poem::http::{StatusCode, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaSchemaRef, Registry};
@@ -61,13 +62,21 @@ impl<T: Type + Send> Payload for Body<T> {
 impl<T: Type + DeserializeOwned> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(_: &Request, body: &mut RequestBody) -> Result<Self> {
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        refuse_coded(request)?;
         let bytes = body.take()?.into_bytes_limit(MOST).await?;
         Ok(Self { value: parse(&bytes)?, digest: Sha256::digest(&bytes).into() })
     }
 }
 
 impl_apirequest_for_payload!(Body<T>, T: Type + DeserializeOwned);
+
+/// Refuses a body that is compressed or otherwise coded ([RFC 9110 §8.4](https://www.rfc-editor.org/rfc/rfc9110#section-8.4)).
+pub(crate) fn refuse_coded(request: &Request) -> Result<()> {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING);
+    let plain = codings.iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if plain { Ok(()) } else { Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into()) }
+}
 
 /// Parses JSON whose structs deny unknown fields.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
@@ -116,7 +125,6 @@ fn safe(message: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use poem::IntoResponse as _;
-    use poem::http::StatusCode;
     use serde::Deserialize;
 
     use super::*;

@@ -77,6 +77,13 @@ async fn every_refusal_is_a_problem_document() -> Outcome {
         (subjects().typed("application/json", "[]"), 422, "invalid"),
         (subjects().typed("application/json", format!("\"{CANARY}\"")), 422, "invalid"),
         (subjects().json(&subject()).header("idempotency-key", ""), 400, "malformed"),
+        (subjects().json(&subject()).header("content-encoding", "gzip"), 415, "unsupported-media-type"),
+        (
+            import("?kind=patient").typed("text/csv", "").header("content-encoding", "br"),
+            415,
+            "unsupported-media-type",
+        ),
+        (get("/v1/me".into()).header("x-api-key", client.key()), 401, "unauthenticated"),
         (import("?kind=clinician"), 415, "unsupported-media-type"),
         (import("?kind=clinician").typed("application/json", "{}"), 415, "unsupported-media-type"),
         (import("").typed("text/csv", "external_ref\n"), 422, "invalid"),
