@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
@@ -15,6 +15,7 @@ use ward::kernel::ApiKeyId;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::http::body::Body;
+use crate::http::given::{Cursor, Given, Instant, Limit, Line};
 use crate::http::page::Page;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::{Created, Done, Listed};
@@ -38,7 +39,7 @@ impl Api {
         body.check_bounds()?;
         self.0.check_grantable(&caller, &body.permissions)?;
         if matches!(body.mode, Mode::Test) && act.current().await?.is_some_and(|own| own.sandbox.is_none()) {
-            return Err(Refused::at("/mode", "a sandbox has no sandbox"));
+            return Err(Refused::conflict("no-sandbox", "a sandbox has no sandbox"));
         }
         let request = body.value.request(self.0.machine.next().into());
         let code = self.0.store.credential_code().await?;
@@ -58,18 +59,17 @@ impl Api {
         caller: Caller,
         request: &Request,
         /// How many, 1 to 200.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u32>>,
+        limit: Query<Option<Given<Limit>>>,
         /// The `next_cursor` of an earlier page.
-        cursor: Query<Option<String>>,
+        cursor: Query<Option<Given<Cursor>>>,
     ) -> Result<Listed<KeyList>, Refused> {
-        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+        let page = Page::new(limit.0, cursor.0);
 
         let mut reading = self.0.read(&caller, &LIST).await?;
         let mut keys = reading.list(page.after.map(Into::into), page.fetch()).await?;
 
         let next_cursor = page.cut(&mut keys, |key| key.id.into());
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         let items = keys.into_iter().map(KeyView::from).collect();
         Ok(Listed { page: KeyList { items, next_cursor }, next })
     }
@@ -142,15 +142,14 @@ impl App {
 #[serde(deny_unknown_fields)]
 struct NewKey {
     /// What to call it.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    name: String,
+    name: Given<Line<{ ApiKey::NAME }>>,
     /// Where it acts.
     mode: Mode,
     /// What it may do; each must be held by whoever makes it.
     #[oai(validator(max_items = 256))]
     permissions: Vec<String>,
     /// When it ends, at most two years ahead; never, if absent.
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<Given<Instant>>,
     /// Requests a calendar month; any number, if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "2147483647")))]
     monthly_quota: Option<u32>,
@@ -215,6 +214,7 @@ struct KeyList {
 
 /// A key, without the key.
 #[derive(Object)]
+#[oai(rename = "ApiKey")]
 struct KeyView {
     /// Names it.
     id: Uuid,
@@ -253,6 +253,7 @@ struct KeyFacts {
 impl NewKey {
     fn request(self, id: ApiKeyId) -> api_key::Request {
         let Self { name, mode, permissions, expires_at, monthly_quota } = self;
+        let (name, expires_at) = (name.0, expires_at.map(|at| at.0));
         api_key::Request { id, name, mode: mode.into(), permissions, expires_at, monthly_quota }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde_json::Value;
@@ -13,6 +12,7 @@ use ward::kernel::{EventId, TenantId};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::http::given::{ActionName, Cursor, Given, Instant, Limit};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
@@ -34,26 +34,26 @@ impl Api {
         caller: Caller,
         request: &poem::Request,
         /// Not before this time.
-        from: Query<Option<DateTime<Utc>>>,
+        from: Query<Option<Given<Instant>>>,
         /// Before this time.
-        to: Query<Option<DateTime<Utc>>>,
+        to: Query<Option<Given<Instant>>>,
         /// By this user or key.
         actor: Query<Option<Uuid>>,
         /// Exactly this action.
-        action: Query<Option<String>>,
+        action: Query<Option<Given<ActionName>>>,
         /// About this entity.
         entity: Query<Option<Uuid>>,
         /// How it ended.
         outcome: Query<Option<Outcome>>,
         /// How many, 1 to 200.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u32>>,
+        limit: Query<Option<Given<Limit>>>,
         /// The `next_cursor` of an earlier page.
-        cursor: Query<Option<String>>,
+        cursor: Query<Option<Given<Cursor>>>,
     ) -> Result<Listed<EventList>, Refused> {
-        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+        let page = Page::new(limit.0, cursor.0);
         let outcome = outcome.0.map(|outcome| outcome.as_str().to_owned());
-        let (from, to, actor, action, entity) = (from.0, to.0, actor.0, action.0, entity.0);
+        let (from, to) = (from.0.map(|at| at.0), to.0.map(|at| at.0));
+        let (actor, action, entity) = (actor.0, action.0.map(|name| name.0), entity.0);
         let search = Search { from, to, actor, action, entity, outcome };
 
         let mut reading = self.0.read(&caller, &LIST_EVENTS).await?;
@@ -63,7 +63,7 @@ impl Api {
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
         reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;
 
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         let items = entries.into_iter().map(|entry| EventView::of(entry, tenant, &keys)).collect();
         Ok(Listed { page: EventList { items, next_cursor }, next })
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use futures::stream;
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::param::Query;
@@ -20,6 +19,7 @@ use ward::rbac::Permit;
 use crate::app::App;
 use crate::audit_event::EventView;
 use crate::auth::Caller;
+use crate::http::given::{Given, Instant};
 use crate::http::problem::Refused;
 use crate::tag::Tag;
 
@@ -43,13 +43,13 @@ impl Api {
         /// The format.
         format: Query<Format>,
         /// Not before this time.
-        from: Query<Option<DateTime<Utc>>>,
+        from: Query<Option<Given<Instant>>>,
         /// Before this time.
-        to: Query<Option<DateTime<Utc>>>,
+        to: Query<Option<Given<Instant>>>,
     ) -> Result<Exported, Refused> {
         let Format::Csv = format.0;
         let permit = self.0.permit(&caller, &EXPORT).await?;
-        let search = Search { from: from.0, to: to.0, ..Search::default() };
+        let search = Search { from: from.0.map(|at| at.0), to: to.0.map(|at| at.0), ..Search::default() };
         let reading = self.0.store.read(permit).await?;
         let tenant = reading.writer().tenant();
         reading.disclose(Event::of(&EXPORT, EXPORT_STARTED, tenant).noting("format", "csv")).await?;

@@ -12,7 +12,10 @@ use ward::kernel::{Principal, Source, authority};
 use crate::app::App;
 use crate::http::problem::Refused;
 
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// How long an idempotency key is at most, quotes included.
+const MOST: usize = 255;
 
 /// An API key, which acts in one tenant only.
 #[derive(SecurityScheme)]
@@ -29,13 +32,19 @@ pub(crate) struct Call {
 
 async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
     let app = request.data::<Arc<App>>().ok_or_else(Refused::unauthenticated)?;
+    if request.headers().get_all(API_KEY).iter().count() > 1 {
+        return Err(Refused::unauthenticated().into()); // whose request it is, nobody can say
+    }
     let source = request.extensions().get::<Source>().cloned().unwrap_or_default();
     match principal(app, &key.key).await? {
         Some(who) => {
             let mut caller = Caller(Call { who: Arc::new(who.from(source)), once: None });
             // The gate comes before the work: nobody has a body read who isn't permitted the operation.
-            if let Some(operation) = app.routes.get().and_then(|routes| routes.operation(request)) {
-                let _permitted = app.permit(&caller, operation).await?;
+            if let Some(route) = app.routes.get().and_then(|routes| routes.find(request)) {
+                let _permitted = app.permit(&caller, route.operation).await?;
+                if let Some(name) = route.doubled(request) {
+                    return Err(Refused::at(&format!("?{name}"), "named twice").into());
+                }
             }
             caller.0.once = idempotency_key(request)?;
             Ok(caller.0)
@@ -61,17 +70,52 @@ async fn principal(app: &App, key: &str) -> Result<Option<Principal>, Refused> {
     }))
 }
 
-/// Quoted as [RFC 8941](https://www.rfc-editor.org/rfc/rfc8941#section-3.3.3) has it, or bare; the two mean the same.
 fn idempotency_key(request: &Request) -> Result<Option<[u8; 32]>, Refused> {
     let mut values = request.headers().get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    let sound = (1..=255).contains(&bare.len()) && bare.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if !sound || values.next().is_some() {
-        return Err(Refused::malformed(
-            "`Idempotency-Key` must be one word of 1 to 255 printable characters",
-        ));
+    match value.to_str().ok().and_then(word).filter(|_| values.next().is_none()) {
+        Some(word) => Ok(Some(Sha256::digest(word).into())),
+        None => Err(Refused::malformed("`Idempotency-Key` must be one word, quoted or bare")),
     }
-    Ok(Some(Sha256::digest(bare).into()))
+}
+
+/// [RFC 8941](https://www.rfc-editor.org/rfc/rfc8941#section-3.3.3) quotes it; bare, the same characters mean the same.
+fn word(text: &str) -> Option<String> {
+    let text = text.trim();
+    let printable = text.len() <= MOST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let Some(quoted) = text.strip_prefix('"').filter(|_| printable) else {
+        return Some(text.to_owned()).filter(|text| printable && !text.is_empty());
+    };
+    let (mut word, mut characters) = (String::new(), quoted.strip_suffix('"')?.chars());
+    while let Some(character) = characters.next() {
+        word.push(match character {
+            '"' => return None,
+            '\\' => characters.next().filter(|escaped| matches!(escaped, '"' | '\\'))?,
+            other => other,
+        });
+    }
+    Some(word).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn a_word_is_quoted_or_bare() {
+        for (text, meant) in [
+            ("a b", "a b"),
+            (r#""a b""#, "a b"),
+            (r#""a\"b\\""#, r#"a"b\"#),
+            (r#"a"b\"#, r#"a"b\"#),
+            (" a ", "a"),
+        ] {
+            assert_eq!(word(text).as_deref(), Some(meant), "{text}");
+        }
+        let long = "x".repeat(256);
+        for text in ["", " ", r#"""#, r#""""#, r#""a"#, r#""a"b""#, r#""a\""#, r#""\a""#, "é", "a\tb", &long]
+        {
+            assert_eq!(word(text), None, "{text}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ use ward::kernel::{Entity, Operation, TenantId, authority};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::http::given::{Cursor, Given, Instant, Limit};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
@@ -74,26 +75,26 @@ impl Api {
         request: &Request,
         id: Path<String>,
         /// Not before this time.
-        from: Query<Option<DateTime<Utc>>>,
+        from: Query<Option<Given<Instant>>>,
         /// Before this time.
-        to: Query<Option<DateTime<Utc>>>,
+        to: Query<Option<Given<Instant>>>,
         /// How many, 1 to 200.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u32>>,
+        limit: Query<Option<Given<Limit>>>,
         /// The `next_cursor` of an earlier page.
-        cursor: Query<Option<String>>,
+        cursor: Query<Option<Given<Cursor>>>,
     ) -> Result<Listed<RunList>, Refused> {
-        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+        let page = Page::new(limit.0, cursor.0);
         let reading = self.0.read(&caller, &CLAIM_EVIDENCE).await?;
         let Some(claim) = self.0.profile.claims.iter().find(|claim| claim.id == id.0) else {
             return Err(self.0.absent(reading.absent(caller.0.who.tenant())).await);
         };
+        let between = (from.0.map(|at| at.0), to.0.map(|at| at.0));
         let mut runs = match claim.probe() {
-            Some(probe) => self.0.runs(probe, (from.0, to.0), &page).await?,
+            Some(probe) => self.0.runs(probe, between, &page).await?,
             None => Vec::new(),
         };
         let next_cursor = page.cut(&mut runs, |run| run.id);
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         let items = runs.into_iter().map(RunView::from).collect();
         Ok(Listed { page: RunList { items, next_cursor }, next })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem::endpoint::make_sync;
 use poem::http::header;
+use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt as _, Response, Route, get};
 use poem_openapi::OpenApiService;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::app::App;
 use crate::http::docs::{self, Document};
 use crate::http::headers::Finish;
 use crate::http::openapi::{self, Undeclared};
+use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
     api_key, audit_event, audit_export, claim, health, import, me, operations, record, subject, tenant, trust,
@@ -20,7 +22,7 @@ use crate::{
 /// Every route; refuses an operation that the table doesn't know.
 pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response> + 'static, Undeclared> {
     let service = service(&app);
-    let document = openapi::document(&service.spec(), operations::TABLE)?;
+    let document = openapi::document(&service.spec(), operations::TABLE, &app.catalogue)?;
     let _first = app.routes.set(Routes::of(&document, operations::TABLE));
     let _first = app.document.set(document.clone());
     let reference = docs::reference(&service.swagger_ui_html(), &openapi::explained(&document));
@@ -28,12 +30,13 @@ pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response>
         .at("/openapi.json", get(json(&document)))
         .at("/docs", get(page(reference)))
         .nest("/", service);
-    Ok(routes.data(app.clone()).with(app.gate.clone()).with(Finish(app)))
+    let caught = CatchPanic::new().with_handler(problem::panicked);
+    Ok(routes.data(app.clone()).with(app.gate.clone()).with(caught).with(Finish(app)))
 }
 
 /// The OpenAPI document alone.
 pub(crate) fn document(app: &Arc<App>) -> Result<Value, Undeclared> {
-    openapi::document(&service(app).spec(), operations::TABLE)
+    openapi::document(&service(app).spec(), operations::TABLE, &app.catalogue)
 }
 
 fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {

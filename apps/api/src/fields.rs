@@ -29,12 +29,10 @@ impl Deref for FieldMap {
     }
 }
 
-impl IntoIterator for FieldMap {
-    type Item = (String, Value);
-    type IntoIter = std::collections::btree_map::IntoIter<String, Value>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+impl FieldMap {
+    /// The fields as a domain function reads them.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 }
 

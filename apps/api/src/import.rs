@@ -5,28 +5,32 @@ mod run;
 use std::sync::Arc;
 
 use futures::stream;
-use poem::http::{HeaderMap, header};
-use poem::{Body as Stream, IntoResponse, Response};
+use poem::http::StatusCode;
+use poem::web::Accept;
+use poem::{Body as Stream, IntoResponse, Request, RequestBody, Response};
 use poem_openapi::param::Query;
 use poem_openapi::payload::{Binary, Json, Payload as _};
 use poem_openapi::registry::{
-    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+    MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
 use poem_openapi::types::Type as _;
-use poem_openapi::{ApiRequest, Object, OpenApi};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object, OpenApi};
 use tokio::sync::mpsc;
 use ward::subject::IMPORT_DATA;
 use ward::subject::import::{Mapping, Syntax};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::http::body::refuse_coded;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::Shown;
 use crate::subject::Kind;
 use crate::tag::Tag;
 use run::{Import, Sink};
 
+const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
+const JSON: &str = "application/json";
 
 pub(crate) struct Api(pub(crate) Arc<App>);
 
@@ -42,19 +46,15 @@ impl Api {
     async fn import(
         &self,
         caller: Caller,
-        headers: &HeaderMap,
+        accept: Accept,
         /// What the rows are; decides which columns there may be.
         kind: Query<Kind>,
         body: ImportBody,
     ) -> Result<Imported, Refused> {
         let _permitted = self.0.permit(&caller, &IMPORT_DATA).await?;
-        let (syntax, body) = match body {
-            ImportBody::Csv(body) => (Syntax::Csv, body.0),
-            ImportBody::Ndjson(body) => (Syntax::Ndjson, body.0),
-        };
+        let ImportBody { syntax, body } = body;
         let import = Import::new(self.0.clone(), caller, Mapping::standard(kind.0.into()), syntax);
-        let streamed = headers.get(header::ACCEPT).is_some_and(|accept| accept == NDJSON);
-        if streamed {
+        if wants_lines(&accept) {
             let (sender, lines) = mpsc::channel(16);
             tokio::spawn(import.run(body, Sink::Lines(sender)));
             return Ok(Imported::Lines(lines));
@@ -66,14 +66,49 @@ impl Api {
     }
 }
 
-#[derive(ApiRequest)]
-enum ImportBody {
-    /// Comma-separated, with a header (RFC 4180).
-    #[oai(content_type = "text/csv")]
-    Csv(Binary<Stream>),
-    /// One JSON object a line; the columns are its keys.
-    #[oai(content_type = "application/x-ndjson")]
-    Ndjson(Binary<Stream>),
+/// Whether the caller would rather have a line for each row than all rows together.
+fn wants_lines(accept: &Accept) -> bool {
+    let known = accept.0.iter().find_map(|kind| match kind.essence_str() {
+        NDJSON => Some(true),
+        JSON | "application/*" | "*/*" => Some(false),
+        _ => None,
+    });
+    known.unwrap_or_default()
+}
+
+/// Rows: comma-separated, with a header (RFC 4180); or one JSON object a line, whose keys are the columns.
+struct ImportBody {
+    syntax: Syntax,
+    body: Stream,
+}
+
+impl<'r> ApiExtractor<'r> for ImportBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(_: &mut Registry) {}
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = |content_type| MetaMediaType { content_type, schema: Binary::<Stream>::schema_ref() };
+        Some(MetaRequest { description: None, content: [CSV, NDJSON].map(content).into(), required: true })
+    }
+
+    /// Whatever parameters the media type has: rows that aren't UTF-8 are refused one by one.
+    async fn from_request(
+        request: &'r Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        refuse_coded(request)?;
+        let given = request.content_type().and_then(|kind| kind.split(';').next()).unwrap_or_default();
+        let syntax = match given.trim().to_ascii_lowercase().as_str() {
+            CSV => Syntax::Csv,
+            NDJSON => Syntax::Ndjson,
+            _ => return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into()),
+        };
+        Ok(Self { syntax, body: body.take()? })
+    }
 }
 
 /// What became of an import.
@@ -125,7 +160,7 @@ impl poem_openapi::ApiResponse for Imported {
     fn meta() -> MetaResponses {
         let line = MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")));
         let content = vec![
-            MetaMediaType { content_type: "application/json", schema: Json::<ImportSummary>::schema_ref() },
+            MetaMediaType { content_type: JSON, schema: Json::<ImportSummary>::schema_ref() },
             MetaMediaType { content_type: NDJSON, schema: line },
         ];
         let description = "What became of the rows: all together or, if asked for, one line of JSON each.";

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
@@ -22,6 +21,7 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::fields::{FieldMap, faults};
 use crate::http::body::Body;
+use crate::http::given::{Cursor, Day, Given, Limit};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Created, Done, Listed, Shown};
@@ -64,12 +64,11 @@ impl Api {
         request: &Request,
         id: Path<Uuid>,
         /// How many, 1 to 200.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u32>>,
+        limit: Query<Option<Given<Limit>>>,
         /// The `next_cursor` of an earlier page.
-        cursor: Query<Option<String>>,
+        cursor: Query<Option<Given<Cursor>>>,
     ) -> Result<Listed<RecordList>, Refused> {
-        let (subject, page) = (SubjectId::from(id.0), Page::parse(limit.0, cursor.0.as_deref())?);
+        let (subject, page) = (SubjectId::from(id.0), Page::new(limit.0, cursor.0));
         let mut reading = self.0.read(&caller, &LIST_RECORDS).await?;
         if reading.subject(subject).await?.is_none() {
             return Err(self.0.absent(reading.absent(subject)).await);
@@ -85,7 +84,7 @@ impl Api {
 
         let items = found.into_iter().map(|record| self.view(&caller, record, key.as_deref(), &receipt));
         let items = items.collect::<Result<_, _>>()?;
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         Ok(Listed { page: RecordList { items, next_cursor }, next })
     }
 
@@ -176,21 +175,18 @@ fn names(records: &[StoredRecord]) -> Vec<String> {
 fn draft(catalogue: &Catalogue, new: NewRecord) -> Result<Draft, Refused> {
     let category =
         catalogue.category(&new.category).ok_or_else(|| Refused::at("/category", "no such category"))?;
-    let given = new.fields.iter().map(|(name, value)| (name.as_str(), value));
-    let fields = Fields::parse(&category.fields, given);
+    let fields = Fields::parse(&category.fields, new.fields.given());
     let fields = fields.map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
-    Ok(Draft { category: new.category, occurred_on: new.occurred_on, fields })
+    Ok(Draft { category: new.category, occurred_on: new.occurred_on.map(|day| day.0), fields })
 }
 
 fn patch(catalogue: &Catalogue, found: &StoredRecord, change: RecordChange) -> Result<Patch, SubjectError> {
     let specs =
         catalogue.category(&found.category).map(|category| category.fields.as_slice()).unwrap_or_default();
-    let (remove, set): (Vec<_>, Vec<_>) =
-        change.fields.unwrap_or_default().into_iter().partition(|(_, value)| value.is_null());
-    let given = set.iter().map(|(name, value)| (name.as_str(), value));
-    let set = Fields::parse(specs, given).map_err(SubjectError::Invalid)?;
-    let remove = remove.into_iter().map(|(name, _)| name).collect();
-    Ok(Patch { occurred_on: change.occurred_on, set, remove })
+    let given = change.fields.unwrap_or_default();
+    let (set, remove) = Fields::parse_changes(specs, given.given()).map_err(SubjectError::Invalid)?;
+    let occurred_on = change.occurred_on.map(|day| day.map(|day| day.0));
+    Ok(Patch { occurred_on, set, remove })
 }
 
 /// A record to add.
@@ -199,10 +195,9 @@ fn patch(catalogue: &Catalogue, found: &StoredRecord, change: RecordChange) -> R
 #[serde(deny_unknown_fields)]
 struct NewRecord {
     /// Of which category; it decides which fields there may be.
-    #[oai(validator(min_length = 1, max_length = 100))]
     category: String,
     /// When what it tells of happened.
-    occurred_on: Option<NaiveDate>,
+    occurred_on: Option<Given<Day>>,
     /// What it says.
     fields: FieldMap,
 }
@@ -214,7 +209,7 @@ struct NewRecord {
 struct RecordChange {
     /// When what it tells of happened; `null` for no day.
     #[serde(default, deserialize_with = "crate::fields::named")]
-    occurred_on: Option<Option<NaiveDate>>,
+    occurred_on: Option<Option<Given<Day>>>,
     /// Fields to set; `null` removes one.
     fields: Option<FieldMap>,
 }
@@ -238,7 +233,7 @@ struct RecordFacts {
     /// Of which category.
     category: String,
     /// When what it tells of happened.
-    occurred_on: Option<NaiveDate>,
+    occurred_on: Option<Given<Day>>,
     /// Counts its changes, from 1.
     version: i32,
     /// Since when.
@@ -249,6 +244,7 @@ struct RecordFacts {
 
 /// A record, in clear.
 #[derive(Object)]
+#[oai(rename = "Record")]
 struct RecordView {
     /// What is not personal.
     #[oai(flatten)]
@@ -263,7 +259,7 @@ impl From<StoredRecord> for RecordFacts {
             id: record.id.into(),
             subject: record.subject.into(),
             category: record.category,
-            occurred_on: record.occurred_on,
+            occurred_on: record.occurred_on.map(Given),
             version: record.version,
             created_at: record.created_at.into(),
             updated_at: record.updated_at.into(),

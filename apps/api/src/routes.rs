@@ -7,9 +7,25 @@ use poem::{PathPattern, Request};
 use serde_json::Value;
 use ward::kernel::Operation;
 
-/// Method and path pattern of every operation served.
+/// Every operation served, by method and path pattern.
 #[derive(Debug, Default)]
-pub(crate) struct Routes(HashMap<(Method, String), &'static Operation>);
+pub(crate) struct Routes(HashMap<(Method, String), Route>);
+
+/// An operation, and the parameters of its query.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) operation: &'static Operation,
+    query: Vec<String>,
+}
+
+impl Route {
+    /// A parameter that `request` names twice, if there is one: which of the two is meant, nobody can say.
+    pub(crate) fn doubled(&self, request: &Request) -> Option<&str> {
+        let given = request.params::<Vec<(String, String)>>().unwrap_or_default();
+        let count = |name: &str| given.iter().filter(|(known, _)| known == name).count();
+        self.query.iter().map(String::as_str).find(|name| count(name) > 1)
+    }
+}
 
 impl Routes {
     /// Reads them from the OpenAPI document.
@@ -21,8 +37,9 @@ impl Routes {
             for (method, served) in methods.as_object().into_iter().flatten() {
                 let id = served.get("operationId").and_then(Value::as_str);
                 let row = table.iter().find(|row| Some(row.id) == id);
-                if let (Some(row), Ok(method)) = (row, method.to_uppercase().parse()) {
-                    routes.insert((method, pattern.clone()), *row);
+                if let (Some(operation), Ok(method)) = (row, method.to_uppercase().parse()) {
+                    let route = Route { operation, query: parameters(served) };
+                    routes.insert((method, pattern.clone()), route);
                 }
             }
         }
@@ -38,11 +55,17 @@ impl Routes {
         methods.join(", ")
     }
 
-    /// The operation that `request` is for.
-    pub(crate) fn operation(&self, request: &Request) -> Option<&'static Operation> {
+    /// What `request` is for.
+    pub(crate) fn find(&self, request: &Request) -> Option<&Route> {
         let pattern = request.data::<PathPattern>()?;
-        self.0.get(&(request.method().clone(), shape(&pattern.0))).copied()
+        self.0.get(&(request.method().clone(), shape(&pattern.0)))
     }
+}
+
+fn parameters(served: &Value) -> Vec<String> {
+    let all = served.get("parameters").and_then(Value::as_array).into_iter().flatten();
+    let of_query = all.filter(|parameter| parameter.get("in").and_then(Value::as_str) == Some("query"));
+    of_query.filter_map(|parameter| parameter.get("name")?.as_str()).map(str::to_owned).collect()
 }
 
 /// A path without the names of its parameters: OpenAPI writes `{id}` where the router writes `:param0`.

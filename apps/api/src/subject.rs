@@ -12,14 +12,15 @@ use ward::audit::{Event, Receipt};
 use ward::kernel::{Entity, SubjectId};
 use ward::subject::subject::{Draft, Patch, email_index, phone_index, ref_index};
 use ward::subject::{
-    CHANGE_SUBJECT, CREATE_SUBJECT, ExternalRef, FIND_SUBJECTS, Fields, Jurisdiction, SHOW_SUBJECT,
-    SUBJECT_DISCLOSED, SUBJECT_SEARCHED, StoredSubject, SubjectError, SubjectSearch, TimeZone,
+    CHANGE_SUBJECT, CREATE_SUBJECT, ExternalRef, FIND_SUBJECTS, Fields, SHOW_SUBJECT, SUBJECT_DISCLOSED,
+    SUBJECT_SEARCHED, StoredSubject, SubjectError, SubjectSearch,
 };
 
 use crate::app::App;
 use crate::auth::Caller;
 use crate::fields::{FieldMap, faults};
 use crate::http::body::Body;
+use crate::http::given::{Cursor, Given, Law, Limit, Line, Zone};
 use crate::http::page::Page;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::{Created, Listed, Shown};
@@ -67,12 +68,11 @@ impl Api {
         /// Of this kind only.
         kind: Query<Option<Kind>>,
         /// How many, 1 to 200.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u32>>,
+        limit: Query<Option<Given<Limit>>>,
         /// The `next_cursor` of an earlier page.
-        cursor: Query<Option<String>>,
+        cursor: Query<Option<Given<Cursor>>>,
     ) -> Result<Listed<SubjectList>, Refused> {
-        let page = Page::parse(limit.0, cursor.0.as_deref())?;
+        let page = Page::new(limit.0, cursor.0);
         let kind = kind.0.map(ward::subject::Kind::from);
 
         let mut reading = self.0.read(&caller, &FIND_SUBJECTS).await?;
@@ -100,7 +100,7 @@ impl Api {
         let pairs = found.into_iter().zip(keys);
         let items = pairs.map(|(subject, key)| self.view(&caller, subject, key.as_deref(), &receipt));
         let items = items.collect::<Result<_, _>>()?;
-        let next = next_cursor.as_deref().map(|cursor| page.next(request.original_uri(), cursor));
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         Ok(Listed { page: SubjectList { items, next_cursor }, next })
     }
 
@@ -149,38 +149,28 @@ impl Api {
 impl Api {
     fn draft(&self, new: NewSubject) -> Result<Draft, Refused> {
         let mut wrong = Vec::new();
-        let external_ref = new.external_ref.map(|name| ExternalRef::parse(&name)).transpose();
+        let external_ref = new.external_ref.map(|name| ExternalRef::parse(&name.0)).transpose();
         let external_ref = external_ref.unwrap_or_else(|error| {
             wrong.push(Fault::new("/external_ref", error));
             None
         });
-        let (time_zone, jurisdiction) = (zone(new.time_zone, &mut wrong), law(new.jurisdiction, &mut wrong));
-        let given = new.fields.iter().map(|(name, value)| (name.as_str(), value));
-        let fields = Fields::parse(self.0.catalogue.subject(), given).unwrap_or_else(|errors| {
+        let fields = Fields::parse(self.0.catalogue.subject(), new.fields.given()).unwrap_or_else(|errors| {
             wrong.extend(faults("/fields", errors));
             Fields::default()
         });
         if !wrong.is_empty() {
             return Err(Refused::invalid(wrong));
         }
+        let (time_zone, jurisdiction) = (new.time_zone.map(|zone| zone.0), new.jurisdiction.map(|law| law.0));
         Ok(Draft { kind: new.kind.into(), external_ref, time_zone, jurisdiction, fields })
     }
 
     fn patch(&self, change: SubjectChange) -> Result<Patch, Refused> {
-        let mut wrong = Vec::new();
-        let time_zone = change.time_zone.map(|name| zone(name, &mut wrong));
-        let jurisdiction = change.jurisdiction.map(|code| law(code, &mut wrong));
-        let (remove, set): (Vec<_>, Vec<_>) =
-            change.fields.unwrap_or_default().into_iter().partition(|(_, value)| value.is_null());
-        let given = set.iter().map(|(name, value)| (name.as_str(), value));
-        let set = Fields::parse(self.0.catalogue.subject(), given).unwrap_or_else(|errors| {
-            wrong.extend(faults("/fields", errors));
-            Fields::default()
-        });
-        if !wrong.is_empty() {
-            return Err(Refused::invalid(wrong));
-        }
-        let remove = remove.into_iter().map(|(name, _)| name).collect();
+        let given = change.fields.unwrap_or_default();
+        let (set, remove) = Fields::parse_changes(self.0.catalogue.subject(), given.given())
+            .map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
+        let time_zone = change.time_zone.map(|zone| zone.map(|zone| zone.0));
+        let jurisdiction = change.jurisdiction.map(|law| law.map(|law| law.0));
         Ok(Patch { time_zone, jurisdiction, set, remove })
     }
 
@@ -221,22 +211,6 @@ fn names(subjects: &[StoredSubject]) -> Vec<String> {
     names
 }
 
-fn zone(name: Option<String>, wrong: &mut Vec<Fault>) -> Option<TimeZone> {
-    let zone = name.map(|name| TimeZone::parse(&name))?;
-    if zone.is_none() {
-        wrong.push(Fault::new("/time_zone", "must be an IANA time zone, such as `America/New_York`"));
-    }
-    zone
-}
-
-fn law(code: Option<String>, wrong: &mut Vec<Fault>) -> Option<Jurisdiction> {
-    let law = code.map(|code| Jurisdiction::parse(&code))?;
-    if law.is_none() {
-        wrong.push(Fault::new("/jurisdiction", "must be an ISO 3166 code, such as `US-CA`"));
-    }
-    law
-}
-
 /// What somebody is to the tenant.
 #[derive(Clone, Copy, Debug, Deserialize, Enum, Eq, PartialEq)]
 #[oai(rename_all = "snake_case")]
@@ -260,12 +234,11 @@ struct NewSubject {
     /// What they are to the tenant.
     kind: Kind,
     /// The customer's own name for them; unique among their kind.
-    #[oai(validator(min_length = 1, max_length = 200))]
-    external_ref: Option<String>,
+    external_ref: Option<Given<Line<{ ExternalRef::LENGTH }>>>,
     /// Where their day begins: an IANA time zone.
-    time_zone: Option<String>,
+    time_zone: Option<Given<Zone>>,
     /// Whose law protects them: an ISO 3166 code.
-    jurisdiction: Option<String>,
+    jurisdiction: Option<Given<Law>>,
     /// What is known of them.
     fields: FieldMap,
 }
@@ -277,10 +250,10 @@ struct NewSubject {
 struct SubjectChange {
     /// Where their day begins; `null` for nowhere known.
     #[serde(default, deserialize_with = "crate::fields::named")]
-    time_zone: Option<Option<String>>,
+    time_zone: Option<Option<Given<Zone>>>,
     /// Whose law protects them; `null` for none known.
     #[serde(default, deserialize_with = "crate::fields::named")]
-    jurisdiction: Option<Option<String>>,
+    jurisdiction: Option<Option<Given<Law>>>,
     /// Fields to set; `null` removes one.
     fields: Option<FieldMap>,
 }
@@ -302,9 +275,9 @@ pub(crate) struct SubjectFacts {
     /// What they are to the tenant.
     kind: Kind,
     /// Where their day begins.
-    time_zone: Option<String>,
+    time_zone: Option<Given<Zone>>,
     /// Whose law protects them.
-    jurisdiction: Option<String>,
+    jurisdiction: Option<Given<Law>>,
     /// Since when.
     created_at: Time,
     /// When something last changed.
@@ -313,6 +286,7 @@ pub(crate) struct SubjectFacts {
 
 /// A subject, in clear.
 #[derive(Object)]
+#[oai(rename = "Subject")]
 struct SubjectView {
     /// What is not personal.
     #[oai(flatten)]
@@ -328,8 +302,8 @@ impl From<StoredSubject> for SubjectFacts {
         Self {
             id: subject.id.into(),
             kind: subject.kind.into(),
-            time_zone: subject.time_zone.map(|zone| zone.as_str().to_owned()),
-            jurisdiction: subject.jurisdiction.map(|law| law.as_str().to_owned()),
+            time_zone: subject.time_zone.map(Given),
+            jurisdiction: subject.jurisdiction.map(Given),
             created_at: subject.created_at.into(),
             updated_at: subject.updated_at.into(),
         }

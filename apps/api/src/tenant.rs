@@ -13,6 +13,7 @@ use ward::tenancy::{
 use crate::app::App;
 use crate::auth::Caller;
 use crate::http::body::Body;
+use crate::http::given::{Given, Line, MailDomain};
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::Shown;
 use crate::http::time::Time;
@@ -89,8 +90,7 @@ struct SettingsView {
 #[serde(deny_unknown_fields)]
 struct TenantChange {
     /// What it calls itself.
-    #[oai(validator(min_length = 1, max_length = 200))]
-    name: Option<String>,
+    name: Option<Given<Line<{ tenancy::NAME_LENGTH }>>>,
     /// What it chooses.
     settings: Option<SettingsPatch>,
 }
@@ -110,14 +110,14 @@ struct SettingsPatch {
     idle_timeout_seconds: Option<u32>,
     /// The mail domains whose people may join; empty means any.
     #[oai(validator(max_items = 100))]
-    allowed_email_domains: Option<Vec<String>>,
+    allowed_email_domains: Option<Vec<Given<MailDomain>>>,
 }
 
 impl TryFrom<TenantChange> for Changes {
     type Error = Refused;
 
     fn try_from(change: TenantChange) -> Result<Self, Refused> {
-        let name = change.name.map(|name| Text::parse(&name, tenancy::NAME_LENGTH)).transpose();
+        let name = change.name.map(|name| Text::parse(&name.0, tenancy::NAME_LENGTH)).transpose();
         let name = name.map_err(|error| Refused::at("/name", error))?;
         let settings = change.settings.map(SettingsChange::from).unwrap_or_default();
         Ok(Self { name, settings })
@@ -128,6 +128,8 @@ impl From<SettingsPatch> for SettingsChange {
     fn from(patch: SettingsPatch) -> Self {
         let SettingsPatch { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains } =
             patch;
+        let domains = |domains: Vec<Given<MailDomain>>| domains.into_iter().map(|domain| domain.0).collect();
+        let allowed_email_domains = allowed_email_domains.map(domains);
         Self { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains }
     }
 }

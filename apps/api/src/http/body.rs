@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use poem::http::{StatusCode, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaSchemaRef, Registry};
@@ -9,10 +10,12 @@ use poem_openapi::types::Type;
 use poem_openapi::{impl_apirequest_for_payload, payload::Json};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
-use serde_path_to_error::Segment;
+use serde_path_to_error::{Path, Segment, Track};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::http::given;
+use crate::http::objects::Objects;
 use crate::http::problem::Refused;
 
 const MOST: usize = 1 << 20;
@@ -59,7 +62,8 @@ impl<T: Type + Send> Payload for Body<T> {
 impl<T: Type + DeserializeOwned> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(_: &Request, body: &mut RequestBody) -> Result<Self> {
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        refuse_coded(request)?;
         let bytes = body.take()?.into_bytes_limit(MOST).await?;
         Ok(Self { value: parse(&bytes)?, digest: Sha256::digest(&bytes).into() })
     }
@@ -67,22 +71,30 @@ impl<T: Type + DeserializeOwned> ParsePayload for Body<T> {
 
 impl_apirequest_for_payload!(Body<T>, T: Type + DeserializeOwned);
 
+/// Refuses a body that is compressed or otherwise coded ([RFC 9110 §8.4](https://www.rfc-editor.org/rfc/rfc9110#section-8.4)).
+pub(crate) fn refuse_coded(request: &Request) -> Result<()> {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING);
+    let plain = codings.iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if plain { Ok(()) } else { Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into()) }
+}
+
 /// Parses JSON whose structs deny unknown fields.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refusal(error, bytes))?;
+    let mut track = Track::new();
+    let parsed = T::deserialize(Objects(serde_path_to_error::Deserializer::new(&mut json, &mut track)));
+    let value = parsed.map_err(|error| refusal(&track.path(), &error, bytes))?;
     json.end().map_err(|_| Refused::malformed("the body goes on after its JSON value"))?;
     Ok(value)
 }
 
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Refused {
-    let pointer: String = error.path().iter().map(segment).collect();
-    let inner = error.inner();
-    match inner.classify() {
-        Category::Data => Refused::at(&pointer, safe(&inner.to_string())),
+fn refusal(path: &Path, error: &serde_json::Error, bytes: &[u8]) -> Refused {
+    let pointer: String = path.iter().map(segment).collect();
+    match error.classify() {
+        Category::Data => Refused::at(&pointer, safe(&error.to_string())),
         // A number in the place of a word is a fault of syntax to serde.
         Category::Syntax if is_json(bytes) => Refused::at(&pointer, "of the wrong type"),
-        _ => Refused::malformed(format!("not JSON at line {}, column {}", inner.line(), inner.column())),
+        _ => Refused::malformed(format!("not JSON at line {}, column {}", error.line(), error.column())),
     }
 }
 
@@ -99,21 +111,20 @@ fn segment(segment: &Segment) -> String {
 }
 
 /// The kind of fault without the value: serde echoes what it read.
-fn safe(message: &str) -> &'static str {
+fn safe(message: &str) -> &str {
     match message {
         m if m.starts_with("unknown field") => "no such field here",
         m if m.starts_with("missing field") => "a required field is missing",
         m if m.starts_with("duplicate field") || m.starts_with("duplicate key") => "named twice",
         m if m.starts_with("unknown variant") => "not one of the words allowed here",
         m if m.starts_with("invalid type") => "of the wrong type",
-        _ => "not a value allowed here",
+        m => given::fault(m).unwrap_or("not a value allowed here"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use poem::IntoResponse as _;
-    use poem::http::StatusCode;
     use serde::Deserialize;
 
     use super::*;
@@ -135,6 +146,7 @@ mod tests {
     async fn a_fault_is_named_by_its_place_and_never_echoed() {
         for (body, pointer) in [
             (r#"[{"name": 4111}]"#, "/0/name"),
+            (r#"[["4111"]]"#, "/0"),
             (r#"[{"name": "a"}, {"name": "b", "secret": 1}]"#, "/1/secret"),
             (r#"[{"name": "a", "name": "b"}]"#, "/0"),
             (r#"[{}]"#, "/0"),
@@ -143,6 +155,14 @@ mod tests {
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
             assert!(!problem.to_string().contains("4111"));
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        assert_eq!(parse::<Vec<u32>>(b"[1.0, 2e1, 3]").unwrap(), [1, 20, 3]);
+        for other in ["[1.5]", "[-1.0]", "[1e300]", "[4294967296.0]"] {
+            assert!(parse::<Vec<u32>>(other.as_bytes()).is_err(), "{other}");
         }
     }
 

@@ -3,6 +3,12 @@
 use serde_json::{Map, Value, json};
 use ward::assurance::Control;
 use ward::kernel::{Operation, Requires};
+use ward::subject::Catalogue;
+
+use crate::http::{exact, links, vocabulary};
+
+/// A string of RFC 8941 that isn't empty, or the same without its quotes.
+const IDEMPOTENCY_KEY: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-~]([ -~]*[!-~])?)$"#;
 
 /// The document and the operation table don't fit.
 #[derive(Debug, thiserror::Error)]
@@ -10,13 +16,28 @@ pub(crate) enum Undeclared {
     /// An operation is served that promises nothing.
     #[error("`{0}` is served, but not in the operation table")]
     Operation(String),
+    /// The schema of a body is not where it was.
+    #[error("the document has no schema `{0}` to complete")]
+    Schema(&'static str),
     /// What poem wrote is not JSON.
     #[error("the document can't be read")]
     Unreadable(#[from] serde_json::Error),
 }
 
-/// What poem wrote, in version 3.1, joined with the operation table.
-pub(crate) fn document(written: &str, table: &[&'static Operation]) -> Result<Value, Undeclared> {
+/// What poem wrote, in version 3.1, joined with the operation table and the catalogue of fields.
+pub(crate) fn document(
+    written: &str,
+    table: &[&'static Operation],
+    catalogue: &Catalogue,
+) -> Result<Value, Undeclared> {
+    let mut document = joined(written, table)?;
+    vocabulary::complete(&mut document, table, catalogue)?;
+    exact::close_bodies(&mut document);
+    links::join(&mut document);
+    Ok(document)
+}
+
+fn joined(written: &str, table: &[&'static Operation]) -> Result<Value, Undeclared> {
     let mut document: Value = serde_json::from_str(written)?;
     modernise(&mut document);
     for served in operations(&mut document) {
@@ -27,6 +48,7 @@ pub(crate) fn document(written: &str, table: &[&'static Operation]) -> Result<Va
         if row.idempotent {
             offer_idempotency(served);
         }
+        exact::narrow(served, row);
     }
     if let Some(version) = document.get_mut("openapi") {
         *version = json!("3.1.0");
@@ -104,7 +126,7 @@ fn offer_idempotency(served: &mut Map<String, Value>) {
         "in": "header",
         "required": false,
         "description": "Makes sending the request again harmless, for 24 hours: the first answer is sent again, with `Idempotent-Replayed: true`.",
-        "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" },
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": IDEMPOTENCY_KEY },
     });
     if let Some(parameters) = served.entry("parameters").or_insert_with(|| json!([])).as_array_mut() {
         parameters.push(header);
@@ -126,6 +148,13 @@ fn modernise(value: &mut Value) {
                 map.insert(flag.into(), limit);
             }
         }
+        for bound in ["minimum", "maximum"] {
+            let whole = map.get(bound).and_then(Value::as_f64).filter(|limit| limit.fract() == 0.0);
+            whole.into_iter().for_each(|limit| drop(map.insert(bound.into(), json!(limit as i64))));
+        }
+        if map.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
+            map.entry("minimum").or_insert(json!(0));
+        }
         let required = map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
         if let Some(properties) = map.get_mut("properties").and_then(Value::as_object_mut) {
             let optional = properties.iter_mut().filter(|(name, _)| !required.contains(&json!(name)));
@@ -137,7 +166,7 @@ fn modernise(value: &mut Value) {
     }
 }
 
-fn allow_null(schema: &mut Map<String, Value>) {
+pub(crate) fn allow_null(schema: &mut Map<String, Value>) {
     if let Some(kind) = schema.get_mut("type") {
         if kind.is_string() {
             *kind = json!([kind.take(), "null"]);
@@ -172,6 +201,6 @@ mod tests {
     #[test]
     fn an_operation_that_promises_nothing_is_refused() {
         let written = r#"{"openapi":"3.0.0","paths":{"/x":{"get":{"operationId":"x"}}}}"#;
-        assert!(matches!(document(written, &[]), Err(Undeclared::Operation(id)) if id == "x"));
+        assert!(matches!(joined(written, &[]), Err(Undeclared::Operation(id)) if id == "x"));
     }
 }

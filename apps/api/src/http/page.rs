@@ -1,14 +1,9 @@
 //! Paging by cursor: an opaque word that says after which row to go on.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use poem::http::Uri;
+use poem::Request;
 use uuid::Uuid;
 
-use crate::http::problem::Refused;
-
-const DEFAULT: u32 = 50;
-const MOST: u32 = 200;
+use crate::http::given::{Cursor, Form as _, Given, Limit};
 
 /// Which page is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -18,25 +13,18 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) fn parse(limit: Option<u32>, cursor: Option<&str>) -> Result<Self, Refused> {
-        let limit = limit.unwrap_or(DEFAULT);
-        if !(1..=MOST).contains(&limit) {
-            return Err(Refused::at("?limit", format!("must be 1 to {MOST}")));
-        }
-        let parse = |text| {
-            let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-            let id = bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok());
-            id.ok_or_else(|| Refused::at("?cursor", "must be the `next_cursor` of an earlier page"))
-        };
-        Ok(Self { after: cursor.map(parse).transpose()?, limit })
+    pub(crate) fn new(limit: Option<Given<Limit>>, cursor: Option<Given<Cursor>>) -> Self {
+        Self { after: cursor.map(|id| id.0), limit: limit.map_or(Limit::DEFAULT, |limit| limit.0) }
     }
 
     /// The path and query of the page after `cursor`.
-    pub(crate) fn next(&self, uri: &Uri, cursor: &str) -> String {
-        let kept = uri.query().unwrap_or_default().split('&');
-        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let query: Vec<_> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
-        format!("{}?{}", uri.path(), query.join("&"))
+    pub(crate) fn next(&self, request: &Request, cursor: &str) -> String {
+        let pairs = request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let names = request.params::<Vec<(String, String)>>().unwrap_or_default().into_iter();
+        let others = pairs.zip(names).filter(|(_, (name, _))| name != "cursor");
+        let query: Vec<_> =
+            others.map(|(pair, _)| pair.to_owned()).chain([format!("cursor={cursor}")]).collect();
+        format!("{}?{}", request.original_uri().path(), query.join("&"))
     }
 
     /// How many rows to fetch: one more than shown tells whether there is a next page.
@@ -49,7 +37,7 @@ impl Page {
         let limit = self.limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(id(last)))
+        rows.last().filter(|_| more).map(|last| Cursor::write(&id(last)))
     }
 }
 
@@ -58,19 +46,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_leads_to_the_row_after() {
-        let page = Page::parse(Some(2), None).unwrap();
-        let mut rows: Vec<_> = (1..=3).map(Uuid::from_u128).collect();
-        let cursor = page.cut(&mut rows, |id| *id).unwrap();
-        assert_eq!(rows.len(), 2);
-        assert_eq!(Page::parse(None, Some(&cursor)).unwrap().after, Some(Uuid::from_u128(2)));
-        assert_eq!(page.cut(&mut rows, |id| *id), None);
+    fn the_next_page_is_asked_for_as_this_one_was() {
+        let asked = |query: &str| Request::builder().uri_str(format!("/v1/subjects?{query}")).finish();
+        for (query, next) in [
+            ("", "cursor=N"),
+            ("limit=2&&email=a%40b+c&x", "limit=2&email=a%40b+c&x&cursor=N"),
+            ("cursor=A&limit=2", "limit=2&cursor=N"),
+            ("%63ursor=A&limit=2&kind=patient", "limit=2&kind=patient&cursor=N"),
+        ] {
+            let told = Page::new(None, None).next(&asked(query), "N");
+            assert_eq!(told.split_once('?').map(|(_, query)| query), Some(next));
+        }
     }
 
     #[test]
-    fn limits_and_cursors_are_checked() {
-        assert!(Page::parse(Some(0), None).is_err());
-        assert!(Page::parse(Some(201), None).is_err());
-        assert!(Page::parse(None, Some("%%%")).is_err());
+    fn a_cursor_leads_to_the_row_after() {
+        let page = Page::new(Some(Given(2)), None);
+        let mut rows: Vec<_> = (1..=3).map(Uuid::from_u128).collect();
+        let cursor = page.cut(&mut rows, |id| *id).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(Cursor::parse(&cursor), Ok(Uuid::from_u128(2)));
+        assert_eq!(page.cut(&mut rows, |id| *id), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The one refusal of the whole API: RFC 9457.
 
+use std::any::Any;
 use std::error::Error as StdError;
 
 use poem::http::{StatusCode, header};
@@ -12,6 +13,8 @@ use ward::audit::RecordError;
 use ward::crypto::OpenError;
 use ward::kernel::{InvalidText, StoreError};
 use ward::rbac::Denied;
+
+use crate::http::given;
 
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -232,14 +235,20 @@ impl From<OpenError> for Refused {
     }
 }
 
+/// Answers for a handler that panicked; what it said may hold anything, and is told to nobody.
+pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "nothing was shown").into_response()
+}
+
 /// Answers what no handler refused: routing, parsing, and the security scheme.
 pub(crate) async fn answer(error: poem::Error) -> Response {
     if error.is_from_response() {
         return error.into_response();
     }
     if let Some(parameter) = error.downcast_ref::<poem_openapi::error::ParseParamError>() {
-        return Refused::at(&format!("?{}", parameter.name), "is not a value this parameter takes")
-            .into_response();
+        let fault = given::fault(&parameter.reason).unwrap_or("is not a value this parameter takes");
+        return Refused::at(&format!("?{}", parameter.name), fault).into_response();
     }
     let status = error.status();
     let (kind, detail) = match status {
@@ -255,4 +264,23 @@ pub(crate) async fn answer(error: poem::Error) -> Response {
         }
     };
     Refused::new(status, kind, detail).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::endpoint::make_sync;
+    use poem::middleware::CatchPanic;
+    use poem::{Endpoint as _, EndpointExt as _, Request};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_for_and_not_quoted() {
+        let broken = make_sync(|_| -> Response { panic!("s3cret") });
+        let answer =
+            broken.with(CatchPanic::new().with_handler(panicked)).call(Request::default()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.content_type(), Some(CONTENT_TYPE));
+        assert!(!answer.into_body().into_string().await.unwrap().contains("s3cret"));
+    }
 }

@@ -219,3 +219,25 @@ async fn two_imports_of_the_same_people_at_once_store_them_once_whatever_their_o
     assert!(sums.iter().all(|sum| sum[0] + sum[2] == 900 && sum[1] == 0), "{sums:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn media_types_mean_the_same_however_they_are_written() -> Outcome {
+    let client = Deployment::shared().await?.tenant("Clinic").await?.client;
+    for kind in ["text/csv; charset=utf-8", "Text/CSV", "text/csv;header=present"] {
+        client.send(&import("patient", kind, "external_ref\nA\n")).await?.expect(200)?;
+    }
+    client.send(&import("patient", "text/csvx", "external_ref\nA\n")).await?.expect(415)?;
+    for (accept, answered) in [
+        ("application/x-ndjson", NDJSON),
+        ("application/json;q=0.5, Application/X-NDJSON", NDJSON),
+        ("text/html, application/x-ndjson; q=0.1", NDJSON),
+        ("application/x-ndjson;q=0.5, */*", "application/json"),
+        ("application/json", "application/json"),
+        ("text/html", "application/json"),
+    ] {
+        let answer =
+            client.send(&import("patient", "text/csv", "external_ref\nA\n").header("accept", accept)).await?;
+        assert_eq!(answer.header("content-type"), Some(answered), "{accept}: {}", answer.text());
+    }
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! Every refusal is a problem document, whoever refused: a handler, the router, the parser. None tells what was sent.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, Ask, Client, Deployment, Outcome, left, nobody, operations, subject};
 
@@ -35,6 +35,10 @@ async fn every_refusal_is_a_problem_document() -> Outcome {
     let subjects = || Ask::new("POST", "/v1/subjects");
     let import = |query: &str| Ask::new("POST", format!("/v1/imports{query}"));
     let get = |path: String| Ask::new("GET", path);
+    let dated = |day: &str| {
+        let record = json!({ "category": "clinical_note", "fields": {}, "occurred_on": day });
+        Ask::new("POST", format!("/v1/subjects/{}/records", nobody())).json(&record)
+    };
     let asks = [
         (get("/".into()), 404, "absent"),
         (get(format!("/{CANARY}")), 404, "absent"),
@@ -48,10 +52,19 @@ async fn every_refusal_is_a_problem_document() -> Outcome {
         (get("/v1/subjects?limit=-1".into()), 422, "invalid"),
         (get("/v1/subjects?limit=99999999999999999999".into()), 422, "invalid"),
         (get(format!("/v1/subjects?kind={CANARY}")), 422, "invalid"),
+        (get("/v1/subjects?limit=1&limit=2".into()), 422, "invalid"),
+        (get("/v1/audit/export?format=csv&%66ormat=csv".into()), 422, "invalid"),
         (get("/v1/subjects?external_ref=x".into()), 422, "invalid"),
         (get(format!("/v1/subjects?cursor={CANARY}")), 422, "invalid"),
         (get(format!("/v1/audit/events?from={CANARY}")), 422, "invalid"),
         (get(format!("/v1/audit/events?entity={CANARY}")), 422, "invalid"),
+        (get("/v1/audit/events?action=a%00b".into()), 422, "invalid"),
+        // Years that the database doesn't know.
+        (get("/v1/audit/events?from=-5000-01-01T00:00:00Z".into()), 422, "invalid"),
+        (get("/v1/audit/export?format=csv&to=-5000-01-01T00:00:00Z".into()), 422, "invalid"),
+        (get("/v1/claims/tenant-isolation/evidence?from=-5000-01-01T00:00:00Z".into()), 422, "invalid"),
+        (dated("-5000-01-01"), 422, "invalid"),
+        (dated("2026-1-2"), 422, "invalid"),
         (get(format!("/v1/audit/export?format={CANARY}")), 422, "invalid"),
         (get("/v1/audit/export".into()), 422, "invalid"),
         (get(format!("/v1/claims/{CANARY}/evidence")), 404, "absent"),
@@ -64,6 +77,13 @@ async fn every_refusal_is_a_problem_document() -> Outcome {
         (subjects().typed("application/json", "[]"), 422, "invalid"),
         (subjects().typed("application/json", format!("\"{CANARY}\"")), 422, "invalid"),
         (subjects().json(&subject()).header("idempotency-key", ""), 400, "malformed"),
+        (subjects().json(&subject()).header("content-encoding", "gzip"), 415, "unsupported-media-type"),
+        (
+            import("?kind=patient").typed("text/csv", "").header("content-encoding", "br"),
+            415,
+            "unsupported-media-type",
+        ),
+        (get("/v1/me".into()).header("x-api-key", client.key()), 401, "unauthenticated"),
         (import("?kind=clinician"), 415, "unsupported-media-type"),
         (import("?kind=clinician").typed("application/json", "{}"), 415, "unsupported-media-type"),
         (import("").typed("text/csv", "external_ref\n"), 422, "invalid"),

@@ -72,10 +72,16 @@ async fn what_is_wrong_in_a_body_is_named_by_its_place_and_changes_nothing() -> 
                     tries.push((spoilt.to_string(), place.clone()));
                 }
             }
-            if here.is_object() {
-                let mut more = body.clone();
-                more.pointer_mut(&place).ok_or("nowhere")?["no_such_field"] = json!(CANARY);
-                tries.push((more.to_string(), format!("{place}/no_such_field")));
+            if let Some(members) = here.as_object() {
+                // What isn't required may be null, so that nothing but the brackets is wrong.
+                let mut unnamed = body.clone();
+                *unnamed.pointer_mut(&place).ok_or("nowhere")? = json!(vec![Value::Null; members.len()]);
+                tries.push((unnamed.to_string(), place.clone()));
+                for value in [json!(CANARY), Value::Null] {
+                    let mut more = body.clone();
+                    more.pointer_mut(&place).ok_or("nowhere")?["no_such_field"] = value;
+                    tries.push((more.to_string(), format!("{place}/no_such_field")));
+                }
                 tries.push((doubled(&body, "", &place), place.clone()));
             }
             for (text, place) in tries {

@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod contract;
 mod kill;
 mod load;
 mod misuse;

@@ -31,6 +31,10 @@ impl FieldError {
     pub(crate) fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), detail: detail.into() }
     }
+
+    fn unknown(pointer: String) -> Self {
+        Self::new(pointer, "no such field here")
+    }
 }
 
 impl Fields {
@@ -43,7 +47,7 @@ impl Fields {
         for (name, value) in given {
             let pointer = pointer(name);
             match specs.iter().find(|spec| spec.name == name) {
-                None => errors.push(FieldError::new(pointer, "no such field here")),
+                None => errors.push(FieldError::unknown(pointer)),
                 Some(spec) => match field(*spec, value, &pointer) {
                     Ok(value) => drop(fields.insert(spec.name, value)),
                     Err(wrong) => errors.extend(wrong),
@@ -51,6 +55,23 @@ impl Fields {
             }
         }
         if errors.is_empty() { Ok(Self(fields)) } else { Err(errors) }
+    }
+
+    /// Reads changes to fields: what to set, and the names of what to remove, which is given as `null`.
+    pub fn parse_changes<'a>(
+        specs: &[FieldSpec],
+        given: impl IntoIterator<Item = (&'a str, &'a Value)>,
+    ) -> Result<(Self, Vec<String>), Vec<FieldError>> {
+        let (removed, set): (Vec<_>, Vec<_>) = given.into_iter().partition(|(_, value)| value.is_null());
+        let (fields, mut errors) = match Self::parse(specs, set) {
+            Ok(fields) => (fields, Vec::new()),
+            Err(errors) => (Self::default(), errors),
+        };
+        let known = |name: &str| specs.iter().any(|spec| spec.name == name);
+        let unknown = removed.iter().filter(|(name, _)| !known(name));
+        errors.extend(unknown.map(|(name, _)| FieldError::unknown(pointer(name))));
+        let removed = removed.into_iter().map(|(name, _)| name.to_owned()).collect();
+        if errors.is_empty() { Ok((fields, removed)) } else { Err(errors) }
     }
 
     /// A field's text, if it is there and is one.
@@ -135,7 +156,7 @@ fn address(parts: &Map<String, Value>, pointer: &str) -> Result<Value, Vec<Field
     for (name, value) in parts {
         let at = format!("{pointer}{}", self::pointer(name));
         match value {
-            _ if !ADDRESS.contains(&name.as_str()) => errors.push(FieldError::new(at, "no such field here")),
+            _ if !ADDRESS.contains(&name.as_str()) => errors.push(FieldError::unknown(at)),
             Value::String(text) => match Format::Line(200).parse(text) {
                 Ok(line) => drop(lines.insert(name.clone(), line.into())),
                 Err(detail) => errors.push(FieldError::new(at, detail)),

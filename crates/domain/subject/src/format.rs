@@ -24,7 +24,7 @@ pub enum Format {
 }
 
 /// The parts of a postal address.
-pub(crate) const ADDRESS: [&str; 5] = ["street", "city", "state", "postal_code", "country"];
+pub const ADDRESS: [&str; 5] = ["street", "city", "state", "postal_code", "country"];
 
 impl Format {
     /// The text as it is stored, or what is wrong with it; the text itself is never in the answer.

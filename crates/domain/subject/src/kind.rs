@@ -37,9 +37,12 @@ impl Kind {
 pub struct ExternalRef(String);
 
 impl ExternalRef {
-    /// Accepts what is a line of at most 200 characters.
+    /// How many characters it has at most.
+    pub const LENGTH: usize = 200;
+
+    /// Accepts what is a line.
     pub fn parse(text: &str) -> Result<Self, ward_kernel::InvalidText> {
-        Text::parse(text, 200).map(|text| Self(text.into()))
+        Text::parse(text, Self::LENGTH).map(|text| Self(text.into()))
     }
 
     /// The name.

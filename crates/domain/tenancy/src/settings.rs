@@ -48,7 +48,7 @@ impl Settings {
         set(&mut next.mfa_required, mfa_required);
         set(&mut next.session_ttl_seconds, session_ttl_seconds);
         set(&mut next.idle_timeout_seconds, idle_timeout_seconds);
-        let lower = |domains: Vec<String>| domains.iter().map(|domain| domain.to_lowercase()).collect();
+        let lower = |domains: Vec<String>| domains.iter().map(|domain| domain.to_ascii_lowercase()).collect();
         set(&mut next.allowed_email_domains, allowed_email_domains.map(lower));
         let faults = next.faults();
         if faults.is_empty() { Ok(next) } else { Err(faults) }

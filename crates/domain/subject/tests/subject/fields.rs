@@ -43,6 +43,20 @@ fn everything_that_is_wrong_is_told_by_its_place_and_no_value_is() {
 }
 
 #[test]
+fn a_field_that_there_is_not_can_not_be_removed_either() {
+    let catalogue = Catalogue::standard();
+    let read = |given: Value| {
+        let given = given.as_object().unwrap().clone();
+        let given = given.iter().map(|(name, value)| (name.as_str(), value));
+        let changes = Fields::parse_changes(catalogue.subject(), given);
+        changes.map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>())
+    };
+    let (set, removed) = read(json!({ "given_name": "Ada", "phone": null })).unwrap();
+    assert_eq!((set.text("given_name"), &*removed), (Some("Ada"), &["phone".to_owned()][..]));
+    assert_eq!(read(json!({ "fone": null, "phone": null, "email": "x" })).unwrap_err(), ["/email", "/fone"]);
+}
+
+#[test]
 fn a_card_number_is_found_wherever_it_stands() {
     let catalogue = Catalogue::standard();
     let note = catalogue.category("clinical_note").unwrap();
