@@ -69,8 +69,6 @@ mod record;
 mod scoped;
 mod sealed_fields;
 mod store;
-#[cfg(test)]
-mod storm;
 mod subject;
 mod table;
 mod tenant;
