@@ -53,6 +53,8 @@ mod api_key;
 mod audit;
 mod audit_view;
 mod connection;
+#[cfg(test)]
+mod equivalence;
 mod error;
 mod gated;
 mod job;
