@@ -53,6 +53,8 @@ mod api_key;
 mod audit;
 mod audit_view;
 mod connection;
+#[cfg(test)]
+mod equivalence;
 mod error;
 mod gated;
 mod job;
@@ -69,8 +71,6 @@ mod record;
 mod scoped;
 mod sealed_fields;
 mod store;
-#[cfg(test)]
-mod storm;
 mod subject;
 mod table;
 mod tenant;

@@ -77,7 +77,7 @@ async fn an_unconfined_role_is_refused() {
     );
     w.db.run("postgres", roles).await.unwrap();
     for role in ["postgres", "ward_owner", &free, &heir] {
-        let refused = crate::support::open(&w.db, role, &w.machine).await;
+        let refused = crate::support::open(&w.db, role, 1, &w.machine).await;
         assert!(matches!(refused, Err(OpenError::Unconfined)), "{role}");
     }
 }

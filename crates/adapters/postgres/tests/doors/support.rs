@@ -1,8 +1,10 @@
 //! What every test here needs: a database, a store over it, tenants, and somebody who may do things.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use sqlx::AssertSqlSafe;
 use ward::audit::Event;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Suite};
 use ward::kernel::{
@@ -56,14 +58,21 @@ pub(crate) fn keyring(machine: &Arc<Machine>, root: u8) -> Arc<Keyring> {
 pub(crate) async fn open(
     db: &Database,
     role: &str,
+    connections: u32,
     machine: &Arc<Machine>,
 ) -> Result<Postgres, ward_postgres::OpenError> {
-    Postgres::open(&db.url(role), 8, keyring(machine, 7), Suite::XChaCha20Poly1305, machine.clone()).await
+    let (ring, suite) = (keyring(machine, 7), Suite::XChaCha20Poly1305);
+    Postgres::open(&db.url(role), connections, ring, suite, machine.clone()).await
 }
 
 pub(crate) async fn world() -> World {
+    world_of(8).await
+}
+
+/// A world that reaches its database through so many connections at most.
+pub(crate) async fn world_of(connections: u32) -> World {
     let (db, machine) = (Database::create().await.unwrap(), Arc::new(Machine::default()));
-    let store = open(&db, "ward_app", &machine).await.unwrap();
+    let store = open(&db, "ward_app", connections, &machine).await.unwrap();
     let policy = Policy::compile(&[&FOUND, &WRITE, &LOOK], &[]).unwrap();
     World { db, store, machine, policy }
 }
@@ -117,6 +126,13 @@ impl World {
 
     pub(crate) fn wrote(&self, subject: SubjectId) -> Event {
         Event::of(&WRITE, WROTE, subject)
+    }
+
+    /// The ids that `sql` tells the superuser.
+    pub(crate) async fn ids(&self, sql: &str) -> BTreeSet<Uuid> {
+        let mut raw = self.db.connect("postgres").await.unwrap();
+        let ids = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut raw).await.unwrap();
+        ids.into_iter().collect()
     }
 
     /// What a query that returns one number says to `role`.
