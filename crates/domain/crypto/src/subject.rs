@@ -16,7 +16,7 @@ use crate::{KeyId, Suite};
 /// nothing opens, and no guess at a value can be checked any more.
 ///
 /// ```compile_fail
-/// # fn f(key: &ward_crypto::SubjectKey, place: ward_kernel::Place<'_>, sealed: &[u8]) {
+/// # fn f(key: &ward_crypto::SubjectKey, place: ward_kernel::Place<'_>, sealed: ward_crypto::Sealed<'_>) {
 /// key.open(place, sealed);
 /// # }
 /// ```

@@ -70,8 +70,10 @@ impl std::fmt::Debug for Source {
 /// Somebody acting in one tenant; made only in [`authority`](crate::authority).
 ///
 /// ```compile_fail
-/// # let tenant = ward_kernel::TenantId::from(ward_kernel::Uuid::nil());
-/// let forged = ward_kernel::Principal { tenant, actor: ward_kernel::Actor::Anonymous };
+/// # use ward_kernel::{Actor, Grants, Principal, Source, TenantId, Uuid};
+/// # let tenant = TenantId::from(Uuid::nil());
+/// let (roles, grants, source) = (vec![], Grants::default(), Source::default());
+/// let forged = Principal { tenant, actor: Actor::Anonymous, roles, grants, source };
 /// ```
 #[derive(Clone, Debug)]
 pub struct Principal {
