@@ -71,10 +71,23 @@ mod record;
 mod scoped;
 mod sealed_fields;
 mod store;
+#[cfg(test)]
+mod storm;
 mod subject;
+#[cfg(test)]
+#[path = "../tests/doors/support.rs"]
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "the tests from outside use more of it; and a test may"
+)]
+mod support;
 mod table;
 mod tenant;
 mod unit;
+
+#[cfg(test)]
+extern crate self as ward_postgres;
 
 pub use migrate::{MigrateError, SCHEMA, migrate};
 pub use reading::PgReading;

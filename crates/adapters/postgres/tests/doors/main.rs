@@ -2,6 +2,5 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may")]
 
 mod isolation;
-mod storm;
 mod support;
 mod unit;

@@ -1,10 +1,8 @@
 //! What every test here needs: a database, a store over it, tenants, and somebody who may do things.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use sqlx::AssertSqlSafe;
 use ward::audit::Event;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Suite};
 use ward::kernel::{
@@ -126,13 +124,6 @@ impl World {
 
     pub(crate) fn wrote(&self, subject: SubjectId) -> Event {
         Event::of(&WRITE, WROTE, subject)
-    }
-
-    /// The ids that `sql` tells the superuser.
-    pub(crate) async fn ids(&self, sql: &str) -> BTreeSet<Uuid> {
-        let mut raw = self.db.connect("postgres").await.unwrap();
-        let ids = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut raw).await.unwrap();
-        ids.into_iter().collect()
     }
 
     /// What a query that returns one number says to `role`.

@@ -1,6 +1,8 @@
 //! Thousands of requests dropped at random while they wait, on a pool of one connection. Its next user, who has no tenant, looks for
 //! what is left on it, and writes something that must last. Under the same storm the driver's own form must lose.
 
+#![expect(clippy::disallowed_methods, reason = "a test may")]
+
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -81,7 +83,7 @@ async fn request(form: Form, w: &World, tenant: TenantId, id: SubjectId) -> Resu
 }
 
 async fn naive(w: &World, tenant: TenantId) -> Result<(), Failure> {
-    let mut conn = w.store.probe().await?;
+    let mut conn = w.store.pool.acquire().await?;
     let begin = AssertSqlSafe(format!("BEGIN; SET LOCAL ward.tenant = '{}'", Uuid::from(tenant)));
     let mut transaction = conn.begin_with(begin).await?;
     transaction.execute("SELECT count(*) FROM ward.tenant").await?;
@@ -105,7 +107,7 @@ async fn look(w: &World, toll: &mut Toll) {
     const ASKED: &str = "
         SELECT coalesce(current_setting('ward.tenant', true), '') <> '' AS tenant,
             now() <> statement_timestamp() AS transaction, (SELECT count(*) FROM ward.tenant) > 0 AS rows";
-    let mut conn = w.store.probe().await.unwrap();
+    let mut conn = w.store.pool.acquire().await.unwrap();
     // A transaction that has failed answers nothing.
     let Ok(found) = (&mut *conn).fetch_one(ASKED).await else { return toll.transactions += 1 };
     toll.tenants += usize::from(found.get::<bool, _>("tenant"));
@@ -138,7 +140,7 @@ async fn storm(form: Form) -> Toll {
     w.store.close().await;
     let done = acknowledged.len();
     assert!((CUTS / 50..CUTS - CUTS / 5).contains(&done), "{form:?}: {done} of {CUTS} came to their end");
-    let refused = w.ids("SELECT id FROM ward.audit_leaf WHERE action = 'access.denied'").await;
+    let refused = ids(&w, "SELECT id FROM ward.audit_leaf WHERE action = 'access.denied'").await;
     toll.lost_writes = written - refused.len();
     let stored = match form {
         Form::Naive | Form::ReadUnit => return toll,
@@ -151,13 +153,13 @@ async fn storm(form: Form) -> Toll {
 
 /// What the events of a kind are about.
 async fn logged(w: &World, action: &str) -> BTreeSet<Uuid> {
-    w.ids(&format!("SELECT entity FROM ward.audit_leaf WHERE action = '{action}'")).await
+    ids(w, &format!("SELECT entity FROM ward.audit_leaf WHERE action = '{action}'")).await
 }
 
 /// The requests that were stored. Nothing is ever half stored: there are a key, an answer and an event, or none of the three.
 async fn whole(w: &World) -> BTreeSet<Uuid> {
     let events = logged(w, "note.stored").await;
-    let keys = w.ids("SELECT subject FROM ward.wrapped_key WHERE subject IS NOT NULL").await;
+    let keys = ids(w, "SELECT subject FROM ward.wrapped_key WHERE subject IS NOT NULL").await;
     assert_eq!(events, keys);
     assert_eq!(w.count("postgres", "SELECT count(*) FROM ward.idempotency").await as usize, keys.len());
     keys
@@ -188,4 +190,11 @@ async fn a_statement_that_was_cut_short_poisons_its_unit() {
     let refused = unit.commit(w.wrote(subject)).await;
     assert!(refused.is_err(), "nobody knows what the statement did");
     assert_eq!(whole(&w).await, BTreeSet::new());
+}
+
+/// The ids that `sql` tells the superuser.
+async fn ids(w: &World, sql: &str) -> BTreeSet<Uuid> {
+    let mut raw = w.db.connect("postgres").await.unwrap();
+    let ids = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut raw).await.unwrap();
+    ids.into_iter().collect()
 }
