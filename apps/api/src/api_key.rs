@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use ward::identity::api_key::{self, CREATE, LIST, REVOKE, ROTATE, Replacement, RevokeError, RotateError};
 use ward::identity::{ApiKey, Issued, Mint};
-use ward::kernel::ApiKeyId;
+use ward::kernel::{ApiKeyId, Grants};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -30,14 +30,18 @@ pub(crate) struct Api(pub(crate) Arc<App>);
 impl Api {
     /// Make an API key
     ///
-    /// The key itself is shown this once, and kept as a keyed digest only. Nobody gives a key a permission that they
-    /// don't hold. A test key works in the tenant's sandbox and nowhere else.
+    /// The key itself is shown this once, and kept as a keyed digest only; with an `Idempotency-Key` it is kept a day
+    /// longer, sealed, within the answer. Nobody gives a key a permission that they don't hold. A test key works in the tenant's sandbox and nowhere else.
     #[oai(path = "/api-keys", method = "post", operation_id = "createApiKey")]
     async fn create(&self, caller: Caller, body: Body<NewKey>) -> Result<Created<IssuedKey>, Refused> {
         let mut act = self.0.begin(&caller, &CREATE, &body.digest).await?;
 
         body.check_bounds()?;
-        self.0.check_grantable(&caller, &body.permissions)?;
+        let grants = self.0.known(&body.permissions)?;
+        if let Err(denied) = self.0.policy.may_grant(&caller.0.who, &CREATE, grants) {
+            drop(act);
+            return Err(self.0.denied(denied).await);
+        }
         if matches!(body.mode, Mode::Test) && act.current().await?.is_some_and(|own| own.sandbox.is_none()) {
             return Err(Refused::conflict("no-sandbox", "a sandbox has no sandbox"));
         }
@@ -94,7 +98,11 @@ impl Api {
         let (by, now) = (caller.0.who.actor().into(), self.0.clock().now());
         match api_key::rotate(&mut *act, mint, replacement, by, now).await {
             Ok((issued, event)) => {
-                self.0.check_grantable(&caller, &issued.key.permissions)?;
+                let (grants, _) = self.0.policy.grants(issued.key.permissions.iter().map(String::as_str));
+                if let Err(denied) = self.0.policy.may_grant(&caller.0.who, &ROTATE, grants) {
+                    drop(act);
+                    return Err(self.0.denied(denied).await);
+                }
                 act.commit(event, Created(issued.into())).await
             }
             Err(RotateError::NotFound) => Err(self.0.absent(act.absent(of)).await),
@@ -119,20 +127,12 @@ impl Api {
 }
 
 impl App {
-    /// Nobody grants what they don't hold, nor what there isn't.
-    fn check_grantable(&self, caller: &Caller, permissions: &[String]) -> Result<(), Refused> {
-        let held = caller.0.who.grants();
-        let fault = |(n, name): (usize, &String)| {
-            let (grants, unknown) = self.policy.grants([name.as_str()]);
-            let detail = match () {
-                () if !unknown.is_empty() => "no such permission",
-                () if !self.policy.within(grants, held) => "not held by the caller",
-                () => return None,
-            };
-            Some(Fault::new(format!("/permissions/{n}"), detail))
-        };
-        let faults: Vec<_> = permissions.iter().enumerate().filter_map(fault).collect();
-        if faults.is_empty() { Ok(()) } else { Err(Refused::invalid(faults)) }
+    /// What `permissions` grant, if there are such permissions.
+    fn known(&self, permissions: &[String]) -> Result<Grants, Refused> {
+        let (grants, unknown) = self.policy.grants(permissions.iter().map(String::as_str));
+        let wrong = permissions.iter().enumerate().filter(|(_, name)| unknown.contains(&name.as_str()));
+        let wrong = wrong.map(|(n, _)| Fault::new(format!("/permissions/{n}"), "no such permission"));
+        if unknown.is_empty() { Ok(grants) } else { Err(Refused::invalid(wrong.collect())) }
     }
 }
 

@@ -55,11 +55,23 @@ impl App {
     pub(crate) async fn permit(&self, who: &Caller, what: &'static Operation) -> Result<Permit, Refused> {
         match self.policy.permit(&who.0.who, what) {
             Ok(permit) => Ok(permit),
-            Err(denied) => {
-                self.store.refuse(&denied).await?;
-                Err(denied.into())
-            }
+            Err(denied) => Err(self.denied(denied).await),
         }
+    }
+
+    /// Logs a refusal, and says so.
+    pub(crate) async fn denied(&self, denied: Denied) -> Refused {
+        match self.store.refuse(&denied).await {
+            Ok(()) => denied.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Asks again whether the caller's credential is good: what streams may outlive it.
+    pub(crate) async fn recheck(&self, who: &Caller) -> Result<(), Refused> {
+        let holder = self.credentials.api_key(who.0.credential).await?;
+        let good = holder.is_some_and(|holder| holder.is_good(self.clock().now()));
+        if good { Ok(()) } else { Err(Refused::unauthenticated()) }
     }
 
     /// Reads the caller's tenant.

@@ -100,6 +100,7 @@ impl Export {
         }
         let mut before: Option<EventId> = None;
         loop {
+            self.app.recheck(&self.caller).await?;
             let mut reading = self.app.store.read(self.permit()?).await?;
             let keys = reading.keys();
             let entries = reading.entries(&self.search, before, PAGE).await?;

@@ -26,6 +26,8 @@ pub(crate) struct Caller(pub(crate) Call);
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) who: Arc<Principal>,
+    /// The digest of the credential.
+    pub(crate) credential: [u8; 32],
     /// The digest of the client's idempotency key, if it sent one.
     pub(crate) once: Option<[u8; 32]>,
 }
@@ -37,8 +39,8 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
     }
     let source = request.extensions().get::<Source>().cloned().unwrap_or_default();
     match principal(app, &key.key).await? {
-        Some(who) => {
-            let mut caller = Caller(Call { who: Arc::new(who.from(source)), once: None });
+        Some((who, credential)) => {
+            let mut caller = Caller(Call { who: Arc::new(who.from(source)), credential, once: None });
             // The gate comes before the work: nobody has a body read who isn't permitted the operation.
             if let Some(route) = app.routes.get().and_then(|routes| routes.find(request)) {
                 let _permitted = app.permit(&caller, route.operation).await?;
@@ -49,14 +51,11 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
             caller.0.once = idempotency_key(request)?;
             Ok(caller.0)
         }
-        None => {
-            app.refusals.note(source.ip, app.clock().now());
-            Err(Refused::unauthenticated().into())
-        }
+        None => Err(Refused::unauthenticated().into()),
     }
 }
 
-async fn principal(app: &App, key: &str) -> Result<Option<Principal>, Refused> {
+async fn principal(app: &App, key: &str) -> Result<Option<(Principal, [u8; 32])>, Refused> {
     // A malformed key is refused before any work at the database.
     let Ok(secret) = app.profile.api_key.parse(key) else { return Ok(None) };
     let digest = secret.digest(app.store.credential_code().await?);
@@ -66,7 +65,8 @@ async fn principal(app: &App, key: &str) -> Result<Option<Principal>, Refused> {
         let (grants, _) = app.policy.grants(holder.permissions.iter().map(String::as_str));
         app.usage.note(holder.id, now);
         #[expect(clippy::disallowed_methods, reason = "the key was just checked")]
-        authority::api_key(holder.tenant, holder.id, grants)
+        let who = authority::api_key(holder.tenant, holder.id, grants);
+        (who, digest.0)
     }))
 }
 

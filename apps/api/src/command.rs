@@ -8,6 +8,7 @@ use ward_postgres::migrate;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::probe::canary;
 use crate::profile::Profile;
 use crate::{artifact, logs, serve};
 
@@ -16,7 +17,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const HELP: &str = "\
 ward-api serve                        serve until SIGINT or SIGTERM
 ward-api migrate                      bring the schema up to date
-ward-api doctor                       prove tenant isolation, and print the proof
+ward-api doctor                       prove tenant isolation, attack it, and print both
 ward-api check-config                 say what is wrong with the settings
 ward-api create-tenant --name NAME [--owner-email ADDRESS]
                                       found a tenant; prints its first key, once
@@ -56,7 +57,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
     let config = Config::load()?;
     logs::start(&config.log)?;
     match words {
-        ["serve"] => serve::serve(config, serve::signal()).await,
+        ["serve"] => serve::serve(config, serve::signalled()?).await,
         ["migrate"] => {
             let database = serve::database(&config).await?;
             let owner =
@@ -75,9 +76,10 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
 
 async fn doctor(config: &Config) -> Result<(), Failure> {
     let app = over_running(config).await?;
-    let proof = app.store.proof().await?;
-    println!("{proof}");
-    if proof.findings.is_empty() { Ok(()) } else { Err("tenant isolation is refuted".into()) }
+    let (proof, report) = app.store.isolation(canary::A, canary::B).await?;
+    println!("{proof}\n\nattacks of one canary tenant on the other:\n{report}");
+    let holds = proof.findings.is_empty() && report.breaches.is_empty();
+    if holds { Ok(()) } else { Err("tenant isolation is refuted".into()) }
 }
 
 async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {

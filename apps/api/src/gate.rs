@@ -1,34 +1,35 @@
 //! Nothing is served from a database whose isolation isn't proven.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use poem::{Endpoint, Middleware, Request, Response, Result};
 
 use crate::http::problem::Refused;
 
-/// Whether tenants are kept apart, as last proven.
+/// Whether tenants are kept apart: this replica has proved it, and no replica's last check found otherwise.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Gate(Arc<RwLock<State>>);
+pub(crate) struct Gate(Arc<Findings>);
 
-/// What the last proof said.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) enum State {
-    /// Nothing was proven yet.
-    #[default]
-    Unknown,
-    /// Served.
-    Open,
-    /// Refused: the proof failed.
-    Refuted,
+#[derive(Debug, Default)]
+struct Findings {
+    proven: AtomicBool,
+    refuted: AtomicBool,
 }
 
 impl Gate {
-    pub(crate) fn set(&self, state: State) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+    /// Says what this replica's own proof came to.
+    pub(crate) fn prove(&self, holds: bool) {
+        self.0.proven.store(holds, Ordering::Release);
+    }
+
+    /// Says what the last check came to, whichever replica ran it.
+    pub(crate) fn hear(&self, refuted: bool) {
+        self.0.refuted.store(refuted, Ordering::Release);
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        *self.0.read().unwrap_or_else(PoisonError::into_inner) == State::Open
+        self.0.proven.load(Ordering::Acquire) && !self.0.refuted.load(Ordering::Acquire)
     }
 }
 

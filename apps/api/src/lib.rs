@@ -1,5 +1,6 @@
 //! The Ward API: wires adapters to ports and serves them behind a generated OpenAPI document.
 
+mod admission;
 mod api_key;
 mod app;
 mod artifact;

@@ -1,7 +1,7 @@
 //! Anonymous refusals, counted per address and minute, so that nobody buys audit rows by knocking.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
@@ -33,8 +33,10 @@ type Counted = HashMap<(Option<IpAddr>, DateTime<Utc>), u64>;
 pub(crate) struct Refusals(Mutex<Counted>);
 
 impl Refusals {
-    /// Counts one; beyond ten thousand addresses a minute, the rest counts as from nowhere.
+    /// Counts one; beyond ten thousand addresses a minute, the rest counts as from nowhere. Of IPv6 the network counts,
+    /// the first 64 bits: whoever has one address there has them all.
     pub(crate) fn note(&self, ip: Option<IpAddr>, at: DateTime<Utc>) {
+        let ip = ip.map(network);
         let minute = at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at);
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ip = ip.filter(|_| counted.len() < MOST || counted.contains_key(&(ip, minute)));
@@ -67,6 +69,13 @@ impl Refusals {
     fn give_back(&self, unwritten: impl Iterator<Item = ((Option<IpAddr>, DateTime<Utc>), u64)>) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         unwritten.for_each(|(from, count)| *counted.entry(from).or_default() += count);
+    }
+}
+
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        ip => ip,
     }
 }
 

@@ -3,24 +3,25 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::FutureExt as _;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
-use ward_postgres::prover::Verdict;
 use ward_postgres::{Postgres, migrate};
 
 use crate::app::App;
 use crate::config::{Config, Mode};
-use crate::gate::{Gate, State};
+use crate::gate::Gate;
 use crate::machine::System;
 use crate::operator::Founded;
 use crate::private::Private;
@@ -135,10 +136,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts what `config` describes: a private database if it names none, migrations, the proof of isolation, then
-    /// the listener. Requests are answered from now on.
+    /// Starts what `config` describes: the listener, a private database if it names none, migrations, then the proof of
+    /// isolation. Requests are answered from now on; where isolation is refuted, those for health alone.
     pub async fn start(config: Config) -> Result<Self, Failure> {
         Profile::load(&config.profile)?;
+        let acceptor = TcpListener::bind(config.listen).into_acceptor().await;
+        let acceptor = acceptor.map_err(|error| format!("`WARD_LISTEN` is {}: {error}", config.listen))?;
+        let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
+        let address = address.ok_or("the listener has no address")?;
         let database = database(&config).await?;
         if let Some(owner) = database
             .owner_url
@@ -148,22 +153,22 @@ impl Server {
             migrate(owner).await?;
         }
         let app = app(&config, &database.app_url).await?;
-        admit(&app).await?;
-        app.prepare().await?;
-        tasks::plan(&app).await?;
+        up_to_date(&app).await?;
+        let _first = app.address.set(address);
         let endpoint = endpoint::endpoint(app.clone())?;
-        let acceptor = TcpListener::bind(config.listen).into_acceptor().await?;
-        let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
-        let address = address.ok_or("the listener has no address")?;
-
-        let mut beside = JoinSet::new();
-        tasks::start(&mut beside, app.clone(), address);
         let (stop, stopped) = oneshot::channel::<()>();
         let served = poem::Server::new_with_acceptor(acceptor);
-        let stopped = stopped.map(drop);
-        let serving = tokio::spawn(served.run_with_graceful_shutdown(endpoint, stopped, Some(DRAIN)));
-        tracing::info!(%address, profile = app.profile.name, "serving");
-        Ok(Self { app, address, stop, serving, beside, cluster: database.cluster })
+        let serving =
+            tokio::spawn(served.run_with_graceful_shutdown(endpoint, stopped.map(drop), Some(DRAIN)));
+        let beside = JoinSet::new();
+        let mut server = Self { app, address, stop, serving, beside, cluster: database.cluster };
+        if let Err(failure) = server.app.admit().await {
+            server.stop().await?;
+            return Err(failure);
+        }
+        tasks::start(&mut server.beside, &server.app);
+        tracing::info!(%address, profile = server.app.profile.name, "serving");
+        Ok(server)
     }
 
     /// Where it listens: the port is the system's choice where the settings say 0.
@@ -191,48 +196,36 @@ impl Server {
     }
 }
 
-/// Serves until `stop`, then drains.
+async fn up_to_date(app: &App) -> Result<(), Failure> {
+    let missing = match app.store.pending().await {
+        Ok(pending) if pending.is_empty() => return Ok(()),
+        Ok(pending) => pending.join(", "),
+        Err(_) => "all of them".to_owned(),
+    };
+    Err(format!("the database lacks migrations ({missing}): run `ward-api migrate`").into())
+}
+
+/// Serves until `stop`, then drains. Where `stop` comes before anything is served, what was started is stopped.
 pub(crate) async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    let mut server = Server::start(config).await?;
+    let mut stop = pin!(stop);
+    let mut server = tokio::select! {
+        server = Server::start(config) => server?,
+        () = &mut stop => return Ok(()),
+    };
     tokio::select! {
-        () = stop => {}
+        () = &mut stop => {}
         ended = &mut server.serving => return Ok(ended??),
     }
     server.stop().await
 }
 
-/// Opens the gate if isolation is proven. Where it is refuted `/health` answers, and nothing else is served.
-async fn admit(app: &App) -> Result<(), Failure> {
-    let verdict = app.store.proof().await?.verdict();
-    match &verdict {
-        Verdict::Proven => app.gate.set(State::Open),
-        Verdict::Degraded(reason) if app.mode == Mode::Production => {
-            return Err(format!("production refuses this database server: {reason}").into());
+/// Resolves at the first SIGINT or SIGTERM from now on.
+pub(crate) fn signalled() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-        Verdict::Degraded(reason) => {
-            tracing::warn!(reason, "tenant isolation is in doubt: do not keep real data here");
-            app.gate.set(State::Open);
-        }
-        Verdict::Refuted(findings) => {
-            app.gate.set(State::Refuted);
-            for finding in findings {
-                tracing::error!(%finding, "tenant isolation is not proven: nothing is served");
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Resolves at SIGINT or SIGTERM.
-pub(crate) async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    })
 }

@@ -1,6 +1,5 @@
 //! What runs beside the requests: checks on schedule, answers forgotten, what was counted written.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use ward::audit::Event;
 use ward::kernel::{Action, Entity, Operation, Requires, StoreError, TenantId, Uuid, authority};
 use ward::{Deployment as _, Job, Lease, Store as _};
 
+use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
@@ -39,15 +39,19 @@ pub(crate) static FORGET_ANSWERS: Operation = Operation {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Starts everything that runs beside the requests.
-pub(crate) fn start(beside: &mut JoinSet<()>, app: Arc<App>, address: SocketAddr) {
-    let _first = app.address.set(address);
+pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
+    beside.spawn(admission::keep(app.clone()));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
     beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
         flush(&app, app.clock().now()).await;
         app.store.sweep_keys();
         Ok(())
     }));
-    beside.spawn(every(Duration::from_secs(3600), app, |app| async move { forget_answers(&app).await }));
+    beside.spawn(every(
+        Duration::from_secs(3600),
+        app.clone(),
+        |app| async move { forget_answers(&app).await },
+    ));
 }
 
 async fn every<F>(pause: Duration, app: Arc<App>, work: impl Fn(Arc<App>) -> F)

@@ -46,6 +46,7 @@ impl<E: Endpoint> Endpoint for Finished<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let source = source(&request, &*self.app.machine);
         let (id, head) = (source.request.clone(), request.method() == poem::http::Method::HEAD);
+        let ip = source.ip;
         let trace = request.headers().get(TRACEPARENT).filter(|_| source.trace.is_some()).cloned();
         request.extensions_mut().insert(source);
         let mut response = match self.inner.call(request).await {
@@ -57,6 +58,9 @@ impl<E: Endpoint> Endpoint for Finished<E> {
                 response
             }
         };
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.app.refusals.note(ip, self.app.clock().now());
+        }
         name_instance(&mut response, &id, head);
         let headers = response.headers_mut();
         insert(headers, REQUEST_ID, &id);

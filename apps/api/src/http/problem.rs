@@ -12,7 +12,7 @@ use serde::Serialize;
 use ward::audit::RecordError;
 use ward::crypto::OpenError;
 use ward::kernel::{InvalidText, StoreError};
-use ward::rbac::Denied;
+use ward::rbac::{Denied, Reason};
 
 use crate::http::given;
 
@@ -190,8 +190,14 @@ impl poem_openapi::ApiResponse for Refused {
 }
 
 impl From<Denied> for Refused {
-    fn from(_: Denied) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "not permitted; the attempt is in the audit log")
+    fn from(denied: Denied) -> Self {
+        let detail = match denied.reason() {
+            Reason::NotHeld => {
+                "nobody grants a permission that they don't hold; the attempt is in the audit log"
+            }
+            _ => "not permitted; the attempt is in the audit log",
+        };
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 }
 

@@ -122,6 +122,7 @@ impl Import {
     }
 
     async fn store_rows(&self, rows: &[ImportRow]) -> Result<Batch, Refused> {
+        self.app.recheck(&self.caller).await?;
         for _ in 1..TRIES {
             match self.try_rows(rows).await {
                 Err(Stored::Raced) => {}

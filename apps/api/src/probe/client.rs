@@ -1,6 +1,7 @@
 //! What a customer sees: requests to Ward's own listener, over the network stack.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -11,6 +12,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 const MOST: usize = 4 << 20;
+/// An answer that takes longer is none: checks take turns.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// One tenant's view of the API.
 #[derive(Clone, Debug)]
@@ -67,7 +70,11 @@ impl Client {
         body: Option<Value>,
         headers: &[(&'static str, &str)],
     ) -> Result<Answer, NoAnswer> {
-        self.exchange(method, path, body, headers).await.map_err(NoAnswer)
+        let exchange = self.exchange(method, path, body, headers);
+        match tokio::time::timeout(PATIENCE, exchange).await {
+            Ok(answer) => answer.map_err(NoAnswer),
+            Err(late) => Err(NoAnswer(Box::new(late))),
+        }
     }
 
     async fn exchange(

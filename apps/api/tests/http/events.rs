@@ -104,8 +104,9 @@ async fn denied(deployment: &Deployment, tenant: &Tenant, operation: &Operation,
 async fn refusals_of_strangers_are_counted_and_logged_together() -> Outcome {
     let deployment = Deployment::start("workforce").await?;
     let unknown = deployment.anonymous().with_key("wf_live_nobodysnobodysnobodysnobodys");
-    for _ in 0..40 {
-        unknown.get("/v1/me").await?.expect(401)?;
+    let (malformed, none) = (deployment.anonymous().with_key("no key"), deployment.anonymous());
+    for stranger in [&unknown, &malformed, &none, &none].into_iter().cycle().take(40) {
+        stranger.get("/v1/me").await?.expect(401)?;
     }
     let count = "SELECT FROM ward.audit_leaf WHERE action = 'access.refused'";
     assert_eq!(deployment.database.run("postgres", count).await?, 0, "nobody buys rows by knocking");

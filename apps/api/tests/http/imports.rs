@@ -192,6 +192,32 @@ async fn a_connection_that_breaks_loses_nothing_acknowledged_and_sending_again_c
     Ok(())
 }
 
+#[tokio::test]
+async fn a_key_that_is_revoked_meanwhile_stores_no_further_row() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let (id, client) = tenant.key("live", &["imports.run"]).await?;
+    let ask = import("consumer", NDJSON, "").header("accept", NDJSON);
+    let mut stream = client.stream(&ask, lines(0, 600)).await?;
+    let mut told = String::new();
+    while told.lines().count() < 500 {
+        let frame = stream.answer.body_mut().frame().await.ok_or("the answer ended")??;
+        told.push_str(&String::from_utf8(frame.into_data().map_err(|_| "no data")?.to_vec())?);
+    }
+    let revoked = tenant.client.send(&Ask::new("DELETE", format!("/v1/api-keys/{id}"))).await?;
+    assert_eq!(revoked.status, 204);
+    stream.body.send(Bytes::from(lines(600, 1_000))).await?;
+    while let Some(frame) = stream.answer.body_mut().frame().await {
+        told.push_str(&String::from_utf8(frame?.into_data().map_err(|_| "no data")?.to_vec())?);
+    }
+    assert!(
+        told.trim_end().lines().next_back().is_some_and(|last| last.contains("unauthenticated")),
+        "{told}"
+    );
+    assert_eq!(rows(deployment, &tenant, "subject WHERE true").await?, 500);
+    Ok(())
+}
+
 /// Waits until what a broken connection left is done: two looks that see the same.
 async fn settled(deployment: &Deployment, tenant: &Tenant) -> Outcome {
     let mut before = u64::MAX;

@@ -90,24 +90,30 @@ async fn a_key_of_no_permission_may_do_nothing_that_needs_one() -> Outcome {
     Ok(())
 }
 
+const NOT_HELD: &str = "SELECT FROM ward.audit_leaf WHERE action = 'access.denied' AND reason = 'not_held' AND outcome = 'denied'";
+
 #[tokio::test]
 async fn nobody_gives_a_key_what_they_do_not_hold() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;
     let keeper = tenant.with(&["api_keys.create", "api_keys.rotate", "api_keys.read"]).await?;
     let body = |permissions: &[&str]| serde_json::json!({ "name": "More", "mode": "live", "permissions": permissions });
-    for more in [&["subjects.read"][..], &["api_keys.create", "*"], &["nonsense"]] {
-        let refused = keeper.post("/v1/api-keys", body(more)).await?;
-        refused.expect(422)?;
-        assert!(
-            refused.json()["errors"][0]["pointer"].as_str().is_some_and(|at| at.starts_with("/permissions/"))
-        );
+    for (unknown, pointer) in
+        [(&["api_keys.create", "*"][..], "/permissions/1"), (&["nonsense"], "/permissions/0")]
+    {
+        let refused = keeper.post("/v1/api-keys", body(unknown)).await?.expect(422)?;
+        assert_eq!(refused["errors"][0]["pointer"], pointer);
     }
+    let tries = || deployment.database.run("postgres", NOT_HELD);
+    let before = tries().await?;
+    keeper.post("/v1/api-keys", body(&["api_keys.read", "subjects.read"])).await?.expect(403)?;
+    assert_eq!(tries().await?, before + 1, "an attempt to hold more is in the log");
     keeper.post("/v1/api-keys", body(&["api_keys.read"])).await?.expect(201)?;
     // Nor by replacing a key that holds more.
     let (stronger, _) = tenant.key("live", &["subjects.read"]).await?;
     let rotate = format!("/v1/api-keys/{stronger}/rotate");
-    keeper.post(&rotate, serde_json::json!({ "overlap_seconds": 0 })).await?.expect(422)?;
+    keeper.post(&rotate, serde_json::json!({ "overlap_seconds": 0 })).await?.expect(403)?;
+    assert_eq!(tries().await?, before + 2);
     let kept = tenant.client.get("/v1/api-keys").await?.expect(200)?;
     let kept = kept["items"].as_array().ok_or("no keys")?;
     let old = kept.iter().find(|key| key["id"] == stronger.as_str()).ok_or("the key is gone")?;
@@ -117,9 +123,10 @@ async fn nobody_gives_a_key_what_they_do_not_hold() -> Outcome {
 
 #[test]
 fn what_is_committed_is_what_the_code_says() -> Outcome {
-    assert_eq!(
-        fs::read_to_string(repository("docs/openapi.json"))?.trim_end(),
-        printed(&["openapi"])?.trim_end()
+    let committed = fs::read_to_string(repository("docs/openapi.json"))?;
+    assert!(
+        committed.trim_end() == printed(&["openapi"])?.trim_end(),
+        "`cargo xtask openapi` writes it anew"
     );
     for profile in PROFILES {
         let committed = fs::read_to_string(repository(&format!("docs/permissions/{profile}.txt")))?;

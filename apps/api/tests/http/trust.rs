@@ -1,6 +1,7 @@
 //! The trust page: green is a check that ran in time and passed, and whatever is switched off turns red.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -140,6 +141,9 @@ async fn checks_asked_for_all_at_once_neither_fail_nor_keep_others_waiting() -> 
     let claims = ["audit-completeness", "api-keys", "sealed-fields", "audit-completeness"];
     let asks: Vec<_> =
         claims.iter().cycle().take(24).map(|claim| format!("/v1/claims/{claim}/check")).collect();
+    const RUNS: &str =
+        "SELECT FROM ward.probe_run WHERE probe IN ('audit_completeness', 'api_keys', 'sealing')";
+    let before = deployment.database.run("postgres", RUNS).await?;
     let checks = join_all(asks.iter().map(|path| client.post(path, json!({}))));
     let (answers, other) = tokio::join!(checks, client.get("/v1/subjects"));
     assert_eq!(other?.status, 200);
@@ -147,6 +151,8 @@ async fn checks_asked_for_all_at_once_neither_fail_nor_keep_others_waiting() -> 
         let answer = answer?;
         assert_eq!(answer.expect(200)?["status"], "active", "{}", answer.text());
     }
+    let runs = deployment.database.run("postgres", RUNS).await? - before;
+    assert!((3..=8).contains(&runs), "24 requests for three checks were {runs} runs");
     Ok(())
 }
 
@@ -174,15 +180,43 @@ async fn where_isolation_is_refuted_nothing_is_served() -> Outcome {
             }
         }
     }
-    // Nor after a restart, until isolation holds again.
+    // Nor after a restart, whatever else is broken, until isolation holds again.
+    let policy = "CREATE POLICY tenant ON ward.job FOR ALL TO PUBLIC USING (tenant = (SELECT ward.tenant()))
+        WITH CHECK (tenant = (SELECT ward.tenant()))";
+    deployment.database.run("postgres", "DROP POLICY tenant ON ward.job").await?;
     let again = deployment.restart().await?;
     assert_eq!(again.anonymous().get("/health").await?.status, 200);
     assert_eq!(again.anonymous().get("/trust.json").await?.problem(), "isolation-unproven");
+    again.database.run("postgres", policy).await?;
     again.database.run("postgres", "ALTER TABLE ward.subject ENABLE ROW LEVEL SECURITY").await?;
     let mended = again.restart().await?;
     assert_eq!(mended.anonymous().get("/ready").await?.status, 200);
     assert_eq!(mended.anonymous().get("/trust.json").await?.status, 200);
     Ok(())
+}
+
+#[tokio::test]
+async fn what_one_replica_finds_closes_every_other_until_isolation_holds_again() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    let other = deployment.replica().await?;
+    let client = deployment.tenant("Clinic").await?.client;
+    let turns = async |status: u16| {
+        for _ in 0..600 {
+            if other.anonymous().get("/ready").await?.status == status {
+                return Ok::<_, Box<dyn std::error::Error + Send + Sync>>(true);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(false)
+    };
+    assert!(turns(200).await?);
+    deployment.database.run("postgres", "ALTER TABLE ward.record DISABLE ROW LEVEL SECURITY").await?;
+    client.post("/v1/claims/tenant-isolation/check", json!({})).await?.expect(200)?;
+    assert!(turns(503).await?, "the other replica goes on serving");
+    assert_eq!(other.anonymous().get("/trust.json").await?.problem(), "isolation-unproven");
+    deployment.database.run("postgres", "ALTER TABLE ward.record ENABLE ROW LEVEL SECURITY").await?;
+    assert!(turns(200).await?, "the other replica never serves again");
+    other.stop().await
 }
 
 /// The hashes that a policy allows for `directive`; nothing but hashes may stand there.

@@ -12,11 +12,11 @@ use crate::scoped::Scoped;
 use crate::store::Postgres;
 
 /// Whether the log could be rewritten: for each way, a row that says how it stands. `WHERE false` touches no row.
-const REWRITES: [&str; 4] = [
-    "UPDATE ward.audit_leaf SET action = action WHERE false",
-    "DELETE FROM ward.audit_leaf WHERE false",
-    "UPDATE ward.probe_run SET outcome = outcome WHERE false",
-    "DELETE FROM ward.probe_run WHERE false",
+const REWRITES: [(&str, &str); 4] = [
+    ("UPDATE ward.audit_leaf SET action = action WHERE false", "the application may change entries"),
+    ("DELETE FROM ward.audit_leaf WHERE false", "the application may remove entries"),
+    ("UPDATE ward.probe_run SET outcome = outcome WHERE false", "the application may change what checks saw"),
+    ("DELETE FROM ward.probe_run WHERE false", "the application may remove what checks saw"),
 ];
 
 /// TRUNCATE can't be tried harmlessly, nor can a back-dated row: the catalogue says whether they would be let.
@@ -66,11 +66,11 @@ impl Postgres {
     /// The ways in which the application could rewrite the audit log, and how many were looked at.
     pub async fn rewrites(&self) -> Result<(Vec<String>, u64), StoreError> {
         let mut open = Vec::new();
-        for attempt in REWRITES {
+        for (attempt, told) in REWRITES {
             match sqlx::query(attempt).execute(&self.pool).await {
                 Err(error) if is_refused(&error) => {}
                 Err(error) => return Err(failed(error)),
-                Ok(_) => open.push(attempt.to_owned()),
+                Ok(_) => open.push(told.to_owned()),
             }
         }
         let row = sqlx::query(GRANTS).fetch_one(&self.pool).await.map_err(failed)?;

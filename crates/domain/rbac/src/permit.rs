@@ -59,6 +59,8 @@ pub struct Denied {
 pub enum Reason {
     /// The policy said no.
     NotPermitted,
+    /// It was to grant what the caller doesn't hold.
+    NotHeld,
     /// What was asked for isn't there, or is another tenant's: the two are never told apart.
     Absent,
 }
@@ -68,15 +70,15 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotPermitted => "not_permitted",
+            Self::NotHeld => "not_held",
             Self::Absent => "absent",
         }
     }
 }
 
 impl Denied {
-    pub(crate) fn not_permitted(who: &Arc<Principal>, operation: &'static Operation) -> Self {
-        let entity = who.tenant().into();
-        Self { who: who.clone(), operation, entity, reason: Reason::NotPermitted }
+    pub(crate) fn by_policy(who: &Arc<Principal>, operation: &'static Operation, reason: Reason) -> Self {
+        Self { who: who.clone(), operation, entity: who.tenant().into(), reason }
     }
 
     /// Says that `who`, permitted the operation, found no `entity`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ward_kernel::{Actor, Grants, Operation, Principal, Requires};
 
-use crate::{Denied, Permit};
+use crate::{Denied, Permit, Reason};
 
 const CAPACITY: usize = 256;
 
@@ -58,8 +58,19 @@ impl Policy {
         if self.allows(who, what) {
             Ok(Permit::new(who, what))
         } else {
-            Err(Denied::not_permitted(who, what))
+            Err(Denied::by_policy(who, what, Reason::NotPermitted))
         }
+    }
+
+    /// Whether `who` holds all of `part`, which `what` is about to grant: nobody grants what they don't hold.
+    pub fn may_grant(
+        &self,
+        who: &Arc<Principal>,
+        what: &'static Operation,
+        part: Grants,
+    ) -> Result<(), Denied> {
+        let held = self.within(part, who.grants());
+        if held { Ok(()) } else { Err(Denied::by_policy(who, what, Reason::NotHeld)) }
     }
 
     /// The decision alone, which opens nothing.
@@ -103,8 +114,7 @@ impl Policy {
             .collect()
     }
 
-    /// Whether nothing in `part` is missing from `whole`: nobody grants what they don't hold.
-    pub fn within(&self, part: Grants, whole: Grants) -> bool {
+    fn within(&self, part: Grants, whole: Grants) -> bool {
         self.reads(part)
             && self.reads(whole)
             && part.bits.iter().zip(whole.bits).all(|(part, whole)| part & !whole == 0)

@@ -64,29 +64,14 @@ impl Deployment {
         Ok(())
     }
 
+    /// Another replica over the same database; it ends with its handle.
+    pub(crate) async fn replica(&self) -> Outcome<Replica> {
+        let (server, _) = serve(&self.database, &self.profile, Some(&self.key)).await?;
+        Ok(Replica(server))
+    }
+
     async fn over(database: Database, profile: &str, key: Option<Vec<u8>>) -> Outcome<Self> {
-        if let Ok(filter) = env::var("WARD_TEST_LOG") {
-            let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-            let _set = log.try_init(); // by whichever test was first
-        }
-        let data = env::temp_dir().join(format!("ward-api-test-{}", nobody().simple()));
-        fs::create_dir_all(&data)?;
-        let file = data.join("root.key");
-        if let Some(key) = key {
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(&key)?;
-        }
-        let settings = [
-            ("WARD_LISTEN", "127.0.0.1:0".to_owned()),
-            ("WARD_MODE", "development".to_owned()),
-            ("WARD_PROFILE", profile.to_owned()),
-            ("WARD_DATA_DIR", data.display().to_string()),
-            ("WARD_DATABASE_URL", database.url("ward_app")),
-            ("WARD_OWNER_DATABASE_URL", database.url("ward_owner")),
-        ];
-        let config = Config::from_settings(settings.map(|(name, value)| (name.to_owned(), value)).into())?;
-        let server = RUNTIME.spawn(Server::start(config)).await??;
-        let key = fs::read(&file)?;
-        fs::remove_dir_all(&data)?; // the root key is in memory now
+        let (server, key) = serve(&database, profile, key.as_deref()).await?;
         Ok(Self { database, server: Arc::new(server), profile: profile.to_owned(), key })
     }
 
@@ -143,4 +128,45 @@ impl Tenant {
         let key = made["key"].as_str().ok_or("no key")?.to_owned();
         Ok((made["id"].as_str().ok_or("no id")?.to_owned(), self.client.with_key(key)))
     }
+}
+
+/// A second server over the database of a deployment.
+pub(crate) struct Replica(Server);
+
+impl Replica {
+    /// A client without a credential.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::new(self.0.address(), None)
+    }
+
+    pub(crate) async fn stop(self) -> Outcome {
+        Ok(RUNTIME.spawn(self.0.stop()).await??)
+    }
+}
+
+/// Starts a server over `database`, and tells its root key.
+async fn serve(database: &Database, profile: &str, key: Option<&[u8]>) -> Outcome<(Server, Vec<u8>)> {
+    if let Ok(filter) = env::var("WARD_TEST_LOG") {
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let _set = log.try_init(); // by whichever test was first
+    }
+    let data = env::temp_dir().join(format!("ward-api-test-{}", nobody().simple()));
+    fs::create_dir_all(&data)?;
+    let file = data.join("root.key");
+    if let Some(key) = key {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(key)?;
+    }
+    let settings = [
+        ("WARD_LISTEN", "127.0.0.1:0".to_owned()),
+        ("WARD_MODE", "development".to_owned()),
+        ("WARD_PROFILE", profile.to_owned()),
+        ("WARD_DATA_DIR", data.display().to_string()),
+        ("WARD_DATABASE_URL", database.url("ward_app")),
+        ("WARD_OWNER_DATABASE_URL", database.url("ward_owner")),
+    ];
+    let config = Config::from_settings(settings.map(|(name, value)| (name.to_owned(), value)).into())?;
+    let server = RUNTIME.spawn(Server::start(config)).await??;
+    let key = fs::read(&file)?;
+    fs::remove_dir_all(&data)?; // the root key is in memory now
+    Ok((server, key))
 }

@@ -1,0 +1,77 @@
+//! Whether this replica serves: it proves isolation for itself before it serves anybody, and believes every replica that
+//! finds it broken later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ward::Store as _;
+use ward::assurance::Outcome;
+use ward::kernel::TenantId;
+use ward_postgres::prover::Verdict;
+
+use crate::app::App;
+use crate::config::Mode;
+use crate::operator::Failure;
+use crate::probe::PROBE_READ;
+use crate::tasks;
+
+const ISOLATION: &str = "isolation";
+/// How soon another replica's finding is known here.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long to leave a database alone whose isolation is broken.
+const AGAIN: Duration = Duration::from_secs(10);
+
+impl App {
+    /// Proves isolation, from the catalogue and by attacks, and opens the gate if both hold. Where the catalogue refutes
+    /// it nothing is written, `/health` answers, and nothing else is served.
+    pub(crate) async fn admit(&self) -> Result<(), Failure> {
+        self.gate.prove(false);
+        match self.store.proof().await?.verdict() {
+            Verdict::Proven => {}
+            Verdict::Degraded(reason) if self.mode == Mode::Production => {
+                return Err(format!("production refuses this database server: {reason}").into());
+            }
+            Verdict::Degraded(reason) => {
+                tracing::warn!(reason, "tenant isolation is in doubt: do not keep real data here");
+            }
+            Verdict::Refuted(findings) => {
+                for finding in findings {
+                    tracing::error!(%finding, "tenant isolation is not proven: nothing is served");
+                }
+                return Ok(());
+            }
+        }
+        self.prepare().await?;
+        let turn = self.turn.lock().await;
+        let run = self.run_probe(ISOLATION).await.map_err(|refused| format!("{refused:?}"))?;
+        drop(turn);
+        if run.outcome == Outcome::Fail {
+            tracing::error!(observed = run.observed, "tenant isolation is broken: nothing is served");
+            return Ok(());
+        }
+        tasks::plan(self).await?;
+        self.gate.prove(true);
+        Ok(())
+    }
+
+    /// Closes the gate where the last check failed, whichever replica ran it; tries to open one that is closed.
+    async fn follow(&self) -> Result<(), Failure> {
+        let permit = self.prober(TenantId::DEPLOYMENT, &PROBE_READ).map_err(|denied| denied.to_string())?;
+        let runs = self.store.read(permit).await?.last_runs(&[ISOLATION]).await?;
+        self.gate.hear(runs.iter().any(|run| run.outcome == Outcome::Fail));
+        if self.gate.is_open() { Ok(()) } else { self.admit().await }
+    }
+}
+
+/// Follows what the replicas find, for ever.
+pub(crate) async fn keep(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(if app.gate.is_open() { LOOK } else { AGAIN }).await;
+        if let Err(error) = app.follow().await {
+            tracing::warn!(
+                error = &*error as &(dyn std::error::Error + 'static),
+                "isolation could not be looked at"
+            );
+        }
+    }
+}
