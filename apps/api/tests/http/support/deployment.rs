@@ -140,7 +140,7 @@ impl Replica {
     }
 
     pub(crate) async fn stop(self) -> Outcome {
-        Ok(RUNTIME.spawn(self.0.stop()).await??)
+        RUNTIME.spawn(self.0.stop()).await?
     }
 }
 
