@@ -119,3 +119,51 @@ fn field(spec: &FieldSpec) -> Value {
         _ => json!({ "type": "string" }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ward::subject::Category;
+
+    use super::*;
+
+    fn document() -> Value {
+        let body = |names: &[&str]| {
+            let described = json!({ "description": "What it is.", "items": {} });
+            json!({ "properties": names.iter().map(|name| ((*name).to_owned(), described.clone())).collect::<Map<_, _>>() })
+        };
+        json!({ "components": { "schemas": {
+            "NewKey": body(&["permissions"]), "NewSubject": body(&["fields"]), "SubjectChange": body(&["fields"]),
+            "NewRecord": body(&["category", "fields"]), "RecordChange": body(&["fields"]),
+        } } })
+    }
+
+    #[test]
+    fn what_a_product_adds_is_in_the_document() {
+        let field = |name, format| FieldSpec { name, format };
+        let fields = vec![field("shoe_size", Format::Amount), field("text", Format::Line(5))];
+        let catalogue = Catalogue::standard().with(Category { name: "podiatry", fields });
+        let mut document = document();
+        complete(&mut document, &[&ward::tenancy::SHOW_TENANT], &catalogue).unwrap();
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["NewKey"]["properties"]["permissions"]["items"]["enum"], json!(["tenant.read"]));
+        let category = &schemas["NewRecord"]["properties"]["category"];
+        assert!(category["enum"].as_array().unwrap().contains(&json!("podiatry")), "{category}");
+        assert_eq!(category["description"], "What it is.");
+        let kinds = schemas["NewRecord"]["oneOf"].as_array().unwrap();
+        let feet = &kinds.iter().find(|kind| kind["title"] == "podiatry").unwrap()["properties"]["fields"];
+        assert_eq!(feet["properties"]["shoe_size"]["pattern"], "^[0-9]{1,15}$");
+        assert_eq!(feet["additionalProperties"], false);
+        // A note's text is another than a podiatrist's, and which one it is the record says.
+        let change = &schemas["RecordChange"]["properties"]["fields"]["properties"];
+        assert_eq!(change["text"], json!({}));
+        assert_eq!(change["shoe_size"]["type"], json!(["string", "null"]));
+    }
+
+    #[test]
+    fn a_schema_that_is_not_there_is_named() {
+        let mut document = document();
+        document["components"]["schemas"]["NewRecord"] = json!({});
+        let missing = complete(&mut document, &[], &Catalogue::standard());
+        assert!(matches!(missing, Err(Undeclared::Schema("NewRecord"))));
+    }
+}

@@ -127,12 +127,23 @@ mod tests {
         let change = SettingsChange {
             session_ttl_seconds: Some(10),
             idle_timeout_seconds: Some(5),
-            allowed_email_domains: Some(vec!["Example.com".into(), "no domain".into()]),
+            // The last begins with a Kelvin sign, whose lower case is a plain k.
+            allowed_email_domains: Some(
+                ["Example.com", "no domain", "\u{212a}elvin.org"].map(String::from).into(),
+            ),
             ..SettingsChange::default()
         };
         let pointers: Vec<_> =
             Settings::default().changed(change).unwrap_err().iter().map(InvalidSettings::pointer).collect();
-        assert_eq!(pointers, ["/session_ttl_seconds", "/idle_timeout_seconds", "/allowed_email_domains/1"]);
+        assert_eq!(
+            pointers,
+            [
+                "/session_ttl_seconds",
+                "/idle_timeout_seconds",
+                "/allowed_email_domains/1",
+                "/allowed_email_domains/2"
+            ]
+        );
     }
 
     #[test]
