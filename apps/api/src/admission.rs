@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ward::Store as _;
-use ward::assurance::Outcome;
+use ward::assurance::{Outcome, Run};
 use ward::kernel::TenantId;
 use ward_postgres::prover::Verdict;
 
@@ -58,7 +58,7 @@ impl App {
     async fn follow(&self) -> Result<(), Failure> {
         let permit = self.prober(TenantId::DEPLOYMENT, &PROBE_READ).map_err(|denied| denied.to_string())?;
         let runs = self.store.read(permit).await?.last_runs(&[ISOLATION]).await?;
-        self.gate.hear(runs.iter().any(|run| run.outcome == Outcome::Fail));
+        self.gate.hear(runs.iter().any(Run::refutes));
         if self.gate.is_open() { Ok(()) } else { self.admit().await }
     }
 }

@@ -150,7 +150,7 @@ struct NewKey {
     permissions: Vec<String>,
     /// When it ends, at most two years ahead; never, if absent.
     expires_at: Option<Given<Instant>>,
-    /// Requests a calendar month; any number, if absent.
+    /// Requests a calendar month; any number, if absent. Kept, and not counted yet.
     #[oai(validator(minimum(value = "1"), maximum(value = "2147483647")))]
     monthly_quota: Option<u32>,
 }
@@ -242,7 +242,7 @@ struct KeyFacts {
     revoked_at: Option<Time>,
     /// When it was last used, to half a minute.
     last_used_at: Option<Time>,
-    /// Requests a calendar month.
+    /// Requests a calendar month; not counted yet.
     monthly_quota: Option<u32>,
     /// The key it took the place of.
     replaces: Option<Uuid>,

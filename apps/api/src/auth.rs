@@ -44,8 +44,9 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
             // The gate comes before the work: nobody has a body read who isn't permitted the operation.
             if let Some(route) = app.routes.get().and_then(|routes| routes.find(request)) {
                 let _permitted = app.permit(&caller, route.operation).await?;
-                if let Some(name) = route.doubled(request) {
-                    return Err(Refused::at(&format!("?{name}"), "named twice").into());
+                let faults = route.faults(request);
+                if !faults.is_empty() {
+                    return Err(Refused::invalid(faults).into());
                 }
             }
             caller.0.once = idempotency_key(request)?;

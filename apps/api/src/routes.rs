@@ -7,6 +7,8 @@ use poem::{PathPattern, Request};
 use serde_json::Value;
 use ward::kernel::Operation;
 
+use crate::http::problem::Fault;
+
 /// Every operation served, by method and path pattern.
 #[derive(Debug, Default)]
 pub(crate) struct Routes(HashMap<(Method, String), Route>);
@@ -19,11 +21,21 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// A parameter that `request` names twice, if there is one: which of the two is meant, nobody can say.
-    pub(crate) fn doubled(&self, request: &Request) -> Option<&str> {
+    /// What is wrong with the query of `request`: a parameter that there isn't, since a filter with a slip in its name
+    /// would find everything; or one named twice, since nobody can say which of the two is meant.
+    pub(crate) fn faults(&self, request: &Request) -> Vec<Fault> {
         let given = request.params::<Vec<(String, String)>>().unwrap_or_default();
-        let count = |name: &str| given.iter().filter(|(known, _)| known == name).count();
-        self.query.iter().map(String::as_str).find(|name| count(name) > 1)
+        let fault = |(n, (name, _)): (usize, &(String, String))| {
+            let detail = if !self.query.contains(name) {
+                "no such parameter here"
+            } else if given.iter().take(n).any(|(before, _)| before == name) {
+                "named twice"
+            } else {
+                return None;
+            };
+            Some(Fault::new(format!("?{}", name.chars().take(100).collect::<String>()), detail))
+        };
+        given.iter().enumerate().filter_map(fault).take(20).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 use ward::audit::{Event, Receipt};
 use ward::kernel::{Entity, SubjectId};
@@ -82,8 +83,8 @@ impl Api {
             Ok::<_, Refused>(ref_index(&*indexer, kind, name.trim()))
         });
         let search = SubjectSearch {
-            email: email.0.map(|email| email_index(&*indexer, &email)),
-            phone: phone.0.map(|phone| phone_index(&*indexer, &phone)),
+            email: self.looked_up("email", email.0)?.map(|email| email_index(&*indexer, &email)),
+            phone: self.looked_up("phone", phone.0)?.map(|phone| phone_index(&*indexer, &phone)),
             external_ref: named.transpose()?,
             kind,
         };
@@ -147,6 +148,16 @@ impl Api {
 }
 
 impl Api {
+    /// What is looked for has the form of what is stored: a `+` that came as a space finds nobody, and is told.
+    fn looked_up(&self, name: &'static str, text: Option<String>) -> Result<Option<String>, Refused> {
+        let Some(value) = text.map(Value::from) else { return Ok(None) };
+        let fields = Fields::parse(self.0.catalogue.subject(), [(name, &value)]).map_err(|errors| {
+            let faults = errors.into_iter().map(|error| Fault::new(format!("?{name}"), error.detail));
+            Refused::invalid(faults.collect())
+        })?;
+        Ok(fields.text(name).map(str::to_owned))
+    }
+
     fn draft(&self, new: NewSubject) -> Result<Draft, Refused> {
         let mut wrong = Vec::new();
         let external_ref = new.external_ref.map(|name| ExternalRef::parse(&name.0)).transpose();

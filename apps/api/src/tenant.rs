@@ -74,9 +74,9 @@ pub(crate) struct TenantView {
 /// What a tenant chooses for itself.
 #[derive(Object)]
 struct SettingsView {
-    /// Whether nobody gets in without a second factor.
+    /// Whether nobody gets in without a second factor; kept for log-in, which is to come.
     mfa_required: bool,
-    /// How long a session lasts at most, in seconds.
+    /// How long a session lasts at most, in seconds; kept for log-in, which is to come.
     session_ttl_seconds: u32,
     /// How long it lasts unused, in seconds.
     idle_timeout_seconds: u32,
@@ -100,9 +100,9 @@ struct TenantChange {
 #[oai(deny_unknown_fields)]
 #[serde(deny_unknown_fields)]
 struct SettingsPatch {
-    /// Whether nobody gets in without a second factor.
+    /// Whether nobody gets in without a second factor; kept for log-in, which is to come.
     mfa_required: Option<bool>,
-    /// How long a session lasts at most, in seconds.
+    /// How long a session lasts at most, in seconds; kept for log-in, which is to come.
     #[oai(validator(minimum(value = "300"), maximum(value = "2592000")))]
     session_ttl_seconds: Option<u32>,
     /// How long it lasts unused, in seconds; no longer than the session.

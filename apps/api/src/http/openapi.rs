@@ -85,11 +85,19 @@ fn x_ward(row: &Operation) -> Value {
         "permission": permission,
         "audit": row.events.iter().map(|event| event.as_str()).collect::<Vec<_>>(),
         "discloses": row.discloses,
-        "controls": row.controls,
+        "controls": controls(row),
         "rate": row.rate,
         "idempotent": row.idempotent,
         "public": row.requires == Requires::Nothing,
     })
+}
+
+/// Those that the row names, and those that every row of its kind serves.
+fn controls(row: &Operation) -> Vec<&'static str> {
+    let guarded = matches!(row.requires, Requires::Permission(_));
+    let kinds = [("R3", guarded), ("T10", guarded && !row.writes), ("W4", row.idempotent)];
+    let of_its_kind = kinds.into_iter().filter(|(id, serves)| *serves && !row.controls.contains(id));
+    row.controls.iter().copied().chain(of_its_kind.map(|(id, _)| id)).collect()
 }
 
 fn words(x_ward: &Value) -> String {
@@ -125,7 +133,7 @@ fn offer_idempotency(served: &mut Map<String, Value>) {
         "name": "Idempotency-Key",
         "in": "header",
         "required": false,
-        "description": "Makes sending the request again harmless, for 24 hours: the first answer is sent again, with `Idempotent-Replayed: true`.",
+        "description": "Makes sending the request again harmless, for 24 hours: the first answer that changed something is sent again, with `Idempotent-Replayed: true`. A refusal is not kept.",
         "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": IDEMPOTENCY_KEY },
     });
     if let Some(parameters) = served.entry("parameters").or_insert_with(|| json!([])).as_array_mut() {

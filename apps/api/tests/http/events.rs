@@ -60,6 +60,27 @@ async fn every_refusal_of_somebody_known_leaves_one_event_and_of_somebody_unknow
 }
 
 #[tokio::test]
+async fn the_log_is_searched_by_words_and_by_nothing_that_there_is_not() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let (key, _) = tenant.key("live", &[]).await?;
+    let found = async |query: &str| -> Outcome<Vec<String>> {
+        let told = tenant.client.get(&format!("/v1/audit/events?{query}")).await?.expect(200)?;
+        let items = told["items"].as_array().into_iter().flatten();
+        Ok(items.map(|item| item["action"].as_str().unwrap_or_default().to_owned()).collect())
+    };
+    assert_eq!(found("q=FOUNDED").await?, ["tenant.founded"]);
+    assert_eq!(found("q=api_key.created%20success").await?, ["api_key.created", "api_key.created"]);
+    assert_eq!(found(&format!("q=created+{key}")).await?, ["api_key.created"]);
+    assert!(found("q=found").await?.is_empty(), "a part of a word is another word");
+    for (query, pointer) in [("q=!", "?q"), ("actoin=x", "?actoin"), ("q=a&q=b", "?q")] {
+        let refused = tenant.client.get(&format!("/v1/audit/events?{query}")).await?.expect(422)?;
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{query}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_address_that_was_tampered_with_is_said_to_be_unreadable() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;

@@ -46,6 +46,11 @@ impl TenantTable for Entity {
     const TENANT: Column = Column::Tenant;
 }
 
+/// Cut into words as `Search::words_of` cuts.
+const HAS_WORDS: &str =
+    "$1 <@ regexp_split_to_array(lower(concat_ws(' ', action, operation, outcome, reason, entity_kind,
+    entity, actor_kind, actor, request)), '[^a-z0-9-]+')";
+
 #[async_trait]
 impl AuditView for PgReading {
     async fn entries(
@@ -61,6 +66,9 @@ impl AuditView for PgReading {
             .apply_if(search.action.as_ref(), |select, action| select.filter(Column::Action.eq(action)))
             .apply_if(search.entity, |select, entity| select.filter(Column::Entity.eq(entity)))
             .apply_if(search.outcome.as_ref(), |select, outcome| select.filter(Column::Outcome.eq(outcome)))
+            .apply_if(Some(&search.words).filter(|words| !words.is_empty()), |select, words| {
+                select.filter(Expr::cust_with_values(HAS_WORDS, [words.clone()]))
+            })
             .apply_if(before, |select, before| select.filter(Column::Id.lt(Uuid::from(before))))
             .order_by_desc(Column::Id)
             .limit(u64::from(most));

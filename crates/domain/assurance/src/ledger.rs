@@ -15,12 +15,19 @@ pub struct Run {
     pub outcome: Outcome,
     /// What it saw, in a sentence without anything personal.
     pub observed: String,
-    /// Over how many things: tables, operations, attempts.
+    /// Over how many things: tables, operations, attempts; none, where it could not look.
     pub population: u64,
     /// Which release of Ward ran it.
     pub version: String,
     /// How long it took, in microseconds.
     pub duration: u64,
+}
+
+impl Run {
+    /// Whether it saw that what is promised doesn't hold. One that could not look fails, and refutes nothing.
+    pub fn refutes(&self) -> bool {
+        self.outcome == Outcome::Fail && self.population > 0
+    }
 }
 
 /// How a check ended.

@@ -49,6 +49,16 @@ pub struct Search {
     pub entity: Option<Uuid>,
     /// `success` or `denied`.
     pub outcome: Option<String>,
+    /// All of these words, whole, in what isn't sealed: see [`words`](Self::words_of).
+    pub words: Vec<String>,
+}
+
+impl Search {
+    /// The words of a text: letters, digits and hyphens, in lower case.
+    pub fn words_of(text: &str) -> Vec<String> {
+        let parts = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+        parts.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
+    }
 }
 
 /// An entry as it is stored: nothing personal in clear.

@@ -25,7 +25,7 @@ pub static CHANGE_TENANT: Operation = Operation {
     events: &[TENANT_CHANGED],
     writes: true,
     discloses: false,
-    controls: &["T2", "A1", "R3"],
+    controls: &["T2", "A1"],
     rate: "write",
     idempotent: false,
 };

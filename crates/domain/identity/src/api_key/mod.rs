@@ -28,7 +28,7 @@ pub static CREATE: Operation = Operation {
     events: &[CREATED],
     writes: true,
     discloses: false,
-    controls: &["I6", "R2", "A1"],
+    controls: &["I6", "A1"],
     rate: "write",
     idempotent: true,
 };
@@ -40,7 +40,7 @@ pub static LIST: Operation = Operation {
     events: &[],
     writes: false,
     discloses: false,
-    controls: &["I6", "R2"],
+    controls: &["I6"],
     rate: "read",
     idempotent: false,
 };
@@ -52,7 +52,7 @@ pub static ROTATE: Operation = Operation {
     events: &[ROTATED],
     writes: true,
     discloses: false,
-    controls: &["I6", "R2", "A1"],
+    controls: &["I6", "A1"],
     rate: "write",
     idempotent: true,
 };
@@ -64,7 +64,7 @@ pub static REVOKE: Operation = Operation {
     events: &[REVOKED],
     writes: true,
     discloses: false,
-    controls: &["I6", "R2", "A1"],
+    controls: &["I6", "A1"],
     rate: "write",
     idempotent: false,
 };
