@@ -8,11 +8,13 @@
 )]
 
 mod client;
+mod doctored;
 mod kill;
 mod load;
 mod misuse;
 mod needles;
 mod planted;
 mod postgres;
+mod start;
 mod visit;
 mod ward;

@@ -61,6 +61,7 @@ mod job;
 mod keys;
 pub mod launcher;
 mod ledger;
+mod local;
 mod lookup;
 mod migrate;
 mod once;
@@ -76,6 +77,7 @@ mod table;
 mod tenant;
 mod unit;
 
+pub use local::is_local;
 pub use migrate::{MigrateError, SCHEMA, migrate};
 pub use reading::PgReading;
 pub use store::{OpenError, Postgres};
