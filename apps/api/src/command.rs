@@ -8,9 +8,10 @@ use ward_postgres::migrate;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::machine::System;
 use crate::probe::canary;
 use crate::profile::Profile;
-use crate::{artifact, logs, serve};
+use crate::{artifact, logs, root_key, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -68,6 +69,10 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
             Profile::load(&config.profile)?;
+            root_key::check(&config, &System)?;
+            for warning in config.warnings() {
+                eprintln!("warning: {warning}");
+            }
             println!("the settings are sound");
             Ok(())
         }

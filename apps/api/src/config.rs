@@ -5,12 +5,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ward_postgres::is_local;
+
 /// What a deployment is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// Where the API listens: `WARD_LISTEN`.
     pub listen: SocketAddr,
-    /// Where health and metrics for operators listen: `WARD_ADMIN_LISTEN`.
+    /// Where operators are told of health and readiness alone: `WARD_ADMIN_LISTEN`.
     pub admin_listen: Option<SocketAddr>,
     /// Which database, as `ward_app`: `WARD_DATABASE_URL`. Absent: a private PostgreSQL in the data directory.
     pub database_url: Option<String>,
@@ -40,6 +42,9 @@ pub enum Mode {
     /// Makes its own key, and warns.
     Development,
 }
+
+const REMOTE: &str = "is on another machine, and what is said to it would cross the network in clear: Ward speaks no TLS to the \
+                      database yet, so production takes a socket or a loopback address only";
 
 const KNOWN: [&str; 13] = [
     "WARD_LISTEN",
@@ -86,6 +91,30 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What is questionable, and let pass in development.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let remote = self.database_urls().filter(|(_, url)| is_local(url) == Some(false));
+        remote.map(|(name, _)| format!("`{name}` {REMOTE}")).collect()
+    }
+
+    /// The settings that name a database.
+    pub(crate) fn database_urls(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let named = [
+            ("WARD_DATABASE_URL", &self.database_url),
+            ("WARD_OWNER_DATABASE_URL", &self.owner_database_url),
+        ];
+        named.into_iter().filter_map(|(name, url)| Some((name, url.as_deref()?)))
+    }
+}
+
+/// Prints nothing: among the settings are passwords.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").finish_non_exhaustive()
+    }
+}
+
 struct Parse<'a> {
     settings: &'a BTreeMap<String, String>,
     errors: Vec<String>,
@@ -118,6 +147,18 @@ impl Parse<'_> {
         }
         if config.database_url.is_none() && config.owner_database_url.is_some() {
             self.errors.push("`WARD_OWNER_DATABASE_URL` needs `WARD_DATABASE_URL`".into());
+        }
+        if config.admin_listen == Some(config.listen) && config.listen.port() != 0 {
+            self.errors.push("`WARD_ADMIN_LISTEN` must be another than `WARD_LISTEN`".into());
+        }
+        for (name, url) in config.database_urls() {
+            match is_local(url) {
+                None => self.errors.push(format!("`{name}` must be a URL: postgres://ROLE@HOST/DATABASE")),
+                Some(false) if config.mode == Mode::Production => {
+                    self.errors.push(format!("`{name}` {REMOTE}"))
+                }
+                Some(_) => {}
+            }
         }
     }
 
@@ -181,6 +222,40 @@ mod tests {
             assert!(told.contains(name), "{told}");
         }
         assert!(!told.contains("s3cret"));
+    }
+
+    #[test]
+    fn production_refuses_a_database_that_a_network_leads_to() {
+        let remote = "postgres://ward_app:s3cret@db.example.org/ward";
+        let (key, url, owner) = (
+            ("WARD_ROOT_KEY_FILE", "/x"),
+            ("WARD_DATABASE_URL", remote),
+            ("WARD_OWNER_DATABASE_URL", remote),
+        );
+        let told = load(&[key, url, owner]).unwrap_err().to_string();
+        assert!(told.contains("`WARD_DATABASE_URL` is on another machine"), "{told}");
+        assert!(told.contains("`WARD_OWNER_DATABASE_URL` is on another machine"), "{told}");
+        assert!(!told.contains("s3cret") && !told.contains("example.org"), "{told}");
+
+        let development = ("WARD_MODE", "development");
+        let let_pass = load(&[development, url, owner]).unwrap();
+        assert_eq!(let_pass.warnings().len(), 2);
+        assert!(!format!("{let_pass:?} {:?}", let_pass.warnings()).contains("s3cret"));
+        let local = ("WARD_DATABASE_URL", "postgres://ward_app:s3cret@127.0.0.1/ward");
+        assert!(load(&[key, local]).unwrap().warnings().is_empty());
+        let wrong = load(&[development, ("WARD_DATABASE_URL", "s3cret")]).unwrap_err().to_string();
+        assert!(wrong.contains("`WARD_DATABASE_URL` must be a URL") && !wrong.contains("s3cret"), "{wrong}");
+    }
+
+    #[test]
+    fn two_listeners_need_two_addresses() {
+        let both = |listen, admin| {
+            let mode = ("WARD_MODE", "development");
+            load(&[mode, ("WARD_LISTEN", listen), ("WARD_ADMIN_LISTEN", admin)])
+        };
+        assert!(both("127.0.0.1:8080", "127.0.0.1:8080").is_err());
+        assert!(both("127.0.0.1:8080", "127.0.0.1:8081").is_ok());
+        assert!(both("127.0.0.1:0", "127.0.0.1:0").is_ok());
     }
 
     #[test]

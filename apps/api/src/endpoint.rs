@@ -34,6 +34,12 @@ pub(crate) fn endpoint(app: Arc<App>) -> Result<impl Endpoint<Output = Response>
     Ok(routes.data(app.clone()).with(app.gate.clone()).with(caught).with(Finish(app)))
 }
 
+/// What operators are told on a listener of their own: health and readiness.
+pub(crate) fn operators(app: Arc<App>) -> impl Endpoint<Output = Response> + 'static {
+    let service = OpenApiService::new(health::Api(app.clone()), "Ward", env!("CARGO_PKG_VERSION"));
+    Route::new().nest("/", service).with(Finish(app))
+}
+
 /// The OpenAPI document alone.
 pub(crate) fn document(app: &Arc<App>) -> Result<Value, Undeclared> {
     openapi::document(&service(app).spec(), operations::TABLE, &app.catalogue)

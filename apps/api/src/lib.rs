@@ -16,6 +16,7 @@ mod gate;
 mod health;
 mod http;
 mod import;
+mod listener;
 mod logs;
 mod machine;
 mod me;

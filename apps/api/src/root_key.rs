@@ -1,8 +1,9 @@
 //! The root key: a file that only its owner reads. No key, no start.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ward::crypto::{InvalidKey, RootKey};
@@ -11,44 +12,250 @@ use zeroize::Zeroizing;
 
 use crate::config::{Config, Mode};
 
-/// Why there is no root key.
+/// No key is longer, whatever white space is around it.
+const LONGEST: u64 = 256;
+
+/// Why there is no root key. The path isn't told: it is the key itself where somebody mistook one for the other.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootKeyError {
     /// There is no such file, or it can't be read or made.
-    #[error("the root key at `{0}` can't be read")]
-    Unreadable(PathBuf, #[source] std::io::Error),
+    #[error("{0} can't be read")]
+    Unreadable(Source, #[source] std::io::Error),
+    /// A directory, a pipe or a device: nothing that keeps a key.
+    #[error("{0} is no regular file")]
+    Irregular(Source),
+    /// Whoever owns the file may read it.
+    #[error("{0} must belong to the user that Ward runs as")]
+    Foreign(Source),
     /// Others than its owner may read it.
-    #[error("the root key at `{0}` must be readable by its owner alone (mode 0600)")]
-    Exposed(PathBuf),
+    #[error("{0} must be readable by its owner alone (mode 0600)")]
+    Exposed(Source),
     /// What it holds is not a key.
-    #[error("the root key at `{0}` is no key")]
-    Invalid(PathBuf, #[source] InvalidKey),
+    #[error("{0} is no key")]
+    Invalid(Source, #[source] InvalidKey),
+    /// Whoever knows the other secret knows the key.
+    #[error("{0} also stands in `{1}`: a key is for one use")]
+    Reused(Source, &'static str),
+}
+
+/// Where the key is looked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    Setting,
+    DataDirectory,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Setting => "the root key that `WARD_ROOT_KEY_FILE` names",
+            Self::DataDirectory => "the root key, `root.key` in `WARD_DATA_DIR`,",
+        })
+    }
 }
 
 /// Reads the key; in development makes one where there is none, and says so loudly.
 pub(crate) fn load(config: &Config, entropy: &dyn Entropy) -> Result<RootKey, RootKeyError> {
-    let file = config.root_key_file.clone().unwrap_or_else(|| config.data_dir.join("root.key"));
-    if config.mode == Mode::Development && config.root_key_file.is_none() && !file.exists() {
-        make(&file, entropy)?;
+    let (source, file) = whereabouts(config);
+    if is_to_be_made(config, source, &file) {
+        make(source, &file, entropy)?;
         tracing::warn!(file = %file.display(), "made a DEVELOPMENT root key: whoever has this file reads everything");
     }
-    read(&file)
+    let key = read(source, &file)?;
+    let hex = key.to_hex();
+    match config.database_urls().find(|(_, url)| url.to_ascii_lowercase().contains(hex.as_str())) {
+        Some((setting, _)) => Err(RootKeyError::Reused(source, setting)),
+        None => Ok(key),
+    }
 }
 
-fn make(file: &Path, entropy: &dyn Entropy) -> Result<(), RootKeyError> {
-    let unreadable = |error| RootKeyError::Unreadable(file.to_owned(), error);
-    let key = RootKey::random(entropy).map_err(|error| RootKeyError::Invalid(file.to_owned(), error))?;
+/// Whether [`load`] would succeed; makes nothing.
+pub(crate) fn check(config: &Config, entropy: &dyn Entropy) -> Result<(), RootKeyError> {
+    let (source, file) = whereabouts(config);
+    if is_to_be_made(config, source, &file) { Ok(()) } else { load(config, entropy).map(drop) }
+}
+
+fn whereabouts(config: &Config) -> (Source, PathBuf) {
+    match &config.root_key_file {
+        Some(file) => (Source::Setting, file.clone()),
+        None => (Source::DataDirectory, config.data_dir.join("root.key")),
+    }
+}
+
+fn is_to_be_made(config: &Config, source: Source, file: &Path) -> bool {
+    config.mode == Mode::Development && source == Source::DataDirectory && !file.exists()
+}
+
+fn make(source: Source, file: &Path, entropy: &dyn Entropy) -> Result<(), RootKeyError> {
+    let unreadable = |error| RootKeyError::Unreadable(source, error);
+    let key = RootKey::random(entropy).map_err(|error| RootKeyError::Invalid(source, error))?;
+    fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
     let mut new =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unreadable)?;
     new.write_all(key.to_hex().as_bytes()).and_then(|()| new.sync_all()).map_err(unreadable)
 }
 
-fn read(file: &Path) -> Result<RootKey, RootKeyError> {
-    let unreadable = |error| RootKeyError::Unreadable(file.to_owned(), error);
-    let mode = fs::metadata(file).map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(RootKeyError::Exposed(file.to_owned()));
+/// A link is judged by what it leads to.
+fn read(source: Source, file: &Path) -> Result<RootKey, RootKeyError> {
+    let unreadable = |error| RootKeyError::Unreadable(source, error);
+    // Before it is opened: a pipe would wait for a writer.
+    if !fs::metadata(file).map_err(unreadable)?.is_file() {
+        return Err(RootKeyError::Irregular(source));
     }
-    let text = Zeroizing::new(fs::read(file).map_err(unreadable)?);
-    RootKey::parse(&text).map_err(|error| RootKeyError::Invalid(file.to_owned(), error))
+    let file = File::open(file).map_err(unreadable)?;
+    let held = file.metadata().map_err(unreadable)?;
+    if held.uid() != rustix::process::geteuid().as_raw() {
+        return Err(RootKeyError::Foreign(source));
+    }
+    if held.mode() & 0o077 != 0 {
+        return Err(RootKeyError::Exposed(source));
+    }
+    if held.len() > LONGEST {
+        return Err(RootKeyError::Invalid(source, InvalidKey::Length));
+    }
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST as usize));
+    file.take(LONGEST).read_to_end(&mut text).map_err(unreadable)?;
+    RootKey::parse(&text).map_err(|error| RootKeyError::Invalid(source, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::machine::System;
+
+    const HEX: &str = "07f1a2b3c4d5e60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e80";
+
+    /// A directory of one test's own, and settings that name a file in it.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Self {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            let name = format!("ward-key-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn put(&self, text: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+            let file = self.0.join("key");
+            let _none_yet = fs::remove_file(&file);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            file
+        }
+
+        fn config(&self, settings: &[(&str, &str)]) -> Config {
+            let data = ("WARD_DATA_DIR".to_owned(), self.0.join("data").display().to_string());
+            let given = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Config::from_settings(given.chain([data]).collect::<BTreeMap<_, _>>()).unwrap()
+        }
+
+        fn load(&self, file: &Path) -> Result<RootKey, RootKeyError> {
+            load(&self.config(&[("WARD_ROOT_KEY_FILE", file.to_str().unwrap())]), &System)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _left = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_that_only_its_owner_reads_holds_the_key() {
+        let place = Place::new();
+        for text in [HEX.to_owned(), format!("  {}\r\n\n", HEX.to_uppercase())] {
+            for mode in [0o600, 0o400] {
+                assert_eq!(*place.load(&place.put(&text, mode)).unwrap().to_hex(), HEX);
+            }
+        }
+        let link = place.0.join("link");
+        symlink(place.put(HEX, 0o600), &link).unwrap();
+        assert!(place.load(&link).is_ok());
+        place.put(HEX, 0o644);
+        assert!(matches!(place.load(&link), Err(RootKeyError::Exposed(_))), "the link was judged");
+    }
+
+    #[test]
+    fn a_file_that_others_may_touch_is_refused() {
+        let place = Place::new();
+        for mode in (0..9).map(|bit| 0o600 | 1 << bit).filter(|mode| mode & 0o077 != 0) {
+            let refused = place.load(&place.put(HEX, mode));
+            assert!(matches!(refused, Err(RootKeyError::Exposed(_))), "{mode:o}");
+        }
+        // Of the files of others there is one everywhere; root gives away its own.
+        let file = place.put(HEX, 0o600);
+        let foreign = if chown(&file, Some(65534), None).is_ok() { file } else { "/etc/passwd".into() };
+        assert!(matches!(place.load(&foreign), Err(RootKeyError::Foreign(_))));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let place = Place::new();
+        let long = |end: &str| format!("{HEX}{}{end}", " ".repeat(200));
+        for text in ["", "\n", "00", &HEX[2..], &format!("{HEX}00"), &long("00"), &HEX.replace('f', "g")] {
+            let refused = place.load(&place.put(text, 0o600));
+            assert!(matches!(refused, Err(RootKeyError::Invalid(_, InvalidKey::Length))), "{text}");
+        }
+        assert!(place.load(&place.put(long("\n"), 0o600)).is_err(), "more than is read");
+        for text in [&[0; 32][..], &[0; 64], "0".repeat(64).as_bytes(), "ab".repeat(32).as_bytes()] {
+            assert!(
+                matches!(place.load(&place.put(text, 0o600)), Err(RootKeyError::Invalid(..))),
+                "{text:?}"
+            );
+        }
+        for path in ["/dev/zero", "/dev/urandom", "/", place.0.to_str().unwrap()] {
+            assert!(matches!(place.load(Path::new(path)), Err(RootKeyError::Irregular(_))), "{path}");
+        }
+        assert!(matches!(place.load(&place.0.join("absent")), Err(RootKeyError::Unreadable(..))));
+    }
+
+    #[test]
+    fn a_key_that_is_another_secret_too_is_refused() {
+        let place = Place::new();
+        let file = place.put(HEX, 0o600);
+        let url = format!("postgres://ward_app:{}@localhost/ward", HEX.to_uppercase());
+        let (file, database) = (("WARD_ROOT_KEY_FILE", file.to_str().unwrap()), ("WARD_DATABASE_URL", &*url));
+        let refused = load(&place.config(&[file, database]), &System).unwrap_err();
+        assert!(matches!(refused, RootKeyError::Reused(_, "WARD_DATABASE_URL")), "{refused}");
+        assert!(
+            load(&place.config(&[file, ("WARD_DATABASE_URL", "postgres://localhost/ward")]), &System).is_ok()
+        );
+    }
+
+    #[test]
+    fn no_refusal_tells_what_stands_where_the_file_should() {
+        let place = Place::new();
+        for file in [place.0.join(HEX), place.put(HEX, 0o644), place.put(format!("{HEX}!"), 0o600)] {
+            let refused = place.load(&file).unwrap_err();
+            assert!(refused.to_string().contains("`WARD_ROOT_KEY_FILE`"), "{refused}");
+            let told = format!("{refused} {:?}", std::error::Error::source(&refused));
+            assert!(!told.contains(HEX) && !told.contains(file.to_str().unwrap()), "{told}");
+        }
+    }
+
+    #[test]
+    fn only_development_makes_a_key_and_only_where_none_is_named() {
+        let place = Place::new();
+        let development = ("WARD_MODE", "development");
+        let config = place.config(&[development]);
+        check(&config, &System).unwrap();
+        assert!(!config.data_dir.exists(), "a check made something");
+        let made = load(&config, &System).unwrap();
+        assert_eq!(*load(&config, &System).unwrap().to_hex(), *made.to_hex());
+        assert_eq!(fs::metadata(config.data_dir.join("root.key")).unwrap().mode() & 0o777, 0o600);
+
+        let absent = place.0.join("absent");
+        let named = ("WARD_ROOT_KEY_FILE", absent.to_str().unwrap());
+        for settings in [&[named][..], &[named, development]] {
+            let config = place.config(settings);
+            assert!(load(&config, &System).is_err() && check(&config, &System).is_err());
+        }
+        assert!(!absent.exists());
+    }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::FutureExt as _;
-use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -26,7 +25,7 @@ use crate::machine::System;
 use crate::operator::Founded;
 use crate::private::Private;
 use crate::profile::Profile;
-use crate::{endpoint, operations, root_key, tasks};
+use crate::{endpoint, listener, operations, root_key, tasks};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -75,8 +74,12 @@ pub(crate) fn running_database(config: &Config) -> Result<String, Failure> {
 
 /// Everything that a handler may need, over the database at `url`.
 pub(crate) async fn app(config: &Config, url: &str) -> Result<Arc<App>, Failure> {
+    open(config, root_key::load(config, &System)?, url).await
+}
+
+async fn open(config: &Config, root: RootKey, url: &str) -> Result<Arc<App>, Failure> {
     let machine = Arc::new(System);
-    let ring = keyring(root_key::load(config, &*machine)?, &machine)?;
+    let ring = keyring(root, &machine)?;
     let profile = Profile::load(&config.profile)?;
     let store = Postgres::open(url, config.connections, ring, profile.suite, machine.clone()).await?;
     assemble(store, profile, machine, config)
@@ -139,11 +142,13 @@ impl Server {
     /// Starts what `config` describes: the listener, a private database if it names none, migrations, then the proof of
     /// isolation. Requests are answered from now on; where isolation is refuted, those for health alone.
     pub async fn start(config: Config) -> Result<Self, Failure> {
+        // What can be refused is refused before anything is made.
         Profile::load(&config.profile)?;
-        let acceptor = TcpListener::bind(config.listen).into_acceptor().await;
-        let acceptor = acceptor.map_err(|error| format!("`WARD_LISTEN` is {}: {error}", config.listen))?;
-        let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
-        let address = address.ok_or("the listener has no address")?;
+        let root = root_key::load(&config, &System)?;
+        for warning in config.warnings() {
+            tracing::warn!(warning);
+        }
+        let (acceptor, address) = listener::bind("WARD_LISTEN", config.listen).await?;
         let database = database(&config).await?;
         if let Some(owner) = database
             .owner_url
@@ -152,15 +157,18 @@ impl Server {
         {
             migrate(owner).await?;
         }
-        let app = app(&config, &database.app_url).await?;
+        let app = open(&config, root, &database.app_url).await?;
         up_to_date(&app).await?;
         let _first = app.address.set(address);
         let endpoint = endpoint::endpoint(app.clone())?;
+        let mut beside = JoinSet::new();
+        if let Some(wanted) = config.admin_listen {
+            listener::operators(&mut beside, &app, wanted).await?;
+        }
         let (stop, stopped) = oneshot::channel::<()>();
         let served = poem::Server::new_with_acceptor(acceptor);
         let serving =
             tokio::spawn(served.run_with_graceful_shutdown(endpoint, stopped.map(drop), Some(DRAIN)));
-        let beside = JoinSet::new();
         let mut server = Self { app, address, stop, serving, beside, cluster: database.cluster };
         if let Err(failure) = server.app.admit().await {
             server.stop().await?;

@@ -9,11 +9,13 @@
 
 mod client;
 mod contract;
+mod doctored;
 mod kill;
 mod load;
 mod misuse;
 mod needles;
 mod planted;
 mod postgres;
+mod start;
 mod visit;
 mod ward;

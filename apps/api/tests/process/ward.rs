@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ until rm -rf "$1" || [ $tries -ge 100 ]; do sleep 0.1; tries=$((tries + 1)); don
 /// A data directory, and the process that serves it.
 pub(crate) struct Ward {
     directory: PathBuf,
-    log: String,
+    settings: BTreeMap<String, String>,
     starts: usize,
     child: Option<Child>,
     address: String,
@@ -46,6 +47,15 @@ pub(crate) struct Tenant {
 impl Ward {
     /// Starts on a new data directory; `log` is what `WARD_LOG` says.
     pub(crate) fn start(log: &str) -> Self {
+        let mut ward = Self::idle();
+        // Where it listens is told at this level.
+        ward.set(&[("WARD_LOG", &format!("{log},ward_api::serve=info"))]);
+        ward.start_again();
+        ward
+    }
+
+    /// One that isn't started yet, and has no data directory.
+    pub(crate) fn idle() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("ward-process-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(name);
@@ -54,11 +64,36 @@ impl Ward {
         watch.args(["-c", WATCH, "ward-process-watch"]).arg(&directory).current_dir("/");
         watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watch = watch.spawn().unwrap();
-        // Where it listens is told at this level.
-        let log = format!("{log},ward_api::serve=info");
-        let mut ward = Self { directory, log, starts: 0, child: None, address: String::new(), watch };
-        ward.start_again();
-        ward
+        let settings = [("WARD_MODE", "development"), ("WARD_LISTEN", "127.0.0.1:0"), ("WARD_LOG", "info")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self { directory, settings, starts: 0, child: None, address: String::new(), watch }
+    }
+
+    /// Adds to the settings of the next start, or changes them.
+    pub(crate) fn set(&mut self, settings: &[(&str, &str)]) {
+        self.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    }
+
+    /// What a command says last that can't be done under these settings as well.
+    pub(crate) fn fails(&self, command: &str, settings: &[(&str, &str)]) -> String {
+        let mut program = self.command();
+        program.arg(command).envs(settings.iter().copied()).env("WARD_LOG", "off");
+        let mut child = program.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if begun.elapsed() < START => pause(),
+                None => {
+                    child.kill().unwrap();
+                    panic!("`{command}` goes on with {settings:?}");
+                }
+            }
+        };
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(1), "{said}");
+        said.trim().to_owned()
     }
 
     /// Starts on what the last process left, and waits until it is ready.
@@ -68,18 +103,17 @@ impl Ward {
         let log = self.directory.join(format!("ward.{}.log", self.starts));
         let output = File::create(&log).unwrap();
         let mut serve = self.command();
-        serve.arg("serve").env("WARD_LISTEN", "127.0.0.1:0").env("WARD_LOG", &self.log);
+        serve.arg("serve");
         serve.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let child = self.child.insert(serve.spawn().unwrap());
         fs::write(self.directory.join("ward.pid"), format!("{}\n", child.id())).unwrap();
-        self.address = self.until("told where it listens", || listening(&log));
+        self.address = self.until("told where it listens", |_| told(&log, "serving"));
         self.until_ready();
     }
 
     /// Waits until it says that it is ready.
     pub(crate) fn until_ready(&mut self) {
-        let client = self.client("");
-        self.until("ready", || (client.get("/ready").ok()?.status == 200).then_some(()));
+        self.until("ready", |ward| (ward.client("").get("/ready").ok()?.status == 200).then_some(()));
     }
 
     /// Kills it, with a signal that nobody catches. PostgreSQL lives on.
@@ -104,6 +138,13 @@ impl Ward {
         Client::new(format!("http://{}", self.address), key)
     }
 
+    /// A client of the listener for operators.
+    pub(crate) fn operators(&self) -> Client {
+        let log = self.directory.join(format!("ward.{}.log", self.starts));
+        let address = told(&log, "answering operators").expect("it listens to operators");
+        Client::new(format!("http://{address}"), "")
+    }
+
     /// Its database.
     pub(crate) fn postgres(&self) -> Postgres {
         Postgres::of(self.data().join("postgres"))
@@ -112,6 +153,11 @@ impl Ward {
     /// Its data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.join("data")
+    }
+
+    /// A directory that lasts as long as it does.
+    pub(crate) fn home(&self) -> &Path {
+        &self.directory
     }
 
     /// Founds a tenant, as an operator does.
@@ -143,18 +189,18 @@ impl Ward {
         {
             program.env_remove(name);
         }
-        program.env("WARD_MODE", "development").env("WARD_DATA_DIR", self.data());
+        program.envs(&self.settings).env("WARD_DATA_DIR", self.data());
         program
     }
 
-    fn until<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let child = self.child.as_mut().expect("it runs");
+    /// Looks until there is something to be seen.
+    pub(crate) fn until<T>(&mut self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
         let begun = Instant::now();
         while begun.elapsed() < START {
-            if let Some(found) = look() {
+            if let Some(found) = look(self) {
                 return found;
             }
-            if let Some(status) = child.try_wait().unwrap() {
+            if let Some(status) = self.child.as_mut().expect("it runs").try_wait().unwrap() {
                 panic!("Ward ended ({status}):\n{}", self.last_words());
             }
             pause();
@@ -196,11 +242,12 @@ pub(crate) fn pause() {
     thread::sleep(Duration::from_millis(20));
 }
 
-fn listening(log: &Path) -> Option<String> {
+/// The address that was logged with this message.
+fn told(log: &Path, message: &str) -> Option<String> {
     let mut text = Vec::new();
     File::open(log).ok()?.read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
-    let told = text.lines().find(|line| line.contains(r#""message":"serving""#))?;
+    let told = text.lines().find(|line| line.contains(&format!(r#""message":"{message}""#)))?;
     let told: Value = serde_json::from_str(told).ok()?;
     Some(told["fields"]["address"].as_str()?.to_owned())
 }

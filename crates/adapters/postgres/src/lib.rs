@@ -61,6 +61,7 @@ mod job;
 mod keys;
 pub mod launcher;
 mod ledger;
+mod local;
 mod lookup;
 mod migrate;
 mod once;
@@ -89,6 +90,7 @@ mod unit;
 #[cfg(test)]
 extern crate self as ward_postgres;
 
+pub use local::is_local;
 pub use migrate::{MigrateError, SCHEMA, migrate};
 pub use reading::PgReading;
 pub use store::{OpenError, Postgres};
