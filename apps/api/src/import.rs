@@ -1,5 +1,6 @@
 //! `/imports`
 
+mod report;
 mod run;
 
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use crate::http::problem::{Fault, Refused};
 use crate::http::reply::Shown;
 use crate::subject::Kind;
 use crate::tag::Tag;
-use run::{Import, Sink};
+use report::Report;
+use run::Import;
 
 const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
@@ -53,16 +55,14 @@ impl Api {
     ) -> Result<Imported, Refused> {
         let _permitted = self.0.permit(&caller, &IMPORT_DATA).await?;
         let ImportBody { syntax, body } = body;
-        let import = Import::new(self.0.clone(), caller, Mapping::standard(kind.0.into()), syntax);
+        let mapping = Mapping::standard(kind.0.into());
+        let import = |lines| Import::new(self.0.clone(), caller, mapping, syntax, Report::new(lines));
         if wants_lines(&accept) {
             let (sender, lines) = mpsc::channel(16);
-            tokio::spawn(import.run(body, Sink::Lines(sender)));
+            tokio::spawn(import(Some(sender)).run(body));
             return Ok(Imported::Lines(lines));
         }
-        match import.run(body, Sink::Summary(Box::default())).await? {
-            Sink::Summary(summary) => Ok(Imported::Whole(Shown(*summary))),
-            Sink::Lines(_) => Err(Refused::unavailable("unavailable", "the import was cut short")),
-        }
+        Ok(Imported::Whole(Shown(import(None).run(body).await?)))
     }
 }
 

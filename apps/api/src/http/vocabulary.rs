@@ -79,7 +79,7 @@ fn set(document: &mut Value, of: &'static str, place: &str, value: Value) -> Res
 }
 
 fn properties(specs: &[FieldSpec]) -> Map<String, Value> {
-    specs.iter().map(|spec| (spec.name.to_owned(), field(spec))).collect()
+    specs.iter().map(|spec| (spec.name().to_owned(), field(*spec))).collect()
 }
 
 fn object(properties: Map<String, Value>) -> Value {
@@ -94,9 +94,9 @@ fn change(mut properties: Map<String, Value>) -> Value {
     whole
 }
 
-fn field(spec: &FieldSpec) -> Value {
+fn field(spec: FieldSpec) -> Value {
     let line = |most| json!({ "type": "string", "minLength": 1, "maxLength": most, "pattern": line() });
-    match spec.format {
+    match spec.format() {
         Format::Line(most) => line(most),
         Format::Prose(most) => {
             json!({ "type": "string", "minLength": 1, "maxLength": most, "pattern": lines() })
@@ -115,7 +115,7 @@ fn field(spec: &FieldSpec) -> Value {
             address
         }
         // The name says whose check digits there are; no pattern can.
-        Format::Issued(_) => json!({ "type": "string", "maxLength": 40, "format": spec.name }),
+        Format::Issued(_) => json!({ "type": "string", "maxLength": 40, "format": spec.name() }),
         _ => json!({ "type": "string" }),
     }
 }

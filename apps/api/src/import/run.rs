@@ -2,19 +2,15 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use poem::Body as Stream;
-use poem_openapi::types::ToJSON as _;
-use serde_json::json;
-use tokio::sync::mpsc;
 use ward::Store as _;
 use ward::audit::{Event, Events, RecordError};
 use ward::kernel::StoreError;
 use ward::rbac::Permit;
-use ward::subject::import::{
-    Batch, ImportRow, Importer, Line, Mapping, Outcome, RowError, Rows, Syntax, batch,
-};
+use ward::subject::import::{Batch, ImportRow, Importer, Line, Mapping, RowError, Rows, Syntax, batch};
 use ward::subject::{IMPORT_COMPLETED, IMPORT_DATA, IMPORT_STARTED, SubjectError};
 
-use super::{ImportSummary, RowFaults};
+use super::ImportSummary;
+use super::report::Report;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::fields::faults;
@@ -25,16 +21,8 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Rows read before others get a turn.
 const TURN: usize = 16;
-/// Refused rows told in a summary.
-const TOLD: usize = 1_000;
 /// Another import may take a name first: then it is found on the next try.
 const TRIES: u32 = 3;
-
-/// Where outcomes go.
-pub(super) enum Sink {
-    Summary(Box<ImportSummary>),
-    Lines(mpsc::Sender<String>),
-}
 
 pub(super) struct Import {
     app: Arc<App>,
@@ -42,26 +30,32 @@ pub(super) struct Import {
     mapping: Mapping,
     syntax: Syntax,
     header: Option<Vec<String>>,
-    totals: ImportSummary,
+    report: Report,
 }
 
 impl Import {
-    pub(super) fn new(app: Arc<App>, caller: Caller, mapping: Mapping, syntax: Syntax) -> Self {
-        Self { app, caller, mapping, syntax, header: None, totals: ImportSummary::default() }
+    pub(super) fn new(
+        app: Arc<App>,
+        caller: Caller,
+        mapping: Mapping,
+        syntax: Syntax,
+        report: Report,
+    ) -> Self {
+        Self { app, caller, mapping, syntax, header: None, report }
     }
 
     /// Reads the stream to its end, and stores batch by batch.
-    pub(super) async fn run(mut self, body: Stream, mut sink: Sink) -> Result<Sink, Refused> {
-        match self.store_all(body, &mut sink).await {
-            Ok(()) => Ok(sink),
+    pub(super) async fn run(mut self, body: Stream) -> Result<ImportSummary, Refused> {
+        match self.store_all(body).await {
+            Ok(()) => Ok(self.report.summary),
             Err(refused) => {
-                sink.fail(&refused).await;
+                self.report.fail(&refused).await;
                 Err(refused)
             }
         }
     }
 
-    async fn store_all(&mut self, body: Stream, sink: &mut Sink) -> Result<(), Refused> {
+    async fn store_all(&mut self, body: Stream) -> Result<(), Refused> {
         let tenant = self.caller.0.who.tenant();
         self.commit_alone(Event::of(&IMPORT_DATA, IMPORT_STARTED, tenant)).await?;
         let (mut rows, mut lines, mut body) = (Rows::new(self.syntax), Vec::new(), body.into_bytes_stream());
@@ -71,15 +65,15 @@ impl Import {
             rows.feed(&chunk, &mut lines);
             while let Some(full) = full(&lines) {
                 let rest = lines.split_off(full);
-                self.store(std::mem::replace(&mut lines, rest), sink).await?;
+                self.store(std::mem::replace(&mut lines, rest)).await?;
             }
         }
         rows.finish(&mut lines);
-        self.store(lines, sink).await?;
+        self.store(lines).await?;
         if self.syntax == Syntax::Csv && self.header.is_none() {
             return Err(Refused::at("", "a header line is needed"));
         }
-        let ImportSummary { accepted, updated, unchanged, refused, .. } = &self.totals;
+        let ImportSummary { accepted, updated, unchanged, refused, .. } = &self.report.summary;
         let completed = Event::of(&IMPORT_DATA, IMPORT_COMPLETED, tenant)
             .noting("accepted", accepted)
             .noting("updated", updated)
@@ -88,7 +82,7 @@ impl Import {
         self.commit_alone(completed).await
     }
 
-    async fn store(&mut self, lines: Vec<Line>, sink: &mut Sink) -> Result<(), Refused> {
+    async fn store(&mut self, lines: Vec<Line>) -> Result<(), Refused> {
         let (mut rows, mut refused) = (Vec::with_capacity(lines.len()), Vec::new());
         for (n, line) in lines.into_iter().enumerate() {
             if n % TURN == TURN - 1 {
@@ -103,7 +97,7 @@ impl Import {
         }
         let mut stored = self.store_rows(&rows).await?;
         refused.append(&mut stored.refused);
-        self.tell(stored, refused, sink).await
+        self.report.tell(stored, refused).await
     }
 
     fn read(&mut self, line: &Line) -> Result<Option<ImportRow>, Read> {
@@ -161,41 +155,16 @@ impl Import {
     fn permit(&self) -> Result<Permit, Refused> {
         Ok(self.app.policy.permit(&self.caller.0.who, &IMPORT_DATA)?)
     }
-
-    async fn tell(
-        &mut self,
-        stored: Batch,
-        refused: Vec<(u64, Vec<RowError>)>,
-        sink: &mut Sink,
-    ) -> Result<(), Refused> {
-        let faults = |(line, errors)| RowFaults { line, errors: faults("", errors).collect() };
-        let refused: Vec<RowFaults> = refused.into_iter().map(faults).collect();
-        self.totals.count(&stored, &refused);
-        match sink {
-            Sink::Summary(summary) => {
-                summary.count(&stored, &refused);
-                let room = TOLD.saturating_sub(summary.errors.len());
-                summary.errors.extend(refused.into_iter().take(room));
-            }
-            Sink::Lines(lines) => {
-                for line in told(&stored, &refused) {
-                    let gone = |_| Refused::malformed("nobody listens any more");
-                    lines.send(line).await.map_err(gone)?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-/// How many of `lines` are a batch, if there are enough of them.
+/// How many of `lines` make a batch, if there are enough of them.
 fn full(lines: &[Line]) -> Option<usize> {
     let mut bytes = 0;
-    let full = lines.iter().position(|line| {
+    let is_full = |(n, line): (usize, &Line)| {
         bytes += line.bytes.as_ref().map_or(0, Vec::len);
-        bytes >= BATCH_BYTES
-    });
-    full.map(|last| last + 1).or(Some(BATCH).filter(|_| lines.len() >= BATCH)).map(|full| full.min(BATCH))
+        n + 1 == BATCH || bytes >= BATCH_BYTES
+    };
+    lines.iter().enumerate().position(is_full).map(|last| last + 1)
 }
 
 enum Read {
@@ -226,44 +195,35 @@ impl From<SubjectError> for Stored {
 
 impl From<RecordError> for Stored {
     fn from(error: RecordError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-impl ImportSummary {
-    fn count(&mut self, stored: &Batch, refused: &[RowFaults]) {
-        for (_, outcome) in &stored.outcomes {
-            match outcome {
-                Outcome::Accepted => self.accepted += 1,
-                Outcome::Updated => self.updated += 1,
-                Outcome::Unchanged => self.unchanged += 1,
-            }
-        }
-        self.refused += refused.len() as u64;
-    }
-}
-
-impl Sink {
-    async fn fail(&mut self, refused: &Refused) {
-        if let (Self::Lines(lines), Refused::Problem(problem, _)) = (self, refused) {
-            let problem = json!({ "problem": problem });
-            let _gone = lines.send(format!("{problem}\n")).await;
+        match error {
+            RecordError::Store(error) => SubjectError::Store(error).into(),
+            error => Self::Refused(error.into()),
         }
     }
 }
 
-fn told(stored: &Batch, refused: &[RowFaults]) -> Vec<String> {
-    let outcome = |outcome: Outcome| match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Updated => "updated",
-        Outcome::Unchanged => "unchanged",
-    };
-    let kept =
-        stored.outcomes.iter().map(|(line, of)| (*line, json!({ "line": line, "outcome": outcome(*of) })));
-    let lost = refused.iter().map(|row| {
-        (row.line, json!({ "line": row.line, "outcome": "refused", "errors": row.errors.to_json() }))
-    });
-    let mut lines: Vec<_> = kept.chain(lost).collect();
-    lines.sort_by_key(|(line, _)| *line);
-    lines.into_iter().map(|(_, line)| format!("{line}\n")).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(count: usize, bytes: usize) -> Vec<Line> {
+        (0..count as u64).map(|number| Line { number, bytes: Ok(vec![b'x'; bytes]) }).collect()
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_rows_and_in_bytes() {
+        let row = BATCH_BYTES / 8;
+        for (count, bytes, expected) in [
+            (BATCH - 1, 1, None),
+            (BATCH, 1, Some(BATCH)),
+            (3 * BATCH, 0, Some(BATCH)),
+            (7, row, None),
+            (3 * BATCH, row, Some(8)),
+            (1, 2 * BATCH_BYTES, Some(1)),
+        ] {
+            assert_eq!(full(&lines(count, bytes)), expected, "{count} rows of {bytes} bytes");
+        }
+        let unread = (0..3).map(|number| Line { number, bytes: Err("too long") });
+        assert_eq!(full(&unread.collect::<Vec<_>>()), None);
+    }
 }

@@ -3,12 +3,13 @@
 use ward::kernel::{Commitment, SealedBytes};
 use ward::subject::SealedFields;
 
+/// No name is longer than its length can say: [`ward::subject::FieldSpec::new`] sees to it.
 pub(crate) fn encode(fields: &SealedFields) -> Vec<u8> {
     let mut bytes =
         Vec::with_capacity(fields.0.iter().map(|(name, of)| name.len() + of.bytes.len() + 37).sum());
     for (name, sealed) in &fields.0 {
         bytes.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
-        bytes.extend_from_slice(name.as_bytes().get(..255).unwrap_or(name.as_bytes()));
+        bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(&sealed.commitment.0);
         bytes.extend_from_slice(&u32::try_from(sealed.bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend_from_slice(&sealed.bytes);

@@ -19,13 +19,10 @@ pub struct Catalogue {
     categories: Vec<Category>,
 }
 
-const fn field(name: &'static str, format: Format) -> FieldSpec {
-    FieldSpec { name, format }
-}
-
 impl Catalogue {
     /// What Ward knows.
     pub fn standard() -> Self {
+        let field = FieldSpec::new;
         let subject = vec![
             field("given_name", Format::Line(100)),
             field("family_name", Format::Line(100)),

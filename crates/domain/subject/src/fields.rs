@@ -8,10 +8,40 @@ use crate::format::{ADDRESS, Format};
 /// A field's name and what it may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldSpec {
+    pub(crate) name: &'static str,
+    pub(crate) format: Format,
+}
+
+impl FieldSpec {
+    /// Accepts a name of 1 to 255 of `a-z`, `0-9` and `_`.
+    ///
+    /// ```
+    /// # use ward_subject::{FieldSpec, Format};
+    /// const FIELD: FieldSpec = FieldSpec::new("shoe_size", Format::Amount);
+    /// ```
+    /// ```compile_fail
+    /// # use ward_subject::{FieldSpec, Format};
+    /// const FIELD: FieldSpec = FieldSpec::new("Shoe size", Format::Amount);
+    /// ```
+    pub const fn new(name: &'static str, format: Format) -> Self {
+        let mut rest = name.as_bytes();
+        assert!(matches!(rest.len(), 1..=255), "a field's name has 1 to 255 characters");
+        while let [first, tail @ ..] = rest {
+            assert!(matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'_'), "a field's name is lower case");
+            rest = tail;
+        }
+        Self { name, format }
+    }
+
     /// The name.
-    pub name: &'static str,
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
     /// What it may hold.
-    pub format: Format,
+    pub const fn format(self) -> Format {
+        self.format
+    }
 }
 
 /// Fields in clear, each as its specification has it. Prints no value.

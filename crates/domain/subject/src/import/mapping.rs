@@ -142,7 +142,9 @@ impl Mapping {
         let broken = |detail: &str| UnknownColumns(vec![FieldError::new("", detail)]);
         let names: Vec<_> =
             cells(record).map_err(broken)?.iter().map(|name| name.trim().to_owned()).collect();
-        let targets: Vec<_> = names.iter().map(|name| self.target(name)).collect();
+        // Among one more than there are columns, one is wrong; what follows would tell nothing new.
+        let most = self.columns.len() + 1;
+        let targets: Vec<_> = names.iter().take(most).map(|name| self.target(name)).collect();
         let mut errors = Vec::new();
         for (n, target) in targets.iter().enumerate() {
             if target.is_none() {
@@ -151,7 +153,7 @@ impl Mapping {
                 errors.push(FieldError::new(format!("/columns/{n}"), "another column means the same"));
             }
         }
-        if !targets.contains(&Some(Target::ExternalRef)) {
+        if !names.iter().any(|name| self.target(name) == Some(Target::ExternalRef)) {
             errors.push(FieldError::new("/columns", "a column `external_ref` is needed"));
         }
         if errors.is_empty() { Ok(names) } else { Err(UnknownColumns(errors)) }
@@ -200,6 +202,15 @@ mod tests {
                 };
                 assert_eq!(Target::parse(&written, &catalogue), Some(target), "{column}");
             }
+        }
+    }
+
+    #[test]
+    fn no_header_costs_more_than_its_columns() {
+        let mapping = Mapping::standard(Kind::Consumer);
+        for (names, missing) in [("city,".repeat(10_000) + "external_ref", 0), (",".repeat(60_000), 1)] {
+            let UnknownColumns(errors) = mapping.header(names.as_bytes()).unwrap_err();
+            assert_eq!(errors.len(), mapping.columns.len() + 1 + missing);
         }
     }
 

@@ -82,11 +82,20 @@ fn fields_print_no_value() {
 
 #[test]
 fn a_product_adds_categories_of_its_own() {
-    let specs = vec![FieldSpec { name: "shoe_size", format: Format::Amount }];
+    let specs = vec![FieldSpec::new("shoe_size", Format::Amount)];
     let catalogue = Catalogue::standard().with(Category { name: "podiatry", fields: specs });
     let fields = &catalogue.category("podiatry").unwrap().fields;
     assert!(Fields::parse(fields, [("shoe_size", &json!("42"))]).is_ok());
     assert_eq!(faults(fields, &json!({ "shoe_size": "tall" }))[0].0, "/shoe_size");
     assert!(catalogue.category("payroll").is_some());
     assert!(Catalogue::standard().category("podiatry").is_none());
+}
+
+#[test]
+fn no_field_has_a_name_that_could_not_be_stored_whole() {
+    let spec = |name: String| FieldSpec::new(name.leak(), Format::Amount).name();
+    assert_eq!(spec("x".repeat(255)).len(), 255);
+    for name in [String::new(), "x".repeat(256), "Shoe size".into()] {
+        assert!(std::panic::catch_unwind(|| spec(name.clone())).is_err(), "{name:?}");
+    }
 }

@@ -103,6 +103,18 @@ fn what_a_row_leaves_blank_goes_and_what_it_does_not_name_stays() {
 }
 
 #[test]
+fn the_row_that_adds_somebody_tells_of_their_name_and_no_later_one_does() {
+    let mut world = World::default();
+    for (text, changed) in [
+        ("external_ref,email\nE1,a@example.org\n", set(["+external_ref", "+email"])),
+        ("external_ref,email\nE1,b@example.org\n", set(["*email"])),
+    ] {
+        let batch = world.import(&csv(Kind::Employee, text));
+        assert_eq!(told(&IMPORT_DATA, batch.events[0].clone()).changed, changed);
+    }
+}
+
+#[test]
 fn an_update_keeps_the_record_and_counts_its_changes() {
     let mut world = World::default();
     world.import(&csv(Kind::Employee, "external_ref,role\nE1,nurse\n"));

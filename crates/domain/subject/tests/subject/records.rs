@@ -65,7 +65,7 @@ fn a_record_is_added_changed_and_removed_and_each_is_told() {
 }
 
 #[test]
-fn no_log_holds_the_day_of_a_record() {
+fn that_a_records_day_came_or_went_is_told_and_no_log_holds_it() {
     let (mut world, subject) = imported();
     let (_, event) = block_on(create(
         &mut world,
@@ -75,7 +75,10 @@ fn no_log_holds_the_day_of_a_record() {
         &note("a"),
     ))
     .unwrap();
-    assert!(!format!("{event:?}").contains("2024-02-29"));
+    let removed = block_on(remove(&mut world, &ward_subject::DELETE_RECORD, record(1))).unwrap();
+    assert!(!format!("{event:?} {removed:?}").contains("2024-02-29"));
+    assert_eq!(told(&CREATE_RECORD, event).details["occurred_on"], "set");
+    assert_eq!(told(&DELETE_RECORD, removed).details["occurred_on"], "removed");
 }
 
 #[test]
