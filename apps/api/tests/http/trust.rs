@@ -72,7 +72,7 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
 }
 
 /// A control switched off, the claim that must turn red, and how it is switched on again.
-const SWITCHED_OFF: [(&str, &str, &str); 10] = [
+const SWITCHED_OFF: [(&str, &str, &str); 9] = [
     (
         "no-cross-tenant-access",
         "INSERT INTO ward.subject SELECT (jsonb_populate_record(s, '{\"tenant\": \"00000000-0000-7000-8000-00000000000a\"}')).*
@@ -94,11 +94,6 @@ const SWITCHED_OFF: [(&str, &str, &str); 10] = [
         "UPDATE ward.api_key_lookup l SET permissions = '{tenant.read}' FROM ward.api_key k
          WHERE k.id = l.id AND k.permissions = '{}'",
         "UPDATE ward.api_key_lookup l SET permissions = '{}' FROM ward.api_key k WHERE k.id = l.id AND k.permissions = '{}'",
-    ),
-    (
-        "database-limits-by-role",
-        "REVOKE INSERT (id) ON ward.wrapped_key FROM ward_app",
-        "GRANT INSERT (id) ON ward.wrapped_key TO ward_app",
     ),
     (
         "audit-immutability",
