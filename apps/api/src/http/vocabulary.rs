@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_a_product_adds_is_in_the_document() {
-        let field = |name, format| FieldSpec { name, format };
+        let field = FieldSpec::new;
         let fields = vec![field("shoe_size", Format::Amount), field("text", Format::Line(5))];
         let catalogue = Catalogue::standard().with(Category { name: "podiatry", fields });
         let mut document = document();

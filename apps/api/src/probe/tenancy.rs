@@ -44,23 +44,27 @@ pub(super) async fn tenant_from_credential(app: &App) -> Result<Seen, ProbeError
 pub(super) async fn cross_tenant(app: &App) -> Result<Seen, ProbeError> {
     let clients = app.canaries().await?;
     let theirs = canary_subject(&clients.b).await?;
+    let record = canary_record(&clients.b, theirs).await?;
+    let key = first(&clients.b, "/v1/api-keys").await?;
+    let event = first(&clients.b, "/v1/audit/events").await?;
     let before =
         clients.b.get(&format!("/v1/subjects/{theirs}")).await?.expect("GET /v1/subjects/{id}", 200)?;
     let nobody = app.machine.next();
-    let attempts: [(Method, &str, Option<Value>); 8] = [
-        (Method::GET, "/v1/subjects/{id}", None),
-        (Method::PATCH, "/v1/subjects/{id}", Some(json!({ "time_zone": "Europe/London" }))),
-        (Method::GET, "/v1/subjects/{id}/records", None),
-        (Method::POST, "/v1/subjects/{id}/records", Some(json!({ "category": "identifiers", "fields": {} }))),
-        (Method::GET, "/v1/records/{id}", None),
-        (Method::DELETE, "/v1/records/{id}", None),
-        (Method::DELETE, "/v1/api-keys/{id}", None),
-        (Method::GET, "/v1/audit/events/{id}", None),
+    let attempts: [(Method, &str, Uuid, Option<Value>); 9] = [
+        (Method::GET, "/v1/subjects/{id}", theirs, None),
+        (Method::PATCH, "/v1/subjects/{id}", theirs, Some(json!({ "time_zone": "Europe/London" }))),
+        (Method::GET, "/v1/subjects/{id}/records", theirs, None),
+        (Method::POST, "/v1/subjects/{id}/records", theirs, Some(canary_identifiers())),
+        (Method::GET, "/v1/records/{id}", record, None),
+        (Method::PATCH, "/v1/records/{id}", record, Some(json!({ "occurred_on": "2000-01-01" }))),
+        (Method::DELETE, "/v1/records/{id}", record, None),
+        (Method::DELETE, "/v1/api-keys/{id}", key, None),
+        (Method::GET, "/v1/audit/events/{id}", event, None),
     ];
     let mut wrong = Vec::new();
-    for (method, path, body) in &attempts {
+    for (method, path, id, body) in &attempts {
         let at = |id: Uuid| path.replace("{id}", &id.to_string());
-        let foreign = clients.a.send(method.clone(), &at(theirs), body.clone(), &[]).await?;
+        let foreign = clients.a.send(method.clone(), &at(*id), body.clone(), &[]).await?;
         let unknown = clients.a.send(method.clone(), &at(nobody), body.clone(), &[]).await?;
         if foreign.status != 404 || !foreign.is_same_as(&unknown) {
             wrong.push(format!("{method} {path} tells another tenant's id from an unknown one"));
@@ -79,6 +83,27 @@ pub(super) async fn cross_tenant(app: &App) -> Result<Seen, ProbeError> {
         "{population} requests for another tenant's rows were answered as for rows that don't exist, and changed nothing."
     );
     Ok(Seen::unless(wrong, population, observed))
+}
+
+fn canary_identifiers() -> Value {
+    json!({ "category": "identifiers", "fields": { "medical_record_number": "canary" } })
+}
+
+/// A record of the canary's subject, added where there is none.
+async fn canary_record(client: &Client, subject: Uuid) -> Result<Uuid, ProbeError> {
+    let records = format!("/v1/subjects/{subject}/records");
+    if let Ok(found) = first(client, &records).await {
+        return Ok(found);
+    }
+    let made = client.post(&records, canary_identifiers()).await?.expect("POST records", 201)?;
+    made.text("/id").and_then(|id| id.parse().ok()).ok_or(ProbeError::Unexpected("POST records", 201))
+}
+
+/// The id of the first row that a list shows.
+async fn first(client: &Client, path: &str) -> Result<Uuid, ProbeError> {
+    let found = client.get(&format!("{path}?limit=1")).await?.expect("a list of the canary's", 200)?;
+    let id = found.text("/items/0/id").and_then(|id| id.parse().ok());
+    id.ok_or(ProbeError::Unexpected("a list of the canary's", 200))
 }
 
 /// The canary's one subject, added where it is missing.

@@ -72,7 +72,29 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
 }
 
 /// A control switched off, the claim that must turn red, and how it is switched on again.
-const SWITCHED_OFF: [(&str, &str, &str); 6] = [
+const SWITCHED_OFF: [(&str, &str, &str); 9] = [
+    (
+        "no-cross-tenant-access",
+        "INSERT INTO ward.subject SELECT (jsonb_populate_record(s, '{\"tenant\": \"00000000-0000-7000-8000-00000000000a\"}')).*
+         FROM ward.subject s WHERE s.tenant = '00000000-0000-7000-8000-00000000000b'",
+        "DELETE FROM ward.subject s USING ward.subject o WHERE s.tenant = '00000000-0000-7000-8000-00000000000a' AND o.id = s.id
+         AND o.tenant = '00000000-0000-7000-8000-00000000000b'",
+    ),
+    (
+        "sealed-fields",
+        // A byte of the sealed address, behind its name, its commitment and its length.
+        "CREATE FUNCTION public.spoil() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE at int := position('email'::bytea IN NEW.fields) + 80;
+         BEGIN NEW.fields := set_byte(NEW.fields, at, 255 - get_byte(NEW.fields, at)); RETURN NEW; END $$;
+         CREATE TRIGGER spoil BEFORE UPDATE ON ward.subject FOR EACH ROW EXECUTE FUNCTION public.spoil()",
+        "UPDATE ward.subject SET updated_at = updated_at WHERE tenant = '00000000-0000-7000-8000-00000000000a';
+         DROP TRIGGER spoil ON ward.subject",
+    ),
+    (
+        "permission-first",
+        "UPDATE ward.api_key_lookup l SET permissions = '{tenant.read}' FROM ward.api_key k
+         WHERE k.id = l.id AND k.permissions = '{}'",
+        "UPDATE ward.api_key_lookup l SET permissions = '{}' FROM ward.api_key k WHERE k.id = l.id AND k.permissions = '{}'",
+    ),
     (
         "audit-immutability",
         "ALTER TABLE ward.audit_leaf DISABLE TRIGGER append_only",

@@ -2,6 +2,7 @@ use sea_orm::{DbErr, RuntimeErr};
 use ward::kernel::StoreError;
 
 const UNIQUE_VIOLATION: &str = "23505";
+const READ_ONLY_SQL_TRANSACTION: &str = "25006";
 const SERIALIZATION_FAILURE: &str = "40001";
 const DEADLOCK_DETECTED: &str = "40P01";
 
@@ -14,6 +15,7 @@ pub(crate) fn failed(error: impl Into<Failure>) -> StoreError {
             let constraint = database.and_then(|database| database.constraint()).unwrap_or_default();
             StoreError::Taken { constraint: constraint.to_owned() }
         }
+        Some(READ_ONLY_SQL_TRANSACTION) => StoreError::ReadOnly,
         Some(SERIALIZATION_FAILURE | DEADLOCK_DETECTED) => StoreError::Raced(Box::new(error)),
         _ => StoreError::Failed(Box::new(error)),
     }

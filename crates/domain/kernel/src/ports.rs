@@ -53,8 +53,8 @@ pub enum StoreError {
     #[error("the events were recorded in another unit; nothing was stored")]
     ForeignEvents,
     /// The operation is declared as one that changes nothing.
-    #[error("`{0}` doesn't write")]
-    ReadOnly(&'static str),
+    #[error("the operation doesn't write")]
+    ReadOnly,
     /// A stored row is not what the schema promises.
     #[error("`{table}.{column}` holds what the schema forbids")]
     Corrupt {

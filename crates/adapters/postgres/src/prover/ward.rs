@@ -5,7 +5,7 @@ use super::declaration::{AppendOnly, Declaration, Definer, Exempt};
 /// As PostgreSQL prints it back with nothing but `pg_catalog` on the search path.
 const POLICY: &str = "(tenant = ( SELECT ward.tenant() AS tenant))";
 
-const TENANT: &str = " SELECT nullif(current_setting('ward.tenant', true), '')::uuid ";
+const TENANT: &str = " SELECT nullif(pg_catalog.current_setting('ward.tenant', true), '')::uuid ";
 
 const EXEMPT: [Exempt; 4] = [
     Exempt {
