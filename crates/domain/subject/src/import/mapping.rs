@@ -1,6 +1,6 @@
 use super::Syntax;
+use super::cells::cells;
 use super::row::{ImportRow, Raw, RowError, named};
-use super::rows::cells;
 use crate::fields::pointer;
 use crate::{Catalogue, FieldError, FieldSpec, Kind};
 

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::rows::cells;
+use super::cells::cells;
 use super::{Syntax, Target};
 use crate::fields::pointer;
 use crate::{Catalogue, ExternalRef, FieldError, FieldSpec, Fields, Jurisdiction, Kind, TimeZone};

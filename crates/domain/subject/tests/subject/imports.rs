@@ -35,6 +35,14 @@ fn a_bad_row_stops_no_good_one() {
 }
 
 #[test]
+fn a_card_number_over_the_parts_of_an_address_is_found() {
+    let text = "external_ref,street,city\nE1,1111 1111,4111 1111\nE2,1111 1111,4111 1112\n";
+    let (rows, refused) = read(Kind::Employee, Syntax::Csv, text.as_bytes(), 9);
+    assert_eq!((rows.len(), refused.len()), (1, 1));
+    assert_eq!((refused[0].0, &*refused[0].1[0].pointer), (2, "/postal_address"));
+}
+
+#[test]
 fn a_row_that_broke_off_is_refused() {
     let text = "external_ref,email\nE1,a@example.org\nE2,\"b@examp";
     let (rows, refused) = read(Kind::Employee, Syntax::Csv, text.as_bytes(), 3);
