@@ -8,11 +8,11 @@ use std::ops::Deref;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use ward::audit::Receipt;
 use ward::crypto::SubjectKey;
-use ward::kernel::{Entity, Place, TenantId};
-use ward::subject::FieldError;
+use ward::kernel::Place;
+use ward::subject::{FieldError, SealedFields};
 
 use crate::app::App;
 use crate::http::problem::{Fault, Refused};
@@ -33,6 +33,15 @@ impl FieldMap {
     /// The fields as a domain function reads them.
     pub(crate) fn given(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Adds a field; one of a group goes into the group's object.
+    fn put(&mut self, name: &str, text: String) {
+        let Some((group, part)) = name.split_once('.') else {
+            return drop(self.0.insert(name.to_owned(), text.into()));
+        };
+        let group = self.0.entry(group.to_owned()).or_insert_with(|| Map::new().into());
+        group.as_object_mut().map(|parts| parts.insert(part.to_owned(), text.into()));
     }
 }
 
@@ -110,15 +119,30 @@ impl App {
     pub(crate) fn open(
         &self,
         key: Option<&SubjectKey>,
-        tenant: TenantId,
-        row: Entity,
-        column: &str,
+        place: Place<'_>,
         sealed: &[u8],
         receipt: &Receipt,
-    ) -> Result<Option<Value>, Refused> {
+    ) -> Result<Option<String>, Refused> {
         let Some(key) = key else { return Ok(None) };
-        let clear = self.vault.open(key, Place { tenant, row, column }, sealed, receipt)?;
-        serde_json::from_slice(clear.as_bytes()).map(Some).map_err(|error| Refused::logged(&error))
+        let clear = self.vault.open(key, place, sealed, receipt)?;
+        String::from_utf8(clear.as_bytes().to_vec()).map(Some).map_err(|error| Refused::logged(&error))
+    }
+
+    /// Opens all the fields of a row.
+    pub(crate) fn open_all(
+        &self,
+        key: Option<&SubjectKey>,
+        row: Place<'_>,
+        sealed: &SealedFields,
+        receipt: &Receipt,
+    ) -> Result<FieldMap, Refused> {
+        let mut fields = FieldMap::default();
+        for (name, sealed) in &sealed.0 {
+            if let Some(text) = self.open(key, Place { column: name, ..row }, &sealed.bytes, receipt)? {
+                fields.put(name, text);
+            }
+        }
+        Ok(fields)
     }
 }
 

@@ -1,6 +1,5 @@
 //! `/subjects/{id}/records` and `/records`
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use poem::Request;
@@ -10,7 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use ward::audit::{Event, Receipt};
 use ward::crypto::SubjectKey;
-use ward::kernel::{Entity, RecordId, SubjectId};
+use ward::kernel::{Entity, Place, RecordId, SubjectId};
 use ward::subject::record::{self, Draft, Patch};
 use ward::subject::{
     CHANGE_RECORD, CREATE_RECORD, Catalogue, DELETE_RECORD, Fields, LIST_RECORDS, RECORD_DISCLOSED,
@@ -153,14 +152,9 @@ impl Api {
         key: Option<&SubjectKey>,
         receipt: &Receipt,
     ) -> Result<RecordView, Refused> {
-        let (tenant, row) = (caller.0.who.tenant(), Entity::from(record.id));
-        let mut fields = BTreeMap::new();
-        for (name, sealed) in &record.fields.0 {
-            if let Some(value) = self.0.open(key, tenant, row, name, &sealed.bytes, receipt)? {
-                fields.insert(name.clone(), value);
-            }
-        }
-        Ok(RecordView { facts: record.into(), fields: FieldMap(fields) })
+        let row = Place { tenant: caller.0.who.tenant(), row: record.id.into(), column: "" };
+        let fields = self.0.open_all(key, row, &record.fields, receipt)?;
+        Ok(RecordView { facts: record.into(), fields })
     }
 }
 

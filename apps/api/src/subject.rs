@@ -1,6 +1,5 @@
 //! `/subjects`
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use poem::Request;
@@ -10,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 use ward::audit::{Event, Receipt};
-use ward::kernel::{Entity, SubjectId};
+use ward::kernel::{Entity, Place, SubjectId};
 use ward::subject::subject::{Draft, Patch, email_index, phone_index, ref_index};
 use ward::subject::{
     CHANGE_SUBJECT, CREATE_SUBJECT, ExternalRef, FIND_SUBJECTS, Fields, SHOW_SUBJECT, SUBJECT_DISCLOSED,
@@ -192,21 +191,11 @@ impl Api {
         key: Option<&ward::crypto::SubjectKey>,
         receipt: &Receipt,
     ) -> Result<SubjectView, Refused> {
-        let (tenant, row) = (caller.0.who.tenant(), Entity::from(subject.id));
-        let open = |column: &str, sealed: &[u8]| self.0.open(key, tenant, row, column, sealed, receipt);
-        let external_ref = match &subject.external_ref {
-            Some((sealed, _)) => {
-                open(EXTERNAL_REF, sealed)?.and_then(|name| name.as_str().map(str::to_owned))
-            }
-            None => None,
-        };
-        let mut fields = BTreeMap::new();
-        for (name, sealed) in &subject.fields.0 {
-            if let Some(value) = open(name, &sealed.bytes)? {
-                fields.insert(name.clone(), value);
-            }
-        }
-        Ok(SubjectView { facts: subject.into(), external_ref, fields: FieldMap(fields) })
+        let row = Place { tenant: caller.0.who.tenant(), row: subject.id.into(), column: EXTERNAL_REF };
+        let name = subject.external_ref.as_ref();
+        let name = name.map(|(sealed, _)| self.0.open(key, row, sealed, receipt)).transpose()?.flatten();
+        let fields = self.0.open_all(key, row, &subject.fields, receipt)?;
+        Ok(SubjectView { facts: subject.into(), external_ref: name, fields })
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the document says of words that are data: it names every field, category and permission that is taken, and no other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use ward::kernel::{Operation, Requires};
-use ward::subject::{ADDRESS, Catalogue, FieldSpec, Format};
+use ward::subject::{Catalogue, FieldSpec, Format};
 
 use crate::http::openapi::{Undeclared, allow_null};
 
@@ -78,20 +78,42 @@ fn set(document: &mut Value, of: &'static str, place: &str, value: Value) -> Res
     Ok(())
 }
 
+/// A property for each field; those of a group are properties of one object.
 fn properties(specs: &[FieldSpec]) -> Map<String, Value> {
-    specs.iter().map(|spec| (spec.name().to_owned(), field(*spec))).collect()
+    let (mut all, mut groups) = (Map::new(), BTreeMap::<_, Map<_, _>>::new());
+    for spec in specs {
+        let (of, name) = match spec.name().split_once('.') {
+            None => (&mut all, spec.name()),
+            Some((group, part)) => (groups.entry(group).or_default(), part),
+        };
+        of.insert(name.to_owned(), field(*spec));
+    }
+    all.extend(groups.into_iter().map(|(name, parts)| (name.to_owned(), group(parts))));
+    all
+}
+
+fn group(parts: Map<String, Value>) -> Value {
+    let mut group = object(parts);
+    group.as_object_mut().into_iter().for_each(|group| drop(group.insert("minProperties".into(), json!(1))));
+    group
 }
 
 fn object(properties: Map<String, Value>) -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-/// What `null` removes may be null, and so may the whole.
-fn change(mut properties: Map<String, Value>) -> Value {
-    properties.values_mut().filter_map(Value::as_object_mut).for_each(allow_null);
+/// What `null` removes may be null: the whole, and each property of it.
+fn change(properties: Map<String, Value>) -> Value {
     let mut whole = object(properties);
-    whole.as_object_mut().into_iter().for_each(allow_null);
+    whole.as_object_mut().into_iter().for_each(nullable);
     whole
+}
+
+fn nullable(schema: &mut Map<String, Value>) {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let properties = properties.into_iter().flat_map(|properties| properties.values_mut());
+    properties.filter_map(Value::as_object_mut).for_each(nullable);
+    allow_null(schema);
 }
 
 fn field(spec: FieldSpec) -> Value {
@@ -105,15 +127,6 @@ fn field(spec: FieldSpec) -> Value {
         Format::Phone => json!({ "type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$" }),
         Format::Date => json!({ "type": "string", "format": "date" }),
         Format::Amount => json!({ "type": "string", "pattern": "^[0-9]{1,15}$" }),
-        Format::Address => {
-            let parts = ADDRESS.iter().map(|part| ((*part).to_owned(), line(200))).collect();
-            let mut address = object(parts);
-            address
-                .as_object_mut()
-                .into_iter()
-                .for_each(|it| drop(it.insert("minProperties".into(), json!(1))));
-            address
-        }
         // The name says whose check digits there are; no pattern can.
         Format::Issued(_) => json!({ "type": "string", "maxLength": 40, "format": spec.name() }),
         _ => json!({ "type": "string" }),

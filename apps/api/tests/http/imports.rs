@@ -86,6 +86,32 @@ async fn an_imported_person_is_found_and_shown_as_the_file_says() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_file_with_a_part_of_an_address_and_a_change_of_one_leave_the_rest() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let client = deployment.tenant("Clinic").await?.client;
+    let person = async || -> Outcome<Value> {
+        let found = client.get("/v1/subjects?kind=patient&external_ref=P-1").await?.expect(200)?;
+        Ok(found["items"][0].clone())
+    };
+    for file in [
+        "external_ref,street,city,postal_code\nP-1,1 Elm Row,York,YO1 7HH\n",
+        "external_ref,city\nP-1,Leeds\n",
+    ] {
+        client.send(&import("patient", "text/csv", file)).await?.expect(200)?;
+    }
+    let before = person().await?;
+    let expected = json!({ "street": "1 Elm Row", "city": "Leeds", "postal_code": "YO1 7HH" });
+    assert_eq!(before["fields"]["postal_address"], expected);
+
+    let path = format!("/v1/subjects/{}", before["id"].as_str().ok_or("no id")?);
+    let change = json!({ "fields": { "postal_address": { "street": null, "country": "GB" } } });
+    client.send(&Ask::new("PATCH", path).json(&change)).await?.expect(200)?;
+    let expected = json!({ "city": "Leeds", "postal_code": "YO1 7HH", "country": "GB" });
+    assert_eq!(person().await?["fields"]["postal_address"], expected);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_bad_row_never_stops_a_good_one() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;

@@ -30,7 +30,11 @@ impl Catalogue {
             field("email", Format::Email),
             field("phone", Format::Phone),
             field("date_of_birth", Format::Date),
-            field("postal_address", Format::Address),
+            field("postal_address.street", Format::Line(200)),
+            field("postal_address.city", Format::Line(200)),
+            field("postal_address.state", Format::Line(200)),
+            field("postal_address.postal_code", Format::Line(200)),
+            field("postal_address.country", Format::Line(200)),
             field("gender", Format::Line(50)),
             field("language", Format::Line(35)),
         ];

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-use ward_kernel::{Commitment, Place, SealError, SealedBytes, Sealer};
+use serde_json::Value;
+use ward_kernel::{Commitment, InvalidText, Place, SealError, SealedBytes, Sealer, holds_card_number};
 
-use crate::format::{ADDRESS, Format};
+use crate::format::Format;
 
 /// A field's name and what it may hold.
 #[derive(Clone, Copy, Debug)]
@@ -13,23 +13,27 @@ pub struct FieldSpec {
 }
 
 impl FieldSpec {
-    /// Accepts a name of 1 to 255 of `a-z`, `0-9` and `_`.
+    /// Accepts a name of 1 to 255 of `a-z`, `0-9` and `_`. A dot in it makes the field one of a group: in JSON,
+    /// `postal_address.city` is `city` in the object `postal_address`.
     ///
     /// ```
     /// # use ward_subject::{FieldSpec, Format};
-    /// const FIELD: FieldSpec = FieldSpec::new("shoe_size", Format::Amount);
+    /// const FIELD: FieldSpec = FieldSpec::new("shoe.size", Format::Amount);
     /// ```
     /// ```compile_fail
     /// # use ward_subject::{FieldSpec, Format};
-    /// const FIELD: FieldSpec = FieldSpec::new("Shoe size", Format::Amount);
+    /// const FIELD: FieldSpec = FieldSpec::new("Shoe.size", Format::Amount);
     /// ```
     pub const fn new(name: &'static str, format: Format) -> Self {
-        let mut rest = name.as_bytes();
+        let (mut rest, mut dots) = (name.as_bytes(), 0);
         assert!(matches!(rest.len(), 1..=255), "a field's name has 1 to 255 characters");
+        assert!(!matches!(rest, [b'.', ..] | [.., b'.']), "a dot stands between two names");
         while let [first, tail @ ..] = rest {
-            assert!(matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'_'), "a field's name is lower case");
+            assert!(matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'), "a field's name is lower case");
+            dots += (*first == b'.') as usize;
             rest = tail;
         }
+        assert!(dots < 2, "a group has no groups");
         Self { name, format }
     }
 
@@ -42,11 +46,16 @@ impl FieldSpec {
     pub const fn format(self) -> Format {
         self.format
     }
+
+    /// The group that it is one of.
+    pub fn group(self) -> Option<&'static str> {
+        self.name.split_once('.').map(|(group, _)| group)
+    }
 }
 
 /// Fields in clear, each as its specification has it. Prints no value.
 #[derive(Clone, Default, Eq, PartialEq)]
-pub struct Fields(BTreeMap<&'static str, Value>);
+pub struct Fields(BTreeMap<&'static str, String>);
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,10 +70,6 @@ impl FieldError {
     pub(crate) fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), detail: detail.into() }
     }
-
-    fn unknown(pointer: String) -> Self {
-        Self::new(pointer, "no such field here")
-    }
 }
 
 impl Fields {
@@ -73,40 +78,35 @@ impl Fields {
         specs: &[FieldSpec],
         given: impl IntoIterator<Item = (&'a str, &'a Value)>,
     ) -> Result<Self, Vec<FieldError>> {
-        let (mut fields, mut errors) = (BTreeMap::new(), Vec::new());
-        for (name, value) in given {
-            let pointer = pointer(name);
-            match specs.iter().find(|spec| spec.name == name) {
-                None => errors.push(FieldError::unknown(pointer)),
-                Some(spec) => match field(*spec, value, &pointer) {
-                    Ok(value) => drop(fields.insert(spec.name, value)),
-                    Err(wrong) => errors.extend(wrong),
-                },
-            }
-        }
-        if errors.is_empty() { Ok(Self(fields)) } else { Err(errors) }
+        Reader::new(specs, false).read(given).map(|(fields, _)| fields)
     }
 
     /// Reads changes to fields: what to set, and the names of what to remove, which is given as `null`.
     pub fn parse_changes<'a>(
         specs: &[FieldSpec],
         given: impl IntoIterator<Item = (&'a str, &'a Value)>,
-    ) -> Result<(Self, Vec<String>), Vec<FieldError>> {
-        let (removed, set): (Vec<_>, Vec<_>) = given.into_iter().partition(|(_, value)| value.is_null());
-        let (fields, mut errors) = match Self::parse(specs, set) {
-            Ok(fields) => (fields, Vec::new()),
-            Err(errors) => (Self::default(), errors),
-        };
-        let known = |name: &str| specs.iter().any(|spec| spec.name == name);
-        let unknown = removed.iter().filter(|(name, _)| !known(name));
-        errors.extend(unknown.map(|(name, _)| FieldError::unknown(pointer(name))));
-        let removed = removed.into_iter().map(|(name, _)| name.to_owned()).collect();
-        if errors.is_empty() { Ok((fields, removed)) } else { Err(errors) }
+    ) -> Result<(Self, Vec<&'static str>), Vec<FieldError>> {
+        Reader::new(specs, true).read(given)
     }
 
-    /// A field's text, if it is there and is one.
+    /// Sets a field, or says what is wrong with its text.
+    pub(crate) fn set(&mut self, spec: FieldSpec, text: &str) -> Result<(), String> {
+        self.0.insert(spec.name, spec.format.parse(text)?);
+        Ok(())
+    }
+
+    /// What is wrong with fields only together: the groups over whose fields a card number is spread.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = FieldError> {
+        let mut groups = BTreeMap::<_, Vec<_>>::new();
+        let grouped = self.iter().filter_map(|(name, text)| Some((name.split_once('.')?.0, text)));
+        grouped.for_each(|(group, text)| groups.entry(group).or_default().push(text));
+        let holding = groups.into_iter().filter(|(_, texts)| holds_card_number(&texts.join(" ")));
+        holding.map(|(group, _)| FieldError::new(pointer(group), InvalidText::Card.to_string()))
+    }
+
+    /// A field's text, if it is there.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_str()
+        self.0.get(name).map(String::as_str)
     }
 
     /// Whether there is none.
@@ -115,14 +115,14 @@ impl Fields {
     }
 
     /// The fields by name, in alphabetical order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, text)| (*name, text.as_str()))
     }
 
     /// Seals each for its own column of `place`'s row.
     pub fn seal(&self, key: &dyn Sealer, place: Place<'_>) -> Result<SealedFields, SealError> {
-        let seal = |(name, value): (&'static str, &Value)| {
-            let sealed = key.seal(Place { column: name, ..place }, value.to_string().as_bytes())?;
+        let seal = |(name, text): (&'static str, &str)| {
+            let sealed = key.seal(Place { column: name, ..place }, text.as_bytes())?;
             Ok((name.to_owned(), sealed))
         };
         self.iter().map(seal).collect::<Result<_, _>>().map(SealedFields)
@@ -170,36 +170,55 @@ pub(crate) fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn field(spec: FieldSpec, value: &Value, pointer: &str) -> Result<Value, Vec<FieldError>> {
-    match (spec.format, value) {
-        (Format::Address, Value::Object(parts)) => address(parts, pointer),
-        (Format::Address, _) => Err(vec![FieldError::new(pointer, "must be an object")]),
-        (format, Value::String(text)) => {
-            format.parse(text).map(Value::String).map_err(|detail| vec![FieldError::new(pointer, detail)])
-        }
-        _ => Err(vec![FieldError::new(pointer, "must be a string")]),
-    }
+/// Fields while they are read from JSON, where a group is an object.
+struct Reader<'a> {
+    specs: &'a [FieldSpec],
+    /// Whether `null` removes.
+    changes: bool,
+    fields: Fields,
+    removed: Vec<&'static str>,
+    errors: Vec<FieldError>,
 }
 
-fn address(parts: &Map<String, Value>, pointer: &str) -> Result<Value, Vec<FieldError>> {
-    let (mut lines, mut errors) = (Map::new(), Vec::new());
-    for (name, value) in parts {
-        let at = format!("{pointer}{}", self::pointer(name));
-        match value {
-            _ if !ADDRESS.contains(&name.as_str()) => errors.push(FieldError::unknown(at)),
-            Value::String(text) => match Format::Line(200).parse(text) {
-                Ok(line) => drop(lines.insert(name.clone(), line.into())),
-                Err(detail) => errors.push(FieldError::new(at, detail)),
-            },
-            _ => errors.push(FieldError::new(at, "must be a string")),
+impl<'a> Reader<'a> {
+    fn new(specs: &'a [FieldSpec], changes: bool) -> Self {
+        Self { specs, changes, fields: Fields::default(), removed: Vec::new(), errors: Vec::new() }
+    }
+
+    fn read<'v>(
+        mut self,
+        given: impl IntoIterator<Item = (&'v str, &'v Value)>,
+    ) -> Result<(Fields, Vec<&'static str>), Vec<FieldError>> {
+        for (name, value) in given {
+            match name.contains('.') {
+                true => self.fault(&pointer(name), "no such field here"),
+                false => self.value(name, &pointer(name), value),
+            }
+        }
+        self.errors.extend(self.fields.faults());
+        if self.errors.is_empty() { Ok((self.fields, self.removed)) } else { Err(self.errors) }
+    }
+
+    fn value(&mut self, name: &str, at: &str, value: &Value) {
+        let specs = self.specs;
+        let group = || specs.iter().filter(|spec| spec.group() == Some(name));
+        match (specs.iter().find(|spec| spec.name == name), value) {
+            (Some(spec), Value::String(text)) => {
+                self.fields.set(*spec, text).unwrap_or_else(|detail| self.fault(at, detail));
+            }
+            (Some(spec), Value::Null) if self.changes => self.removed.push(spec.name),
+            (Some(_), _) => self.fault(at, "must be a string"),
+            (None, _) if group().next().is_none() => self.fault(at, "no such field here"),
+            (None, Value::Object(parts)) if parts.is_empty() => self.fault(at, "must not be empty"),
+            (None, Value::Object(parts)) => parts.iter().for_each(|(part, value)| {
+                self.value(&format!("{name}.{part}"), &format!("{at}{}", pointer(part)), value);
+            }),
+            (None, Value::Null) if self.changes => self.removed.extend(group().map(|spec| spec.name)),
+            (None, _) => self.fault(at, "must be an object"),
         }
     }
-    let whole: Vec<_> = lines.values().filter_map(Value::as_str).collect();
-    if ward_kernel::holds_card_number(&whole.join(" ")) {
-        errors.push(FieldError::new(pointer, "must not hold a card number"));
+
+    fn fault(&mut self, at: &str, detail: impl Into<String>) {
+        self.errors.push(FieldError::new(at, detail));
     }
-    if lines.is_empty() && errors.is_empty() {
-        errors.push(FieldError::new(pointer, "must not be empty"));
-    }
-    if errors.is_empty() { Ok(Value::Object(lines)) } else { Err(errors) }
 }

@@ -15,16 +15,11 @@ pub enum Format {
     Phone,
     /// A calendar date, `2001-12-31`.
     Date,
-    /// A postal address: an object of lines.
-    Address,
     /// A whole number without sign.
     Amount,
     /// What a national scheme issued; wrong check digits are refused.
     Issued(fn(&str) -> bool),
 }
-
-/// The parts of a postal address.
-pub const ADDRESS: [&str; 5] = ["street", "city", "state", "postal_code", "country"];
 
 impl Format {
     /// The text as it is stored, or what is wrong with it; the text itself is never in the answer.
@@ -40,7 +35,6 @@ impl Format {
             Self::Issued(check) => {
                 checked(line(40)?, check, "must be a number of its scheme, with the right check digits")
             }
-            Self::Address => Err("must be an object".into()),
         }
     }
 }

@@ -25,7 +25,7 @@ pub mod subject;
 
 pub use catalogue::{Catalogue, Category};
 pub use fields::{FieldError, FieldSpec, Fields, SealedFields};
-pub use format::{ADDRESS, Format};
+pub use format::Format;
 pub use kind::{ExternalRef, Jurisdiction, Kind, TimeZone};
 pub use operations::{
     CHANGE_RECORD, CHANGE_SUBJECT, CREATE_RECORD, CREATE_SUBJECT, DELETE_RECORD, FIND_SUBJECTS,

@@ -27,7 +27,7 @@ pub struct Patch {
     /// Fields to set.
     pub set: Fields,
     /// Fields to remove.
-    pub remove: Vec<String>,
+    pub remove: Vec<&'static str>,
 }
 
 /// Adds a record about a subject that there is, as part of `operation`.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use ward_audit::{Change, Event};
 use ward_kernel::{
     BlindIndex, Indexer, Operation, Place, SealError, Sealer, StoreError, SubjectId, SubjectKeys, TenantId,
@@ -46,7 +45,7 @@ pub struct Patch {
     /// Fields to set.
     pub set: Fields,
     /// Fields to remove.
-    pub remove: Vec<String>,
+    pub remove: Vec<&'static str>,
 }
 
 /// Why a subject was not stored.
@@ -126,7 +125,7 @@ pub async fn change(
     }
     patch.remove.iter().for_each(|name| after.fields.remove(name));
     let indexer = unit.indexer();
-    let removed = |name: &str| patch.remove.iter().any(|removed| removed == name);
+    let removed = |name: &str| patch.remove.contains(&name);
     let index = |name: &str, old, of: fn(&dyn Indexer, &str) -> BlindIndex| match patch.set.text(name) {
         Some(text) => Some(of(&*indexer, text)),
         None if removed(name) => None,
@@ -158,7 +157,7 @@ pub(crate) fn seal(
 ) -> Result<(StoredSubject, Option<Change>), SealError> {
     let place = Place { tenant, row: id.into(), column: "external_ref" };
     let external_ref = draft.external_ref.as_ref().map(|name| {
-        let sealed = key.seal(place, Value::from(name.as_str()).to_string().as_bytes())?;
+        let sealed = key.seal(place, name.as_str().as_bytes())?;
         let named = Change::personal(place.column.to_owned(), None, Some(sealed.commitment));
         Ok(((sealed.bytes, ref_index(indexer, draft.kind, name.as_str())), named))
     });

@@ -1,9 +1,8 @@
 use super::Syntax;
+use super::cells::cells;
 use super::row::{ImportRow, Raw, RowError, named};
-use super::rows::cells;
 use crate::fields::pointer;
-use crate::format::{ADDRESS, Format};
-use crate::{Catalogue, FieldError, Kind};
+use crate::{Catalogue, FieldError, FieldSpec, Kind};
 
 /// What a column becomes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -16,8 +15,6 @@ pub enum Target {
     Jurisdiction,
     /// A field of the subject.
     Field(&'static str),
-    /// A part of the subject's postal address.
-    Address(&'static str),
     /// A field of the subject's record of a category.
     Record(&'static str, &'static str),
 }
@@ -36,8 +33,6 @@ pub struct Mapping {
 #[error("the header doesn't fit")]
 pub struct UnknownColumns(pub Vec<FieldError>);
 
-const POSTAL_ADDRESS: &str = "postal_address";
-
 const SHARED: [(&str, Target); 15] = [
     ("external_ref", Target::ExternalRef),
     ("time_zone", Target::TimeZone),
@@ -48,12 +43,12 @@ const SHARED: [(&str, Target); 15] = [
     ("email", Target::Field("email")),
     ("phone", Target::Field("phone")),
     ("date_of_birth", Target::Field("date_of_birth")),
-    ("street", Target::Address("street")),
-    ("city", Target::Address("city")),
-    ("state", Target::Address("state")),
-    ("postal_code", Target::Address("postal_code")),
-    ("postcode", Target::Address("postal_code")),
-    ("country", Target::Address("country")),
+    ("street", Target::Field("postal_address.street")),
+    ("city", Target::Field("postal_address.city")),
+    ("state", Target::Field("postal_address.state")),
+    ("postal_code", Target::Field("postal_address.postal_code")),
+    ("postcode", Target::Field("postal_address.postal_code")),
+    ("country", Target::Field("postal_address.country")),
 ];
 
 const CLINICIAN: [(&str, Target); 6] = [
@@ -83,25 +78,22 @@ const PATIENT: [(&str, Target); 3] = [
 
 impl Target {
     /// Reads a target as it is written in settings: `external_ref`, `time_zone`, `jurisdiction`, a subject's field
-    /// (`email`), a part of its address (`postal_address.city`) or a record's field (`credentials.npi`).
+    /// (`email`, `postal_address.city`) or a record's field (`credentials.npi`).
     pub fn parse(text: &str, catalogue: &Catalogue) -> Option<Self> {
-        let spec = |name: &str| catalogue.subject().iter().find(|spec| spec.name == name);
+        let named =
+            |specs: &[FieldSpec], name| specs.iter().map(|spec| spec.name).find(|known| *known == name);
         match text {
             "external_ref" => return Some(Self::ExternalRef),
             "time_zone" => return Some(Self::TimeZone),
             "jurisdiction" => return Some(Self::Jurisdiction),
             _ => {}
         }
-        let Some((first, rest)) = text.split_once('.') else {
-            let whole = spec(text).filter(|spec| !matches!(spec.format, Format::Address))?;
-            return Some(Self::Field(whole.name));
-        };
-        if first == POSTAL_ADDRESS {
-            return ADDRESS.into_iter().find(|part| *part == rest).map(Self::Address);
+        if let Some(field) = named(catalogue.subject(), text) {
+            return Some(Self::Field(field));
         }
-        let category = catalogue.category(first)?;
-        let field = category.fields.iter().find(|spec| spec.name == rest)?;
-        Some(Self::Record(category.name, field.name))
+        let (category, field) = text.split_once('.')?;
+        let category = catalogue.category(category)?;
+        named(&category.fields, field).map(|field| Self::Record(category.name, field))
     }
 }
 
@@ -160,7 +152,7 @@ impl Mapping {
     }
 
     /// Reads a row, and names everything that is wrong with it. A blank cell, or `null`, clears what is stored; a column
-    /// that isn't there leaves it. An address is one value: where any of its columns is there, the others count as blank.
+    /// that isn't there leaves it.
     pub fn row(
         &self,
         catalogue: &Catalogue,
@@ -173,11 +165,11 @@ impl Mapping {
         let mut raw = Raw::default();
         for (name, value) in given {
             match self.target(&name) {
-                Some(target) => raw.put(&name, target, value),
+                Some(target) => raw.put(catalogue, &name, target, value),
                 None => raw.fault(&name, "no such column here"),
             }
         }
-        raw.finish(self, catalogue, line)
+        raw.finish(self.kind, line)
     }
 
     fn target(&self, name: &str) -> Option<Target> {
@@ -197,7 +189,6 @@ mod tests {
                 let written = match target {
                     Target::ExternalRef | Target::TimeZone | Target::Jurisdiction => column.clone(),
                     Target::Field(field) => field.to_owned(),
-                    Target::Address(part) => format!("postal_address.{part}"),
                     Target::Record(category, field) => format!("{category}.{field}"),
                 };
                 assert_eq!(Target::parse(&written, &catalogue), Some(target), "{column}");

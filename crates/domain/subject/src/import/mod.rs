@@ -1,6 +1,7 @@
 //! Imports: many subjects from a stream of any length, row by row, in constant memory.
 
 mod batch;
+mod cells;
 mod mapping;
 mod revision;
 mod row;

@@ -102,7 +102,7 @@ pub(super) fn categories(row: &ImportRow) -> BTreeSet<&str> {
 /// What a row says, the same for the same content however it was written.
 pub(super) fn canonical(row: &ImportRow) -> Vec<u8> {
     let fields = |fields: &Fields| {
-        fields.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect::<Map<_, _>>()
+        fields.iter().map(|(name, text)| (name.to_owned(), text.into())).collect::<Map<_, _>>()
     };
     let subject = &row.subject;
     let records: Vec<Value> =

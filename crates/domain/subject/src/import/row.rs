@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::rows::cells;
-use super::{Mapping, Syntax, Target};
+use super::cells::cells;
+use super::{Syntax, Target};
 use crate::fields::pointer;
-use crate::{Catalogue, ExternalRef, FieldError, Fields, Jurisdiction, TimeZone};
+use crate::{Catalogue, ExternalRef, FieldError, FieldSpec, Fields, Jurisdiction, Kind, TimeZone};
 
 /// What is wrong with a cell.
 pub type RowError = FieldError;
@@ -91,12 +91,11 @@ pub(super) struct Raw {
     external_ref: Option<ExternalRef>,
     time_zone: Option<TimeZone>,
     jurisdiction: Option<Jurisdiction>,
-    fields: BTreeMap<&'static str, Value>,
-    address: Map<String, Value>,
-    records: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
+    fields: Fields,
+    records: BTreeMap<&'static str, Fields>,
     cleared: BTreeSet<Target>,
-    /// The column that each target came from, for whoever mends the file.
-    columns: Vec<(Target, String)>,
+    /// What a column spoke of already.
+    spoken: BTreeSet<Target>,
     errors: Vec<RowError>,
 }
 
@@ -107,33 +106,29 @@ impl Raw {
     }
 
     /// Reads a cell.
-    pub(super) fn put(&mut self, name: &str, target: Target, value: Value) {
-        if self.columns.iter().any(|(known, _)| *known == target) {
+    pub(super) fn put(&mut self, catalogue: &Catalogue, name: &str, target: Target, value: Value) {
+        if !self.spoken.insert(target) {
             return self.fault(name, "another column means the same");
         }
-        self.columns.push((target, pointer(name)));
         let text = match value {
             Value::Null => String::new(),
             Value::String(text) => text,
             Value::Number(number) if number.is_u64() => number.to_string(),
             _ => return self.fault(name, "must be a string"),
         };
-        if text.trim().is_empty() {
-            self.clear(target);
-        } else if let Err(detail) = self.set(target, &text) {
-            self.fault(name, detail);
+        if !text.trim().is_empty() {
+            self.set(catalogue, target, &text).unwrap_or_else(|detail| self.fault(name, detail));
+        } else if target == Target::ExternalRef {
+            self.fault(name, "is needed");
+        } else {
+            self.cleared.insert(target);
         }
     }
 
-    fn clear(&mut self, target: Target) {
-        match target {
-            Target::ExternalRef => {}
-            Target::Address(_) => drop(self.cleared.insert(Target::Field("postal_address"))),
-            target => drop(self.cleared.insert(target)),
-        }
-    }
-
-    fn set(&mut self, target: Target, text: &str) -> Result<(), String> {
+    fn set(&mut self, catalogue: &Catalogue, target: Target, text: &str) -> Result<(), String> {
+        let named = |specs: &[FieldSpec], name| {
+            specs.iter().copied().find(|spec| spec.name == name).ok_or("no such field here")
+        };
         match target {
             Target::ExternalRef => {
                 self.external_ref = Some(ExternalRef::parse(text).map_err(|error| error.to_string())?);
@@ -144,78 +139,28 @@ impl Raw {
             Target::Jurisdiction => {
                 self.jurisdiction = Some(Jurisdiction::parse(text.trim()).ok_or("must be an ISO 3166 code")?);
             }
-            Target::Field(field) => drop(self.fields.insert(field, text.into())),
-            Target::Address(part) => drop(self.address.insert(part.into(), text.into())),
-            Target::Record(category, field) => {
-                self.records.entry(category).or_default().insert(field, text.into());
+            Target::Field(name) => self.fields.set(named(catalogue.subject(), name)?, text)?,
+            Target::Record(category, name) => {
+                let specs = catalogue.category(category).map(|category| category.fields.as_slice());
+                let spec = named(specs.unwrap_or_default(), name)?;
+                self.records.entry(category).or_default().set(spec, text)?;
             }
         }
         Ok(())
     }
 
     /// The row, or everything that is wrong with it.
-    pub(super) fn finish(
-        mut self,
-        mapping: &Mapping,
-        catalogue: &Catalogue,
-        line: u64,
-    ) -> Result<ImportRow, Vec<RowError>> {
-        if !self.address.is_empty() {
-            self.cleared.remove(&Target::Field("postal_address"));
-            self.fields.insert("postal_address", json!(self.address));
+    pub(super) fn finish(mut self, kind: Kind, line: u64) -> Result<ImportRow, Vec<RowError>> {
+        if !self.spoken.contains(&Target::ExternalRef) {
+            self.fault("external_ref", "is needed");
         }
-        let given = self.fields.iter().map(|(name, value)| (*name, value));
-        let fields = Fields::parse(catalogue.subject(), given).unwrap_or_else(|wrong| {
-            self.errors.extend(wrong.into_iter().map(|error| self.of_subject(error)).collect::<Vec<_>>());
-            Fields::default()
-        });
-        let mut records = Vec::new();
-        for (category, given) in &self.records {
-            let specs = catalogue.category(category).map_or(&[][..], |category| &category.fields);
-            match Fields::parse(specs, given.iter().map(|(name, value)| (*name, value))) {
-                Ok(fields) => records.push(((*category).to_owned(), fields)),
-                Err(wrong) => {
-                    let wrong: Vec<_> =
-                        wrong.into_iter().map(|error| self.of_record(category, error)).collect();
-                    self.errors.extend(wrong);
-                }
-            }
-        }
-        let named = self.column(|target| target == Target::ExternalRef);
-        let named = named.unwrap_or_else(|| pointer("external_ref"));
-        if self.external_ref.is_none() && !self.errors.iter().any(|error| error.pointer == named) {
-            self.errors.push(FieldError::new(named, "is needed"));
-        }
+        self.errors.extend(self.records.values().chain([&self.fields]).flat_map(Fields::faults));
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        let Self { external_ref, time_zone, jurisdiction, cleared, .. } = self;
-        let kind = mapping.kind;
+        let Self { external_ref, time_zone, jurisdiction, fields, records, cleared, .. } = self;
+        let records = records.into_iter().map(|(category, fields)| (category.to_owned(), fields)).collect();
         let subject = crate::subject::Draft { kind, external_ref, time_zone, jurisdiction, fields };
         Ok(ImportRow { line, subject, records, cleared })
-    }
-
-    /// Names the column instead of the field.
-    fn of_subject(&self, error: FieldError) -> FieldError {
-        let path: Vec<_> = error.pointer.split('/').skip(1).collect();
-        let column = match path.as_slice() {
-            ["postal_address", part] => {
-                self.column(|target| matches!(target, Target::Address(p) if p == *part))
-            }
-            [name] => self.column(|target| matches!(target, Target::Field(field) if field == *name)),
-            _ => None,
-        };
-        FieldError { pointer: column.unwrap_or(error.pointer), ..error }
-    }
-
-    fn of_record(&self, category: &str, error: FieldError) -> FieldError {
-        let name = error.pointer.trim_start_matches('/');
-        let column = self
-            .column(|target| matches!(target, Target::Record(c, field) if c == category && field == name));
-        FieldError { pointer: column.unwrap_or(error.pointer), ..error }
-    }
-
-    fn column(&self, wanted: impl Fn(Target) -> bool) -> Option<String> {
-        self.columns.iter().find(|(target, _)| wanted(*target)).map(|(_, column)| column.clone())
     }
 }

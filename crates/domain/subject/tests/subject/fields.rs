@@ -42,18 +42,48 @@ fn everything_that_is_wrong_is_told_by_its_place_and_no_value_is() {
     assert!(told.iter().all(|(_, detail)| !detail.contains("s3cret")), "{told:?}");
 }
 
+type Changes = (Vec<(&'static str, String)>, Vec<&'static str>);
+
+fn changes(given: Value) -> Result<Changes, Vec<String>> {
+    let given = given.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value));
+    let read = Fields::parse_changes(Catalogue::standard().subject(), given);
+    let (set, removed) =
+        read.map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>())?;
+    Ok((set.iter().map(|(name, text)| (name, text.to_owned())).collect(), removed))
+}
+
 #[test]
 fn a_field_that_there_is_not_can_not_be_removed_either() {
+    let read = changes(json!({ "given_name": "Ada", "phone": null }));
+    assert_eq!(read, Ok((vec![("given_name", "Ada".into())], vec!["phone"])));
+    let read = changes(json!({ "fone": null, "phone": null, "email": "x" }));
+    assert_eq!(read, Err(vec!["/email".into(), "/fone".into()]));
+}
+
+#[test]
+fn an_address_is_set_and_removed_part_by_part_or_removed_whole() {
+    let read = changes(json!({ "postal_address": { "city": "York", "street": null } }));
+    assert_eq!(read, Ok((vec![("postal_address.city", "York".into())], vec!["postal_address.street"])));
+    let (set, removed) = changes(json!({ "postal_address": null })).unwrap();
+    let parts = ["street", "city", "state", "postal_code", "country"];
+    assert_eq!((set, removed), (vec![], parts.map(|part| &*format!("postal_address.{part}").leak()).into()));
+}
+
+#[test]
+fn a_group_is_an_object_and_is_written_one_way() {
     let catalogue = Catalogue::standard();
-    let read = |given: Value| {
-        let given = given.as_object().unwrap().clone();
-        let given = given.iter().map(|(name, value)| (name.as_str(), value));
-        let changes = Fields::parse_changes(catalogue.subject(), given);
-        changes.map_err(|faults| faults.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>())
-    };
-    let (set, removed) = read(json!({ "given_name": "Ada", "phone": null })).unwrap();
-    assert_eq!((set.text("given_name"), &*removed), (Some("Ada"), &["phone".to_owned()][..]));
-    assert_eq!(read(json!({ "fone": null, "phone": null, "email": "x" })).unwrap_err(), ["/email", "/fone"]);
+    for (given, pointer, detail) in [
+        (json!({ "postal_address.city": "York" }), "/postal_address.city", "no such field here"),
+        (json!({ "postal_address": { "a.b": "York" } }), "/postal_address/a.b", "no such field here"),
+        (json!({ "postal_address": "York" }), "/postal_address", "must be an object"),
+        (json!({ "postal_address": null }), "/postal_address", "must be an object"),
+        (json!({ "postal_address": {} }), "/postal_address", "must not be empty"),
+        (json!({ "postal_address": { "city": null } }), "/postal_address/city", "must be a string"),
+        (json!({ "postal_address": { "city": {} } }), "/postal_address/city", "must be a string"),
+        (json!({ "email": {} }), "/email", "must be a string"),
+    ] {
+        assert_eq!(faults(catalogue.subject(), &given), [(pointer.to_owned(), detail.to_owned())]);
+    }
 }
 
 #[test]
@@ -95,7 +125,7 @@ fn a_product_adds_categories_of_its_own() {
 fn no_field_has_a_name_that_could_not_be_stored_whole() {
     let spec = |name: String| FieldSpec::new(name.leak(), Format::Amount).name();
     assert_eq!(spec("x".repeat(255)).len(), 255);
-    for name in [String::new(), "x".repeat(256), "Shoe size".into()] {
-        assert!(std::panic::catch_unwind(|| spec(name.clone())).is_err(), "{name:?}");
+    for name in ["", &"x".repeat(256), "Shoe size", ".size", "shoe.", "a.shoe.size"] {
+        assert!(std::panic::catch_unwind(|| spec(name.to_owned())).is_err(), "{name:?}");
     }
 }

@@ -46,7 +46,7 @@ fn a_record_is_added_changed_and_removed_and_each_is_told() {
     assert_eq!((created.covers, created.changed), (vec![subject.into()], set(["+category", "+text"])));
     assert_eq!(created.details["occurred_on"], "set");
 
-    let patch = Patch { occurred_on: Some(None), set: note("b").fields, remove: vec!["title".into()] };
+    let patch = Patch { occurred_on: Some(None), set: note("b").fields, remove: vec!["title"] };
     let (stored, event) =
         block_on(change(&mut world, &ward_subject::CHANGE_RECORD, tenant(), (record(1), now()), |_| {
             Ok(patch)
@@ -121,7 +121,7 @@ fn what_was_changed_by_hand_is_imported_again() {
         let (mut world, subject) = imported();
         let id = *world.records.keys().next().unwrap();
         if by_hand {
-            let patch = Patch { remove: vec!["role".into()], ..Patch::default() };
+            let patch = Patch { remove: vec!["role"], ..Patch::default() };
             let _event =
                 block_on(change(&mut world, &ward_subject::CHANGE_RECORD, tenant(), (id, now()), |_| {
                     Ok(patch)

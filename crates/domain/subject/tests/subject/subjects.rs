@@ -59,7 +59,7 @@ fn a_change_sets_removes_and_leaves_the_rest() {
         time_zone: Some(None),
         jurisdiction: None,
         set: fields(Catalogue::standard().subject(), &[("email", json!("ada@new.example.org"))]),
-        remove: vec!["phone".into(), "gender".into()],
+        remove: vec!["phone", "gender"],
     };
     let (after, event) =
         block_on(change(&mut world, &ward_subject::CHANGE_SUBJECT, tenant(), (id, now()), &patch)).unwrap();
@@ -76,7 +76,7 @@ fn nobody_is_changed_who_is_not_there_or_was_erased() {
     let mut world = World::default();
     let id = added(&mut world, &ada());
     let (stranger, writes) = (SubjectId::from(Uuid::from_u128(99)), world.writes);
-    let patch = Patch { remove: vec!["email".into()], ..Patch::default() };
+    let patch = Patch { remove: vec!["email"], ..Patch::default() };
     let changed =
         block_on(change(&mut world, &ward_subject::CHANGE_SUBJECT, tenant(), (stranger, now()), &patch));
     assert!(matches!(changed, Err(SubjectError::Absent)));
