@@ -18,9 +18,12 @@ const LONGEST: u64 = 256;
 /// Why there is no root key. The path isn't told: it is the key itself where somebody mistook one for the other.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootKeyError {
-    /// There is no such file, or it can't be read or made.
+    /// There is no such file, or it can't be read.
     #[error("{0} can't be read")]
     Unreadable(Source, #[source] std::io::Error),
+    /// There is no place for one.
+    #[error("{0} can't be made")]
+    Unmade(Source, #[source] std::io::Error),
     /// A directory, a pipe or a device: nothing that keeps a key.
     #[error("{0} is no regular file")]
     Irregular(Source),
@@ -87,12 +90,11 @@ fn is_to_be_made(config: &Config, source: Source, file: &Path) -> bool {
 }
 
 fn make(source: Source, file: &Path, entropy: &dyn Entropy) -> Result<(), RootKeyError> {
-    let unreadable = |error| RootKeyError::Unreadable(source, error);
+    let unmade = |error| RootKeyError::Unmade(source, error);
     let key = RootKey::random(entropy).map_err(|error| RootKeyError::Invalid(source, error))?;
-    fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(unreadable)?;
-    let mut new =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unreadable)?;
-    new.write_all(key.to_hex().as_bytes()).and_then(|()| new.sync_all()).map_err(unreadable)
+    fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(unmade)?;
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unmade)?;
+    new.write_all(key.to_hex().as_bytes()).and_then(|()| new.sync_all()).map_err(unmade)
 }
 
 /// A link is judged by what it leads to.

@@ -4,6 +4,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::process::geteuid;
+
 use super::error::{LaunchError, at};
 
 /// The account that PostgreSQL runs as where Ward itself is root.
@@ -17,7 +19,7 @@ impl Account {
     /// `None` for a process that isn't root: PostgreSQL then runs as itself. A cluster that exists keeps its
     /// owner.
     pub(super) fn to_drop_to(cluster: &Path) -> Result<Option<Self>, LaunchError> {
-        if !is_root()? {
+        if !geteuid().is_root() {
             return Ok(None);
         }
         if let Ok(held) = fs::metadata(cluster)
@@ -47,11 +49,6 @@ impl Account {
         probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         probe.status().is_ok_and(|status| status.success())
     }
-}
-
-fn is_root() -> Result<bool, LaunchError> {
-    let printed = Command::new("id").arg("-u").output().map_err(at(Path::new("id")))?.stdout;
-    Ok(printed.trim_ascii() == b"0")
 }
 
 #[cfg(test)]

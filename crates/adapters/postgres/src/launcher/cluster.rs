@@ -39,10 +39,26 @@ impl Cluster {
         let place = Place::open(data_dir)?;
         let lock = place.lock()?;
         let address = Address::new(place.socket()?);
-        run::clear(&place.cluster(), address.socket())?;
-        run::initialise(&place, binaries, durability)?;
-        let child = run::start(&place, binaries, durability, address.socket())?;
-        Ok(Self { child: Some(child), binaries: binaries.clone(), durability, address, place, _lock: lock })
+        let mut cluster =
+            Self { child: None, binaries: binaries.clone(), durability, address, place, _lock: lock };
+        match cluster.begin() {
+            Ok(()) => Ok(cluster),
+            Err(error) => {
+                cluster.leave();
+                Err(error)
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), LaunchError> {
+        run::clear(&self.place.cluster(), self.address.socket())?;
+        run::initialise(&self.place, &self.binaries, self.durability)?;
+        self.child = Some(run::start(&self.place, &self.binaries, self.durability, self.address.socket())?);
+        Ok(())
+    }
+
+    fn leave(&self) {
+        let _ = fs::remove_dir(self.address.socket()); // not empty after a stop by force
     }
 
     /// How clients reach it; the same for every start, as a rule.
@@ -69,8 +85,7 @@ impl Cluster {
             return Ok(false);
         }
         tracing::warn!("PostgreSQL had died; starting it again");
-        run::clear(&cluster, self.address.socket())?;
-        self.child = Some(run::start(&self.place, &self.binaries, self.durability, self.address.socket())?);
+        self.begin()?;
         Ok(true)
     }
 
@@ -82,7 +97,7 @@ impl Cluster {
     fn end(&mut self) -> Result<(), LaunchError> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         run::stop(&mut child)?;
-        let _ = fs::remove_dir(self.address.socket()); // not empty after a stop by force
+        self.leave();
         Ok(())
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::geteuid;
+
 use super::account::Account;
 use super::error::{LaunchError, at};
 use super::find::Binaries;
@@ -99,10 +101,7 @@ impl Place {
     /// The directory of the socket: the same for every start, unless another user of the machine took that
     /// name first.
     pub(super) fn socket(&self) -> Result<PathBuf, LaunchError> {
-        let owner = match self.account {
-            Some(account) => account.uid,
-            None => fs::metadata(&self.root).map_err(at(&self.root))?.uid(),
-        };
+        let owner = self.account.map_or(geteuid().as_raw(), |account| account.uid);
         for attempt in 0..8_u8 {
             let mut name = DefaultHasher::new();
             (&self.root, owner, attempt).hash(&mut name);

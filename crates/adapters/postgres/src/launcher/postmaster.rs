@@ -2,7 +2,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::error::{LaunchError, at};
 
@@ -18,8 +20,9 @@ impl Postmaster {
     /// The server that runs `cluster`, or did when it was killed; `None` after a clean stop.
     pub(super) fn of(cluster: &Path) -> Result<Option<Self>, LaunchError> {
         let path = pid_file(cluster);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Self::parse(&text)),
+        match fs::read(&path) {
+            // It tells the data directory too, whose name may be anything.
+            Ok(text) => Ok(Self::parse(&String::from_utf8_lossy(&text))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at(&path)(error)),
         }
@@ -50,11 +53,10 @@ pub(super) fn pid_file(cluster: &Path) -> PathBuf {
 }
 
 /// Sends a signal; a process that is gone already is none of its concern.
-pub(super) fn signal(pid: u32, name: &str) -> Result<(), LaunchError> {
-    let shell = Path::new("/bin/sh");
-    let mut kill = Command::new(shell);
-    kill.args(["-c", r#"kill -s "$1" "$2""#, "sh", name, &pid.to_string()]).stderr(Stdio::null());
-    kill.status().map(drop).map_err(at(shell))
+pub(super) fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        let _gone = kill_process(pid, signal);
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::cluster::Durability;
 use super::error::{LaunchError, at};
 use super::find::Binaries;
@@ -134,15 +136,15 @@ fn ready(mut child: Child, place: &Place, log_before: u64) -> Result<Child, Laun
 /// force.
 pub(super) fn stop(child: &mut Child) -> Result<(), LaunchError> {
     let nowhere = Path::new("postgres");
-    for (name, patience) in [("INT", STOP), ("QUIT", HALT)] {
+    for (word, patience) in [(Signal::INT, STOP), (Signal::QUIT, HALT)] {
         if child.try_wait().map_err(at(nowhere))?.is_some() {
             return Ok(());
         }
-        signal(child.id(), name)?;
+        signal(child.id(), word);
         if until(patience, || child.try_wait().map_err(at(nowhere)))?.is_some() {
             return Ok(());
         }
-        tracing::warn!(signal = name, "PostgreSQL doesn't stop");
+        tracing::warn!(signal = ?word, "PostgreSQL doesn't stop");
     }
     child.kill().and_then(|()| child.wait()).map(drop).map_err(at(nowhere))
 }
@@ -152,10 +154,10 @@ pub(super) fn stop(child: &mut Child) -> Result<(), LaunchError> {
 pub(super) fn clear(cluster: &Path, socket: &Path) -> Result<(), LaunchError> {
     if let Some(server) = Postmaster::of(cluster)? {
         let gone = || Ok((!server.lives_in(cluster)).then_some(()));
-        for (name, patience) in [("INT", STOP), ("QUIT", HALT)] {
+        for (word, patience) in [(Signal::INT, STOP), (Signal::QUIT, HALT)] {
             if gone()?.is_none() {
                 tracing::warn!(pid = server.pid, "stopping the PostgreSQL of a process that was killed");
-                signal(server.pid, name)?;
+                signal(server.pid, word);
                 until(patience, gone)?;
             }
         }
@@ -170,13 +172,13 @@ pub(super) fn clear(cluster: &Path, socket: &Path) -> Result<(), LaunchError> {
 }
 
 fn since(offset: u64, log: &Path) -> String {
-    let mut said = String::new();
+    let mut said = Vec::new();
     let read = File::open(log).and_then(|mut log| {
         log.seek(SeekFrom::Start(offset))?;
-        log.read_to_string(&mut said)
+        log.read_to_end(&mut said)
     });
     match read {
-        Ok(_) => said.trim().to_owned(),
+        Ok(_) => String::from_utf8_lossy(&said).trim().to_owned(),
         Err(error) => format!("`{}` can't be read: {error}", log.display()),
     }
 }

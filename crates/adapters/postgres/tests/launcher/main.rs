@@ -5,12 +5,15 @@ mod bootstrap;
 mod support;
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
 use sqlx::{Connection as _, Executor as _};
 use support::{Place, connect, is_root, lives, number, start};
@@ -55,23 +58,85 @@ async fn what_was_written_is_there_after_a_restart() {
     assert_eq!(number(&mut connect(&again).await, "SELECT (current_setting('fsync') = 'on')::int").await, 1);
 }
 
+/// Runs the copy on `data` as somebody who isn't root.
+fn as_nobody(place: &Place, data: &Path) -> Output {
+    let program = place.0.join("test");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    let mut copy = copy_of_me(&program, data);
+    if is_root() {
+        copy.uid(NOBODY).gid(NOBODY);
+    }
+    copy.output().unwrap()
+}
+
+fn make(directory: &Path, mode: u32, owner: u32) {
+    fs::create_dir(directory).unwrap();
+    fs::set_permissions(directory, fs::Permissions::from_mode(mode)).unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(directory, Some(owner), Some(owner)).unwrap();
+    }
+}
+
 #[test]
 fn a_process_that_is_not_root_starts_a_cluster_of_its_own() {
     let place = Place::new();
-    let program = place.0.join("test");
-    fs::copy(env::current_exe().unwrap(), &program).unwrap();
-    let data = place.data();
-    let mut copy = copy_of_me(&program, &data);
-    if is_root() {
-        fs::create_dir(&data).unwrap();
-        std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
-        copy.uid(NOBODY).gid(NOBODY);
+    // In a directory of its own, and in one of root's that it may write to.
+    for (name, mode, owner) in [("own", 0o700, NOBODY), ("shared", 0o777, 0)] {
+        let data = place.0.join(name);
+        make(&data, mode, owner);
+        let done = as_nobody(&place, &data);
+        assert!(done.status.success(), "{done:?}");
+        assert!(String::from_utf8_lossy(&done.stdout).contains("1 passed"), "{done:?}");
+        let owner = if is_root() { NOBODY } else { fs::metadata(&place.0).unwrap().uid() };
+        assert_eq!(fs::metadata(data.join("cluster")).unwrap().uid(), owner);
     }
-    let done = copy.output().unwrap();
-    assert!(done.status.success(), "{done:?}");
-    assert!(String::from_utf8_lossy(&done.stdout).contains("1 passed"), "{done:?}");
-    let owner = if is_root() { NOBODY } else { fs::metadata(&place.0).unwrap().uid() };
-    assert_eq!(fs::metadata(data.join("cluster")).unwrap().uid(), owner);
+}
+
+#[test]
+fn a_directory_that_can_not_be_used_is_named_and_left_as_it_is() {
+    let place = Place::new();
+    let closed = place.0.join("closed");
+    make(&closed, 0o555, NOBODY);
+    for data in [closed.clone(), closed.join("data")] {
+        let refused = as_nobody(&place, &data);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("PermissionDenied"), "{refused:?}");
+        assert!(said.contains(closed.to_str().unwrap()), "{said}");
+    }
+    assert_eq!(fs::read_dir(&closed).unwrap().count(), 0);
+    let below_a_file = place.0.join("test/data");
+    let refused =
+        Cluster::start(&Binaries::find(&place.data(), None).unwrap(), &below_a_file, Durability::None);
+    assert!(matches!(&refused, Err(LaunchError::Io { path, .. }) if *path == below_a_file), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_directory_may_have_any_name() {
+    let place = Place::new();
+    let mut name = b"it's \"a b\"; $HOME `id` \\ \xc3\xbc,=%\n".to_vec();
+    if cfg!(target_os = "linux") {
+        name.push(0xff); // no text in any encoding
+    }
+    let data = place.0.join(OsStr::from_bytes(&name));
+    for _ in 0..2 {
+        let cluster = start(&data, Durability::None);
+        assert_eq!(number(&mut connect(&cluster).await, "SELECT 1").await, 1);
+        assert_eq!(attach(&data).unwrap().as_ref(), Some(cluster.address()));
+        cluster.stop().unwrap();
+    }
+}
+
+#[test]
+fn of_two_that_start_at_once_one_owns_the_cluster() {
+    let place = Place::new();
+    let (data, binaries) = (place.data(), Binaries::find(&place.data(), None).unwrap());
+    let starting = [0; 2].map(|_| {
+        let (data, binaries) = (data.clone(), binaries.clone());
+        thread::spawn(move || Cluster::start(&binaries, &data, Durability::None))
+    });
+    let mut started = starting.map(|thread| thread.join().unwrap());
+    started.sort_by_key(Result::is_err);
+    assert!(matches!(started, [Ok(_), Err(LaunchError::Busy(_))]), "{started:?}");
 }
 
 #[tokio::test]
@@ -184,6 +249,23 @@ fn a_cluster_that_was_half_made_is_begun_anew() {
     start(&place.data(), Durability::None).stop().unwrap();
     assert!(!half.exists());
     assert!(place.data().join("cluster/PG_VERSION").exists());
+}
+
+#[test]
+fn a_cluster_that_does_not_start_says_why_and_leaves_nothing() {
+    let place = Place::new();
+    let cluster = start(&place.data(), Durability::None);
+    let socket = cluster.address().socket().to_owned();
+    cluster.stop().unwrap();
+    let settings = place.data().join("cluster/postgresql.conf");
+    fs::write(settings, "work_mem = 'plenty'").unwrap();
+    let refused =
+        Cluster::start(&Binaries::find(&place.data(), None).unwrap(), &place.data(), Durability::None);
+    assert!(
+        matches!(&refused, Err(LaunchError::Failed { said, .. }) if said.contains("work_mem")),
+        "{refused:?}"
+    );
+    assert!(!socket.exists());
 }
 
 #[test]

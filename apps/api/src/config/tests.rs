@@ -1,0 +1,66 @@
+use std::os::unix::ffi::OsStringExt as _;
+
+use super::*;
+
+fn load(settings: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::from_settings(settings.collect())
+}
+
+#[test]
+fn every_error_is_told_at_once_and_no_value() {
+    let wrong = [("WARD_LISTEN", "s3cret"), ("WARD_MODE", "s3cret"), ("WARD_LISTNE", "x")];
+    let told = load(&wrong).unwrap_err().to_string();
+    for name in ["WARD_LISTEN", "WARD_MODE", "WARD_LISTNE", "WARD_ROOT_KEY_FILE"] {
+        assert!(told.contains(name), "{told}");
+    }
+    assert!(!told.contains("s3cret"));
+}
+
+#[test]
+fn production_refuses_a_database_that_a_network_leads_to() {
+    let remote = "postgres://ward_app:s3cret@db.example.org/ward";
+    let (key, url, owner) =
+        (("WARD_ROOT_KEY_FILE", "/x"), ("WARD_DATABASE_URL", remote), ("WARD_OWNER_DATABASE_URL", remote));
+    let told = load(&[key, url, owner]).unwrap_err().to_string();
+    assert!(told.contains("`WARD_DATABASE_URL` is on another machine"), "{told}");
+    assert!(told.contains("`WARD_OWNER_DATABASE_URL` is on another machine"), "{told}");
+    assert!(!told.contains("s3cret") && !told.contains("example.org"), "{told}");
+
+    let development = ("WARD_MODE", "development");
+    let let_pass = load(&[development, url, owner]).unwrap();
+    assert_eq!(let_pass.warnings().len(), 2);
+    assert!(!format!("{let_pass:?} {:?}", let_pass.warnings()).contains("s3cret"));
+    let local = ("WARD_DATABASE_URL", "postgres://ward_app:s3cret@127.0.0.1/ward");
+    assert!(load(&[key, local]).unwrap().warnings().is_empty());
+    let wrong = load(&[development, ("WARD_DATABASE_URL", "s3cret")]).unwrap_err().to_string();
+    assert!(wrong.contains("`WARD_DATABASE_URL` must be a URL") && !wrong.contains("s3cret"), "{wrong}");
+}
+
+#[test]
+fn what_is_no_text_is_a_fault_only_in_a_setting() {
+    let binary = OsString::from_vec(vec![0xff]);
+    let mode = ("WARD_MODE".into(), "development".into());
+    let others = [mode, ("OTHER".into(), binary.clone()), (binary.clone(), "x".into())];
+    assert!(Config::from_environment(others.clone().into_iter()).is_ok());
+    let ours = others.into_iter().chain([("WARD_DATA_DIR".into(), binary)]);
+    assert_eq!(Config::from_environment(ours).unwrap_err().to_string(), "`WARD_DATA_DIR` must be UTF-8");
+}
+
+#[test]
+fn two_listeners_need_two_addresses() {
+    let both = |listen, admin| {
+        let mode = ("WARD_MODE", "development");
+        load(&[mode, ("WARD_LISTEN", listen), ("WARD_ADMIN_LISTEN", admin)])
+    };
+    assert!(both("127.0.0.1:8080", "127.0.0.1:8080").is_err());
+    assert!(both("127.0.0.1:8080", "127.0.0.1:8081").is_ok());
+    assert!(both("127.0.0.1:0", "127.0.0.1:0").is_ok());
+}
+
+#[test]
+fn production_needs_a_key() {
+    assert!(load(&[]).is_err());
+    assert!(load(&[("WARD_ROOT_KEY_FILE", "/x")]).is_ok());
+    assert!(load(&[("WARD_MODE", "development")]).is_ok());
+}
