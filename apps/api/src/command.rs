@@ -48,7 +48,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{}", told(&*failure));
+            eprintln!("{}", logs::causes(&*failure));
             ExitCode::FAILURE
         }
     }
@@ -107,10 +107,4 @@ fn option<'a>(options: &[&'a str], wanted: &str) -> Option<&'a str> {
 
 async fn over_running(config: &Config) -> Result<Arc<App>, Failure> {
     serve::app(config, &serve::running_database(config)?).await
-}
-
-/// A failure and its causes, in a line.
-fn told(failure: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(failure), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
