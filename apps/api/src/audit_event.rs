@@ -12,7 +12,7 @@ use ward::kernel::{EventId, TenantId};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::http::given::{ActionName, Cursor, Given, Instant, Limit};
+use crate::http::given::{ActionName, Cursor, Given, Instant, Limit, Words};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
@@ -47,8 +47,7 @@ impl Api {
         outcome: Query<Option<Outcome>>,
         /// With all of these words in its action, operation, outcome, reason, request id, or the kind or id of its actor or
         /// entity.
-        #[oai(validator(max_length = 200))]
-        q: Query<Option<String>>,
+        q: Query<Option<Given<Words>>>,
         /// How many, 1 to 200.
         limit: Query<Option<Given<Limit>>>,
         /// The `next_cursor` of an earlier page.
@@ -58,10 +57,7 @@ impl Api {
         let outcome = outcome.0.map(|outcome| outcome.as_str().to_owned());
         let (from, to) = (from.0.map(|at| at.0), to.0.map(|at| at.0));
         let (actor, action, entity) = (actor.0, action.0.map(|name| name.0), entity.0);
-        let words = q.0.as_deref().map(Search::words_of).unwrap_or_default();
-        if words.is_empty() && q.0.is_some() {
-            return Err(Refused::at("?q", "must hold a word"));
-        }
+        let words = q.0.map(|words| words.0).unwrap_or_default();
         let search = Search { from, to, actor, action, entity, outcome, words };
 
         let mut reading = self.0.read(&caller, &LIST_EVENTS).await?;

@@ -43,6 +43,7 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
             let mut caller = Caller(Call { who: Arc::new(who.from(source)), credential, once: None });
             // The gate comes before the work: nobody has a body read who isn't permitted the operation.
             if let Some(route) = app.routes.get().and_then(|routes| routes.find(request)) {
+                tracing::Span::current().record("operation", route.operation.id);
                 let _permitted = app.permit(&caller, route.operation).await?;
                 let faults = route.faults(request);
                 if !faults.is_empty() {

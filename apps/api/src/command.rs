@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::json;
+use ward::subject::Fields;
 use ward_postgres::migrate;
 
 use crate::app::App;
@@ -48,7 +49,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{}", told(&*failure));
+            eprintln!("{}", logs::causes(&*failure));
             ExitCode::FAILURE
         }
     }
@@ -88,9 +89,23 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
 }
 
 async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {
-    let name = option(options, "--name").ok_or("`--name` is needed")?;
-    let owner = option(options, "--owner-email");
-    let founded = over_running(config).await?.found_tenant(name, owner).await?;
+    let (mut name, mut owner) = (None, None);
+    for pair in options.chunks(2) {
+        match pair {
+            ["--name", value] => name = Some(*value),
+            ["--owner-email", value] => owner = Some(*value),
+            other => {
+                return Err(format!("`{}` is not understood: see `ward-api --help`", other.join(" ")).into());
+            }
+        }
+    }
+    let name = name.ok_or("`--name` is needed")?;
+    let app = over_running(config).await?;
+    if let Some(owner) = owner.map(serde_json::Value::from) {
+        let known = Fields::parse(app.catalogue.subject(), [("email", &owner)]);
+        known.map_err(|_| "`--owner-email` is not a mail address")?;
+    }
+    let founded = app.found_tenant(name, owner).await?;
     let told = json!({
         "tenant": founded.tenant.to_string(), "name": name.trim(), "api_key": founded.api_key.expose(), "owner_email": owner,
     });
@@ -98,19 +113,6 @@ async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure>
     Ok(())
 }
 
-fn option<'a>(options: &[&'a str], wanted: &str) -> Option<&'a str> {
-    options.chunks(2).find_map(|pair| match pair {
-        [name, value] if *name == wanted => Some(*value),
-        _ => None,
-    })
-}
-
 async fn over_running(config: &Config) -> Result<Arc<App>, Failure> {
     serve::app(config, &serve::running_database(config)?).await
-}
-
-/// A failure and its causes, in a line.
-fn told(failure: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(failure), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

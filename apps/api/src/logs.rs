@@ -1,5 +1,7 @@
 //! Structured logs on standard error, one JSON object a line.
 
+use std::error::Error;
+
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -14,6 +16,12 @@ pub(crate) fn start(wanted: &str) -> Result<(), ParseError> {
     // Only the first subscriber counts; another is no fault of the command's.
     let _set = logs.try_init();
     Ok(())
+}
+
+/// An error and what it came from, in a line.
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A library's trace tells what the library was given: statements with their values, requests with their queries.

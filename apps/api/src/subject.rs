@@ -6,7 +6,6 @@ use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Deserialize;
-use serde_json::Value;
 use uuid::Uuid;
 use ward::audit::{Event, Receipt};
 use ward::kernel::{Entity, Place, SubjectId};
@@ -20,7 +19,7 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::fields::{FieldMap, faults};
 use crate::http::body::Body;
-use crate::http::given::{Cursor, Given, Law, Limit, Line, Zone};
+use crate::http::given::{Cursor, Given, Law, Limit, Line, MailAddress, Phone, Zone};
 use crate::http::page::Page;
 use crate::http::problem::{Fault, Refused};
 use crate::http::reply::{Created, Listed, Shown};
@@ -60,9 +59,9 @@ impl Api {
         caller: Caller,
         request: &Request,
         /// This mail address, whatever its case.
-        email: Query<Option<String>>,
+        email: Query<Option<Given<MailAddress>>>,
         /// This telephone number, in E.164 form.
-        phone: Query<Option<String>>,
+        phone: Query<Option<Given<Phone>>>,
         /// This name of the customer's own; needs `kind`.
         external_ref: Query<Option<String>>,
         /// Of this kind only.
@@ -82,8 +81,8 @@ impl Api {
             Ok::<_, Refused>(ref_index(&*indexer, kind, name.trim()))
         });
         let search = SubjectSearch {
-            email: self.looked_up("email", email.0)?.map(|email| email_index(&*indexer, &email)),
-            phone: self.looked_up("phone", phone.0)?.map(|phone| phone_index(&*indexer, &phone)),
+            email: email.0.map(|email| email_index(&*indexer, &email.0)),
+            phone: phone.0.map(|phone| phone_index(&*indexer, &phone.0)),
             external_ref: named.transpose()?,
             kind,
         };
@@ -147,16 +146,6 @@ impl Api {
 }
 
 impl Api {
-    /// What is looked for has the form of what is stored: a `+` that came as a space finds nobody, and is told.
-    fn looked_up(&self, name: &'static str, text: Option<String>) -> Result<Option<String>, Refused> {
-        let Some(value) = text.map(Value::from) else { return Ok(None) };
-        let fields = Fields::parse(self.0.catalogue.subject(), [(name, &value)]).map_err(|errors| {
-            let faults = errors.into_iter().map(|error| Fault::new(format!("?{name}"), error.detail));
-            Refused::invalid(faults.collect())
-        })?;
-        Ok(fields.text(name).map(str::to_owned))
-    }
-
     fn draft(&self, new: NewSubject) -> Result<Draft, Refused> {
         let mut wrong = Vec::new();
         let external_ref = new.external_ref.map(|name| ExternalRef::parse(&name.0)).transpose();

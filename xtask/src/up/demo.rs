@@ -1,7 +1,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -32,17 +32,17 @@ pub(super) struct Demo {
 impl Demo {
     /// The demo tenants of this data directory, created where they are missing.
     pub(super) fn of(options: &Options, server: &Server) -> Outcome<Self> {
-        let file = options.data_dir.join("demo.json");
+        // Each profile has API keys of its own.
+        let profile = Path::new(&options.profile).file_stem().unwrap_or_default().to_string_lossy();
+        let file = options.data_dir.join(format!("demo.{profile}.json"));
         let held: Value =
             fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let mut demo = Self { file, tenants: Vec::new(), imported: Vec::new() };
         let tenants: Vec<_> = list(&held, "tenants").filter_map(Tenant::read).collect();
         // A data directory that was begun anew knows none of the old keys.
-        if tenants
-            .iter()
-            .map(|tenant| server.knows(&tenant.api_key))
-            .all(|known| known.is_ok_and(|known| known))
-        {
+        let known: Vec<_> =
+            tenants.iter().map(|tenant| server.knows(&tenant.api_key)).collect::<Result<_, _>>()?;
+        if known.into_iter().all(|known| known) {
             demo.imported = list(&held, "imported").filter_map(Value::as_str).map(str::to_owned).collect();
             demo.tenants = tenants;
         }
@@ -100,6 +100,10 @@ impl Server {
     /// Whether the key still opens anything.
     fn knows(&self, api_key: &str) -> Outcome<bool> {
         let answer = self.agent.get(format!("{}/v1/me", self.url)).header("X-API-Key", api_key).call()?;
-        Ok(answer.status() == 200)
+        match answer.status().as_u16() {
+            200 => Ok(true),
+            401 => Ok(false),
+            other => Err(format!("`/v1/me` answered with {other}").into()),
+        }
     }
 }

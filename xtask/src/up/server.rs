@@ -1,3 +1,4 @@
+use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -132,8 +133,11 @@ impl Drop for Server {
 
 fn ward_api(settings: &[(&'static str, String)]) -> Outcome<Command> {
     let mut program = Command::new(built("ward-api")?);
-    for other in ["WARD_CONFIG", "WARD_DATABASE_URL", "WARD_OWNER_DATABASE_URL"] {
-        program.env_remove(other);
+    // What the reader's own environment says is for another Ward; but where PostgreSQL is holds for this one too.
+    for (other, _) in env::vars_os() {
+        if other.as_encoded_bytes().starts_with(b"WARD_") && other != "WARD_PG_BINDIR" {
+            program.env_remove(other);
+        }
     }
     program.envs(settings.iter().map(|(name, value)| (name, value)));
     Ok(program)

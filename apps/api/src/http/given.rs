@@ -9,7 +9,9 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseRe
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-pub(crate) use forms::{ActionName, Cursor, Day, Instant, Law, Limit, Line, MailDomain, Zone};
+pub(crate) use forms::{
+    ActionName, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Words, Zone,
+};
 
 /// How a value is written.
 pub(crate) trait Form {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response, Result};
+use tracing::Instrument as _;
 use ward::kernel::{Ids, Source, holds_card_number};
 
 use crate::app::App;
@@ -49,7 +50,8 @@ impl<E: Endpoint> Endpoint for Finished<E> {
         let ip = source.ip;
         let trace = request.headers().get(TRACEPARENT).filter(|_| source.trace.is_some()).cloned();
         request.extensions_mut().insert(source);
-        let mut response = match self.inner.call(request).await {
+        let span = tracing::error_span!("request", id, operation = tracing::field::Empty);
+        let mut response = match self.inner.call(request).instrument(span).await {
             Ok(response) => response.into_response(),
             Err(error) => {
                 let pattern = error.data::<PathPattern>().cloned();

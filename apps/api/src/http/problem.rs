@@ -15,6 +15,7 @@ use ward::kernel::{InvalidText, StoreError};
 use ward::rbac::{Denied, Reason};
 
 use crate::http::given;
+use crate::logs;
 
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -112,7 +113,7 @@ impl Refused {
 
     /// Fails closed: logs what happened, tells the caller nothing.
     pub(crate) fn logged(error: &(dyn StdError + 'static)) -> Self {
-        tracing::error!(error, "failed closed");
+        tracing::error!(error = logs::causes(error), "failed closed");
         Self::unavailable("unavailable", "nothing was changed and nothing was shown")
     }
 
@@ -211,7 +212,7 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::KeyUnavailable(_) => {
-                tracing::error!(error = &error as &dyn StdError, "a tenant's key can't be had");
+                tracing::error!(error = logs::causes(&error), "a tenant's key can't be had");
                 let detail = "the tenant's key can't be had; nothing was changed or shown";
                 Self::unavailable("key-unavailable", detail)
             }

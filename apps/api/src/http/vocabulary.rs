@@ -8,6 +8,9 @@ use ward::subject::{Catalogue, FieldSpec, Format};
 
 use crate::http::openapi::{Undeclared, allow_null};
 
+/// A telephone number as [E.164](https://www.itu.int/rec/T-REC-E.164) writes it.
+pub(crate) const PHONE: &str = r"^\+[1-9][0-9]{6,14}$";
+
 const BUT_SPACE: &str = r"[^\u0000- \u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
 
 /// Not blank, and without control characters.
@@ -124,7 +127,7 @@ fn field(spec: FieldSpec) -> Value {
             json!({ "type": "string", "minLength": 1, "maxLength": most, "pattern": lines() })
         }
         Format::Email => json!({ "type": "string", "format": "idn-email", "maxLength": 254 }),
-        Format::Phone => json!({ "type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$" }),
+        Format::Phone => json!({ "type": "string", "pattern": PHONE }),
         Format::Date => json!({ "type": "string", "format": "date" }),
         Format::Amount => json!({ "type": "string", "pattern": "^[0-9]{1,15}$" }),
         // The name says whose check digits there are; no pattern can.

@@ -1,10 +1,10 @@
-//! What Ward refuses to start with: it says why, ends, and has made nothing.
+//! How Ward starts, or refuses to: it says why, ends, and leaves nothing behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::doctored::Doctored;
-use crate::ward::Ward;
+use crate::ward::{Ward, pause};
 
 const KEY: &str = "07f1a2b3c4d5e60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e80";
 const PRODUCTION: (&str, &str) = ("WARD_MODE", "production");
@@ -115,4 +115,32 @@ fn operators_are_told_of_health_and_readiness_and_nothing_else() {
         );
     }
     ward.stop();
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_start_leaves_no_server_behind() {
+    let mut ward = Ward::idle();
+    for pauses in [3, 6, 10, 15, 22, 30, 2, 4, 6] {
+        ward.launch();
+        (0..pauses).for_each(|_| pause());
+        ward.stop();
+        assert_eq!(ward.postgres().pid(), None, "after {pauses} pauses");
+    }
+    ward.start_again();
+}
+
+#[test]
+fn what_is_answered_with_503_is_found_in_the_log_by_its_instance() {
+    let mut ward = Ward::start("info");
+    let tenant = ward.found("Clinic");
+    ward.postgres().ask("REVOKE SELECT ON ward.subject FROM ward_app");
+    let answer = ward.client(&tenant.key).get("/v1/subjects").unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    let instance = answer.json()["instance"].as_str().unwrap().to_owned();
+    assert!(!answer.text.contains("42501"), "{}", answer.text);
+    ward.stop();
+    let logs = String::from_utf8(ward.logs()).unwrap();
+    let lines: Vec<_> = logs.lines().filter(|line| line.contains(&instance)).collect();
+    let told = |what: &str| lines.iter().any(|line| line.contains(what));
+    assert!(told("failed closed") && told("SQLSTATE 42501") && told("findSubjects"), "{lines:?}");
 }

@@ -98,6 +98,14 @@ impl Ward {
 
     /// Starts on what the last process left, and waits until it is ready.
     pub(crate) fn start_again(&mut self) {
+        self.launch();
+        let log = self.directory.join(format!("ward.{}.log", self.starts));
+        self.address = self.until("told where it listens", |_| told(&log, "serving"));
+        self.until_ready();
+    }
+
+    /// Begins to start.
+    pub(crate) fn launch(&mut self) {
         assert!(self.child.is_none(), "it runs");
         self.starts += 1;
         let log = self.directory.join(format!("ward.{}.log", self.starts));
@@ -107,8 +115,6 @@ impl Ward {
         serve.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let child = self.child.insert(serve.spawn().unwrap());
         fs::write(self.directory.join("ward.pid"), format!("{}\n", child.id())).unwrap();
-        self.address = self.until("told where it listens", |_| told(&log, "serving"));
-        self.until_ready();
     }
 
     /// Waits until it says that it is ready.

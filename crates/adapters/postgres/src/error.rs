@@ -1,4 +1,7 @@
+use std::io;
+
 use sea_orm::{DbErr, RuntimeErr};
+use sqlx::error::DatabaseError;
 use ward::kernel::StoreError;
 
 const UNIQUE_VIOLATION: &str = "23505";
@@ -6,18 +9,57 @@ const READ_ONLY_SQL_TRANSACTION: &str = "25006";
 const SERIALIZATION_FAILURE: &str = "40001";
 const DEADLOCK_DETECTED: &str = "40P01";
 
-/// Maps by SQLSTATE, then by constraint name; the driver's own words stay in the source, for the log.
+/// Maps by SQLSTATE, then by constraint name. The driver's own words are left out: they may quote a value.
 pub(crate) fn failed(error: impl Into<Failure>) -> StoreError {
     let Failure(error) = error.into();
-    let database = error.as_database_error();
-    match database.and_then(|database| database.code()).as_deref() {
+    let Some(answer) = error.as_database_error() else {
+        return StoreError::Failed(Box::new(Fault::of_driver(&error)));
+    };
+    match answer.code().as_deref() {
         Some(UNIQUE_VIOLATION) => {
-            let constraint = database.and_then(|database| database.constraint()).unwrap_or_default();
-            StoreError::Taken { constraint: constraint.to_owned() }
+            StoreError::Taken { constraint: answer.constraint().unwrap_or_default().to_owned() }
         }
         Some(READ_ONLY_SQL_TRANSACTION) => StoreError::ReadOnly,
-        Some(SERIALIZATION_FAILURE | DEADLOCK_DETECTED) => StoreError::Raced(Box::new(error)),
-        _ => StoreError::Failed(Box::new(error)),
+        Some(SERIALIZATION_FAILURE | DEADLOCK_DETECTED) => {
+            StoreError::Raced(Box::new(Fault::of_database(answer)))
+        }
+        _ => StoreError::Failed(Box::new(Fault::of_database(answer))),
+    }
+}
+
+/// What went wrong, fit for a log: codes and names, no value.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("SQLSTATE {code}, table `{table}`, constraint `{constraint}`")]
+    Database { code: String, table: String, constraint: String },
+    #[error("no connection came free in time")]
+    Exhausted,
+    #[error("the connection broke: {0}")]
+    Broken(io::ErrorKind),
+    #[error("a column is not of the type that it should be")]
+    Column,
+    #[error("the driver failed")]
+    Driver,
+}
+
+impl Fault {
+    fn of_database(answer: &dyn DatabaseError) -> Self {
+        let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+        Self::Database {
+            code: answer.code().unwrap_or_default().into_owned(),
+            table: name(answer.table()),
+            constraint: name(answer.constraint()),
+        }
+    }
+
+    fn of_driver(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Exhausted,
+            sqlx::Error::Io(error) => Self::Broken(error.kind()),
+            sqlx::Error::PoolClosed => Self::Broken(io::ErrorKind::NotConnected),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => Self::Column,
+            _ => Self::Driver,
+        }
     }
 }
 

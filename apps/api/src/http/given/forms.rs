@@ -3,11 +3,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::registry::MetaSchema;
 use uuid::Uuid;
-use ward::subject::{Jurisdiction, TimeZone};
+use ward::audit::Search;
+use ward::subject::{Format, Jurisdiction, TimeZone};
 
 use super::Form;
 use crate::http::time::Time;
-use crate::http::vocabulary::line;
+use crate::http::vocabulary::{PHONE, line};
 
 /// How many items a page has.
 pub(crate) enum Limit {}
@@ -32,6 +33,15 @@ pub(crate) enum Law {}
 
 /// What follows the `@` of a mail address.
 pub(crate) enum MailDomain {}
+
+/// A mail address, to look for.
+pub(crate) enum MailAddress {}
+
+/// A telephone number, to look for.
+pub(crate) enum Phone {}
+
+/// Words to look for.
+pub(crate) enum Words {}
 
 /// A line of at most `MOST` characters: not blank, and without control characters.
 pub(crate) enum Line<const MOST: usize> {}
@@ -60,6 +70,61 @@ impl Form for Limit {
             default: Some(Self::DEFAULT.into()),
             ..MetaSchema::new("integer")
         }
+    }
+}
+
+impl Form for MailAddress {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, &'static str> {
+        Format::Email.parse(text).map_err(|_| "must be a mail address")
+    }
+
+    fn write(address: &String) -> String {
+        address.clone()
+    }
+
+    fn schema() -> MetaSchema {
+        MetaSchema { format: Some("idn-email"), max_length: Some(254), ..MetaSchema::new("string") }
+    }
+}
+
+impl Form for Phone {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, &'static str> {
+        Format::Phone.parse(text).map_err(|_| "must be a number like +12025550123")
+    }
+
+    fn write(number: &String) -> String {
+        number.clone()
+    }
+
+    fn schema() -> MetaSchema {
+        MetaSchema { pattern: Some(PHONE.into()), ..MetaSchema::new("string") }
+    }
+}
+
+impl Words {
+    const MOST: usize = 200;
+}
+
+impl Form for Words {
+    type Value = Vec<String>;
+
+    fn parse(text: &str) -> Result<Vec<String>, &'static str> {
+        let words = Search::words_of(text);
+        let sound = text.chars().count() <= Self::MOST && !words.is_empty();
+        sound.then_some(words).ok_or("must hold a word, and at most 200 characters")
+    }
+
+    fn write(words: &Vec<String>) -> String {
+        words.join(" ")
+    }
+
+    fn schema() -> MetaSchema {
+        let pattern = Some("[A-Za-z0-9-]".into());
+        MetaSchema { pattern, max_length: Some(Self::MOST), ..MetaSchema::new("string") }
     }
 }
 
