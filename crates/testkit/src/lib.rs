@@ -7,7 +7,7 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let db = Database::create().await?;
-//! assert_eq!(db.run("ward_app", "SELECT FROM ward.migration").await?, 1);
+//! assert_ne!(db.run("ward_app", "SELECT FROM ward.migration").await?, 0);
 //! # Ok(())
 //! # }
 //! ```

@@ -9,6 +9,7 @@
 
 mod client;
 mod doctored;
+mod jobs;
 mod kill;
 mod load;
 mod misuse;

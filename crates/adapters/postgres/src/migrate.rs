@@ -7,13 +7,16 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// The migrations, forward only, in order: each safe beside live traffic.
-const MIGRATIONS: [(&str, &str); 1] = [("0001_spine", include_str!("../migrations/0001_spine.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_spine", include_str!("../migrations/0001_spine.sql")),
+    ("0002_given_up", include_str!("../migrations/0002_given_up.sql")),
+];
 
 /// Serialises replicas that start together.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
 
 /// Names and contents of all migrations: changes whenever one does.
-pub const SCHEMA: &[&str] = &[include_str!("../migrations/0001_spine.sql")];
+pub const SCHEMA: &[&str] = &[MIGRATIONS[0].1, MIGRATIONS[1].1];
 
 /// Brings the schema up to date, as `ward_owner`. Doing it again, or from two replicas at once, is harmless.
 pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {
