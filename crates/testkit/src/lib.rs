@@ -7,7 +7,7 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let db = Database::create().await?;
-//! assert_ne!(db.run("ward_app", "SELECT FROM ward.migration").await?, 0);
+//! assert_eq!(db.run("ward_app", "SELECT FROM ward.migration WHERE version = '0001_spine'").await?, 1);
 //! # Ok(())
 //! # }
 //! ```
