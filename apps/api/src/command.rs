@@ -98,7 +98,7 @@ async fn jobs(config: &Config) -> Result<(), Failure> {
                 println!("{}", json!({ "tenant": tenant, "id": id, "kind": job.kind, "attempts": job.attempts, "given_up_at": since }));
             }),
             Err(error) => {
-                eprintln!("{tenant}: {}", told(&*error));
+                eprintln!("{tenant}: {error}");
                 hidden += 1;
             }
         }
