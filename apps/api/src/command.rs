@@ -21,6 +21,7 @@ ward-api serve                        serve until SIGINT or SIGTERM
 ward-api migrate                      bring the schema up to date
 ward-api doctor                       prove tenant isolation, attack it, and print both
 ward-api check-config                 say what is wrong with the settings
+ward-api jobs                         list the jobs that were given up
 ward-api create-tenant --name NAME [--owner-email ADDRESS]
                                       found a tenant; prints its first key, once
 ward-api openapi                      print the OpenAPI document
@@ -38,7 +39,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
-        ["serve"] | ["migrate"] | ["doctor"] | ["check-config"] | ["create-tenant", ..] => {
+        ["serve" | "migrate" | "doctor" | "check-config" | "jobs"] | ["create-tenant", ..] => {
             configured(&words).await
         }
         _ => {
@@ -67,6 +68,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
             Ok(migrate(owner).await?)
         }
         ["doctor"] => doctor(&config).await,
+        ["jobs"] => jobs(&config).await,
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
             Profile::load(&config.profile)?;
@@ -86,6 +88,25 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
     println!("{proof}\n\nattacks of one canary tenant on the other:\n{report}");
     let holds = proof.findings.is_empty() && report.breaches.is_empty();
     if holds { Ok(()) } else { Err("tenant isolation is refuted".into()) }
+}
+
+/// One JSON object a line. A tenant that can't be looked into hides no other.
+async fn jobs(config: &Config) -> Result<(), Failure> {
+    let mut hidden = 0;
+    for (tenant, given_up) in over_running(config).await?.given_up().await? {
+        let tenant = tenant.to_string();
+        match given_up {
+            Ok(jobs) => jobs.iter().for_each(|job| {
+                let (id, since) = (job.id.to_string(), job.since);
+                println!("{}", json!({ "tenant": tenant, "id": id, "kind": job.kind, "attempts": job.attempts, "given_up_at": since }));
+            }),
+            Err(error) => {
+                eprintln!("{tenant}: {error}");
+                hidden += 1;
+            }
+        }
+    }
+    if hidden == 0 { Ok(()) } else { Err(format!("{hidden} tenants could not be looked into").into()) }
 }
 
 async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {

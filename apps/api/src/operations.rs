@@ -12,7 +12,7 @@ use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
 
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
-use crate::operator::FOUND_TENANT;
+use crate::operator::{FOUND_TENANT, LOOK_AT_JOBS};
 use crate::probe::canary::PREPARE_CANARY;
 use crate::probe::{PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
@@ -48,6 +48,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &CHECK_CLAIM,
     &CLAIM_EVIDENCE,
     &FOUND_TENANT,
+    &LOOK_AT_JOBS,
     &PREPARE_CANARY,
     &SCHEDULE_PROBES,
     &RUN_PROBE,

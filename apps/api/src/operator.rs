@@ -8,7 +8,7 @@ use ward::identity::{ApiKeySecret, Creator, Mint, Mode};
 use ward::kernel::{Operation, Requires, TenantId, Text, authority};
 use ward::rbac::Permit;
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
-use ward::{Store as _, Unit};
+use ward::{GivenUp, Store as _, Unit};
 
 use crate::app::App;
 
@@ -22,6 +22,18 @@ pub(crate) static FOUND_TENANT: Operation = Operation {
     writes: true,
     discloses: false,
     controls: &["T1", "I6", "A1"],
+    rate: "job",
+    idempotent: false,
+};
+
+/// Looks at the jobs that were given up; what they are about stays sealed.
+pub(crate) static LOOK_AT_JOBS: Operation = Operation {
+    id: "lookAtJobs",
+    requires: Requires::Job(JOB),
+    events: &[],
+    writes: false,
+    discloses: false,
+    controls: &["O3"],
     rate: "job",
     idempotent: false,
 };
@@ -52,6 +64,20 @@ impl App {
         Ok(Founded { tenant, api_key: self.found(customer).await? })
     }
 
+    /// The jobs that were given up, the oldest thousand of each tenant; or why that tenant's can't be had.
+    pub(crate) async fn given_up(&self) -> Result<Vec<(TenantId, Result<Vec<GivenUp>, Failure>)>, Failure> {
+        let mut all = Vec::new();
+        for tenant in self.tenants().await? {
+            all.push((tenant, self.given_up_of(tenant).await));
+        }
+        Ok(all)
+    }
+
+    async fn given_up_of(&self, tenant: TenantId) -> Result<Vec<GivenUp>, Failure> {
+        let mut unit = self.store.begin(self.operator(tenant, &LOOK_AT_JOBS)?).await?;
+        Ok(unit.given_up(1_000).await?)
+    }
+
     /// Founds the tenant and its sandbox, and issues a key that may do everything the profile allows.
     pub(crate) async fn found(&self, customer: NewCustomer) -> Result<ApiKeySecret, Failure> {
         let sandbox: TenantId = self.machine.next().into();
@@ -59,7 +85,7 @@ impl App {
             .unwrap_or_else(|_| customer.name.clone());
         self.found_plain(sandbox, name, Some(customer.id)).await?;
 
-        let mut unit = self.store.found(self.operator(customer.id)?).await?;
+        let mut unit = self.store.found(self.operator(customer.id, &FOUND_TENANT)?).await?;
         let NewCustomer { id, name, owner } = customer;
         let founding = self.founding(id, name, Some(sandbox), None, owner);
         let founded = tenancy::found(&mut *unit, &FOUND_TENANT, founding, self.clock().now()).await?;
@@ -75,7 +101,7 @@ impl App {
         name: Text,
         live: Option<TenantId>,
     ) -> Result<(), Failure> {
-        let mut unit = self.store.found(self.operator(id)?).await?;
+        let mut unit = self.store.found(self.operator(id, &FOUND_TENANT)?).await?;
         let founding = self.founding(id, name, None, live, None);
         let event = tenancy::found(&mut *unit, &FOUND_TENANT, founding, self.clock().now()).await?;
         unit.commit(event).await?;
@@ -110,9 +136,9 @@ impl App {
         Ok((issued.secret, event))
     }
 
-    fn operator(&self, tenant: TenantId) -> Result<Permit, Failure> {
+    fn operator(&self, tenant: TenantId, operation: &'static Operation) -> Result<Permit, Failure> {
         #[expect(clippy::disallowed_methods, reason = "only whoever runs the deployment gets here")]
         let job = Arc::new(authority::system(tenant, JOB));
-        Ok(self.policy.permit(&job, &FOUND_TENANT).map_err(|denied| denied.to_string())?)
+        Ok(self.policy.permit(&job, operation).map_err(|denied| denied.to_string())?)
     }
 }

@@ -19,8 +19,6 @@ use crate::probe::{self, SCHEDULE_PROBES};
 const PROBE: &str = "probe";
 /// How long a replica may take over a check before another does it.
 const LEASE_SECONDS: u32 = 120;
-/// A check that could not be recorded is tried again after this.
-const AGAIN: TimeDelta = TimeDelta::seconds(30);
 const JANITOR: &str = "janitor";
 const FORGOTTEN: Action = Action::new("idempotency.answers_purged");
 
@@ -42,6 +40,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     beside.spawn(admission::keep(app.clone()));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
+    beside.spawn(every(Duration::from_secs(300), app.clone(), |app| async move { plan(&app).await }));
     beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
         flush(&app, app.clock().now()).await;
         app.store.sweep_keys();
@@ -79,15 +78,19 @@ pub(crate) async fn flush(app: &App, now: DateTime<Utc>) {
     }
 }
 
-/// Plans every check that isn't planned yet.
+/// Plans every check that isn't planned, or was given up.
 pub(crate) async fn plan(app: &App) -> Result<(), Failure> {
     let mut unit =
         app.store.begin(app.prober(TenantId::DEPLOYMENT, &SCHEDULE_PROBES).map_err(denied)?).await?;
     let mut planned = Vec::new();
     for name in probe::names() {
         if !unit.is_enqueued(job_id(name).into()).await? {
-            unit.enqueue(&job(name, app.clock().now())).await?;
-            planned.push(name);
+            match unit.enqueue(&job(name, app.clock().now())).await {
+                Ok(()) => planned.push(name),
+                // Another replica does the same at the same time.
+                Err(StoreError::Taken { .. }) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     if !planned.is_empty() {
@@ -98,8 +101,11 @@ pub(crate) async fn plan(app: &App) -> Result<(), Failure> {
 
 async fn run_due(app: &App) -> Result<(), Failure> {
     while let Some(lease) = app.store.lease(&[PROBE], 1, LEASE_SECONDS).await?.pop() {
-        if let Err(refused) = run_leased(app, &lease).await {
-            tracing::error!(?refused, "a check could not be recorded");
+        // One that was spent without a word may have ended its process: it isn't run once more.
+        if lease.is_spent() {
+            put_off(app, &lease).await?;
+        } else if let Err(refused) = run_leased(app, &lease).await {
+            tracing::error!(?refused, attempt = lease.attempt, "a check could not be recorded");
             put_off(app, &lease).await?;
         }
     }
@@ -126,25 +132,38 @@ async fn run_leased(app: &App, lease: &Lease) -> Result<(), Refused> {
     Ok(())
 }
 
+/// Puts off what failed, and gives it up when that was its last attempt.
 async fn put_off(app: &App, lease: &Lease) -> Result<(), Failure> {
     let mut unit =
         app.store.begin(app.prober(TenantId::DEPLOYMENT, &SCHEDULE_PROBES).map_err(denied)?).await?;
-    if unit.postpone(lease, app.clock().now() + AGAIN).await? {
-        unit.commit(scheduled(&[PROBE])).await?;
+    let (held, action) = match lease.retry_at(app.clock().now()) {
+        Some(at) => (unit.postpone(lease, at).await?, probe::PROBES_SCHEDULED),
+        None => (unit.give_up(lease).await?, probe::PROBE_ABANDONED),
+    };
+    if held {
+        let event = Event::of(&SCHEDULE_PROBES, action, Entity::from(lease.id));
+        unit.commit(event.noting("attempts", lease.attempt)).await?;
+    }
+    if held && action == probe::PROBE_ABANDONED {
+        tracing::error!(job = %Uuid::from(lease.id), attempts = lease.attempt, "a check was given up");
     }
     Ok(())
 }
 
 async fn forget_answers(app: &App) -> Result<(), Failure> {
-    let mut after: Option<TenantId> = None;
-    loop {
-        let tenants = app.store.tenants(after, 100).await?;
-        let Some(last) = tenants.last() else { return Ok(()) };
-        after = Some(*last);
-        for tenant in tenants {
-            while forget_answers_of(app, tenant).await? > 0 {}
+    for tenant in app.tenants().await? {
+        // One whose keys can't be had, say, keeps no other waiting.
+        if let Err(error) = forget_all_answers_of(app, tenant).await {
+            let (tenant, error) = (Uuid::from(tenant), &*error as &(dyn std::error::Error + 'static));
+            tracing::warn!(%tenant, error, "answers are kept longer than a day");
         }
     }
+    Ok(())
+}
+
+async fn forget_all_answers_of(app: &App, tenant: TenantId) -> Result<(), Failure> {
+    while forget_answers_of(app, tenant).await? > 0 {}
+    Ok(())
 }
 
 async fn forget_answers_of(app: &App, tenant: TenantId) -> Result<u64, Failure> {
@@ -159,6 +178,18 @@ async fn forget_answers_of(app: &App, tenant: TenantId) -> Result<u64, Failure> 
 }
 
 impl App {
+    /// Every tenant there is.
+    pub(crate) async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let mut all = Vec::new();
+        loop {
+            let more = self.store.tenants(all.last().copied(), 1_000).await?;
+            if more.is_empty() {
+                return Ok(all);
+            }
+            all.extend(more);
+        }
+    }
+
     /// A check runs twice while one of its passes counts, so that a claim is never stale for a slow run.
     fn pause(&self, probe: &str) -> TimeDelta {
         let claims = self.profile.claims.iter().filter_map(|claim| match &claim.kind {

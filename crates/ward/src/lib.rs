@@ -66,7 +66,7 @@ mod once;
 mod store;
 
 pub use credentials::{Credentials, KeyHolder};
-pub use job::{Deployment, Job, Lease, Queue};
+pub use job::{Deployment, GivenUp, Job, Lease, Queue};
 pub use once::{Answers, Earlier, Once};
 pub use store::{Reading, Store, Unit};
 pub use ward_assurance as assurance;

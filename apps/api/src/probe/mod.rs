@@ -25,11 +25,14 @@ use client::{Answer, NoAnswer};
 
 /// The next run of a check was planned.
 pub(crate) const PROBES_SCHEDULED: Action = Action::new("probe.scheduled");
+/// A check could not be recorded, however often it was tried.
+pub(crate) const PROBE_ABANDONED: Action = Action::new("probe.abandoned");
 /// A check read its canary.
 const CANARY_DISCLOSED: Action = Action::new("canary.disclosed");
 
 /// Plans the runs of checks.
-pub(crate) static SCHEDULE_PROBES: Operation = job("scheduleProbes", &[PROBES_SCHEDULED], true);
+pub(crate) static SCHEDULE_PROBES: Operation =
+    job("scheduleProbes", &[PROBES_SCHEDULED, PROBE_ABANDONED], true);
 /// Reads a canary.
 pub(crate) static PROBE_READ: Operation = job("probeRead", &[CANARY_DISCLOSED], false);
 

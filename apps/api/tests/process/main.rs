@@ -10,6 +10,7 @@
 mod client;
 mod contract;
 mod doctored;
+mod jobs;
 mod kill;
 mod load;
 mod misuse;

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::doctored::Doctored;
 use crate::ward::{Ward, pause};
 
-const KEY: &str = "07f1a2b3c4d5e60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e80";
+pub(crate) const KEY: &str = "07f1a2b3c4d5e60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e80";
 const PRODUCTION: (&str, &str) = ("WARD_MODE", "production");
 
-fn put(ward: &Ward, text: &str, mode: u32) -> String {
+pub(crate) fn put(ward: &Ward, text: &str, mode: u32) -> String {
     let file = ward.home().join("root.key");
     fs::write(&file, text).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();

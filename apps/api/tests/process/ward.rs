@@ -173,13 +173,18 @@ impl Ward {
 
     /// The same, for somebody with this mail address.
     pub(crate) fn found_for(&self, name: &str, owner: Option<&str>) -> Tenant {
-        let mut create = self.command();
-        create.args(["create-tenant", "--name", name]).env("WARD_LOG", "off");
-        let told = create.args(owner.map_or(vec![], |owner| vec!["--owner-email", owner])).output().unwrap();
-        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let owner = owner.map_or(vec![], |owner| vec!["--owner-email", owner]);
+        let told = self.says(&[&["create-tenant", "--name", name], &*owner].concat());
+        let told: Value = serde_json::from_str(&told).unwrap();
         let word = |name: &str| told[name].as_str().unwrap().to_owned();
         Tenant { id: word("tenant"), key: word("api_key") }
+    }
+
+    /// What a command prints.
+    pub(crate) fn says(&self, words: &[&str]) -> String {
+        let done = self.command().args(words).env("WARD_LOG", "off").output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// Everything that it said, in all its starts.
