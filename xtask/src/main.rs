@@ -1,6 +1,7 @@
 //! Everything that is done to this repository: `cargo xtask --help`.
 
 mod artifacts;
+mod bench;
 mod lint;
 mod process;
 mod provide;
@@ -19,6 +20,9 @@ Usage: cargo xtask COMMAND
   test [ARGUMENTS]  provides what the tests need and runs them all; ARGUMENTS go to cargo test
   lint              format, clippy, documentation, licences, bans, arrows between crates, committed artifacts
   openapi           writes docs/openapi.json and docs/permissions/ anew
+  bench [--help]    measures what Ward costs beside doing without it; builds for minutes at first
+  soak [OPERATIONS [CYCLES]]
+                    a million operations dropped at random, then 200 kills of each kind
 
 `cargo xtask up --help` lists its options.";
 
@@ -41,6 +45,8 @@ fn dispatch(arguments: &[String]) -> Outcome {
         "test" => test::run_tests(rest),
         "lint" => lint::run_lints(),
         "openapi" => artifacts::write(),
+        "bench" => bench::measure(rest),
+        "soak" => bench::soak(rest),
         "-h" | "--help" | "help" => {
             println!("{HELP}");
             Ok(())

@@ -26,6 +26,6 @@ mod tool;
 
 pub use database::{CreateError, Database};
 pub use machine::Machine;
-pub use server::server;
+pub use server::{durable_server, server};
 pub use tenant::{FoundError, found, open};
 pub use tool::{MissingTool, tool, tools};

@@ -40,25 +40,34 @@ struct Server {
 
 /// The throw-away server of this process, started now if need be; or the one that `WARD_TEST_CLUSTER` names.
 pub fn server() -> Result<Address, LaunchError> {
+    started(|| match env::var_os(SHARED) {
+        Some(socket) => Ok(Server { address: Address::new(PathBuf::from(socket)), _own: None }),
+        None => start(Durability::None),
+    })
+}
+
+/// A server that keeps what it acknowledges, as a real one does, and is thrown away all the same: for
+/// measurements. Whoever asks first decides which server this process has.
+pub fn durable_server() -> Result<Address, LaunchError> {
+    started(|| start(Durability::Full))
+}
+
+fn started(start: impl FnOnce() -> Result<Server, LaunchError>) -> Result<Address, LaunchError> {
     let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(running) = &*server {
         return Ok(running.address.clone());
     }
-    let started = match env::var_os(SHARED) {
-        Some(socket) => Server { address: Address::new(PathBuf::from(socket)), _own: None },
-        None => start()?,
-    };
-    Ok(server.insert(started).address.clone())
+    Ok(server.insert(start()?).address.clone())
 }
 
-fn start() -> Result<Server, LaunchError> {
+fn start(durability: Durability) -> Result<Server, LaunchError> {
     #[expect(clippy::disallowed_methods, reason = "a name that no other process has")]
     let name = format!("ward-test-{}", Uuid::new_v4().simple());
     let directory = env::temp_dir().join(name);
     let chosen = env::var_os("WARD_PG_BINDIR").map(PathBuf::from);
     let binaries = Binaries::find(&directory, chosen.as_deref())?;
     let watch = watch(&directory).map_err(|source| LaunchError::Io { path: "/bin/sh".into(), source })?;
-    let cluster = Cluster::start(&binaries, &directory, Durability::None)?;
+    let cluster = Cluster::start(&binaries, &directory, durability)?;
     Ok(Server { address: cluster.address().clone(), _own: Some((watch, cluster)) })
 }
 

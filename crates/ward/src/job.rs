@@ -30,7 +30,7 @@ pub struct Lease {
     pub id: JobId,
     /// Which worker does it.
     pub kind: String,
-    /// How often it was leased, this time included. A lease that ran out can't end the job.
+    /// How often it was leased, this time included. A lease that another took over can't end the job.
     pub attempt: i32,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Scoped {
 }
 
 impl Scoped {
-    /// `sql` names its tenant as `$1`, on every table.
+    /// `sql` names its tenant as `$1`, on every table that it reads or writes.
     pub(crate) fn new(tenant: Uuid, sql: &'static str) -> Self {
         debug_assert!(sql.contains("$1"), "unscoped: {sql}");
         Self { sql, arguments: PgArguments::default(), broken: false }.bind(tenant)

@@ -87,7 +87,7 @@ pub static CONTROLS: [Control; 79] = [
     control("A1", "Every change leaves its entry, or doesn't happen", ["312(b) 308(a)(1)(ii)(D)", "CC7.2 CC7.3", "8.15", "5(2) 32"]),
     control("A2", "Reading, leaving and being refused are logged", ["312(b) 308(a)(5)(ii)(C)", "CC6.7 CC7.2", "8.12 8.15 8.16", "5(2) 32"]),
     control("A3", "The log holds nothing personal", ["312(b) 502(b)", "CC7.2 C1.1", "8.11 8.15", "5(1)(c)"]),
-    control("A4", "The log only grows, and tampering shows", ["312(b) 312(c)(1) 312(c)(2)", "CC7.2", "5.28 5.33 8.15", "5(2) 32"]),
+    control("A4", "The log only grows", ["312(b) 312(c)(1) 312(c)(2)", "CC7.2", "5.28 5.33 8.15", "5(2) 32"]),
     control("A5", "The log is kept for six years", ["316(b)(2)(i)", "CC7.2", "5.33", "5(2)"]),
     control("A6", "The log can be searched and exported", ["308(a)(1)(ii)(D)", "CC7.2", "8.15 8.16", "5(2)"]),
     control("C1", "Personal fields are sealed by the application", ["312(a)(2)(iv) 312(c)(1)", "CC6.1 C1.1", "8.11 8.24", "32(1)(a)"]),

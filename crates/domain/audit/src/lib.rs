@@ -1,7 +1,7 @@
 //! What happened, said so that nobody can quietly unsay it.
 //!
-//! A unit appends unlinked leaves; a sequencer places them in the tenant's tree afterwards, so no writer waits for
-//! another. A use case says what it did by returning an [`Event`]:
+//! A unit appends leaves that are not linked to each other, so no writer waits for another; a tree over them is to come.
+//! A use case says what it did by returning an [`Event`]:
 //!
 //! ```
 //! use ward_audit::{Change, Event};
