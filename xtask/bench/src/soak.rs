@@ -22,8 +22,8 @@ use crate::world::Tenants;
 
 const TENANTS: usize = 50;
 const CLIENTS: u64 = 64;
-/// An operation waits this often at most.
-const TURNS: u64 = 12;
+/// An operation waits about this often.
+const TURNS: u64 = 4;
 
 #[derive(Default)]
 struct Tally {

@@ -41,7 +41,7 @@ pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
         for score in compute(effort, &mut contenders) {
             table.row([
                 score.name.to_owned(),
-                figure(tenants as f64),
+                tenants.to_string(),
                 figure(score.cost.median()),
                 score.cost.ratio(),
             ]);
