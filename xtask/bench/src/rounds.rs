@@ -16,13 +16,11 @@ pub(crate) struct Effort {
     pub(crate) rounds: usize,
     /// For how long a contender has its turn.
     pub(crate) turn: Duration,
-    /// How many rows are imported at once.
-    pub(crate) rows: usize,
 }
 
 impl Effort {
-    pub(crate) const FULL: Self = Self { rounds: 15, turn: Duration::from_millis(400), rows: 20_000 };
-    pub(crate) const QUICK: Self = Self { rounds: 3, turn: Duration::from_millis(50), rows: 1_000 };
+    pub(crate) const FULL: Self = Self { rounds: 15, turn: Duration::from_millis(400) };
+    pub(crate) const QUICK: Self = Self { rounds: 3, turn: Duration::from_millis(50) };
 }
 
 /// One way to do something, again and again, by the client of that number.
