@@ -49,8 +49,19 @@ pub fn holds_card_number(text: &str) -> bool {
 /// Spaces, hyphens and dashes, seen or not, and what else parts the digits of one number. A comma parts numbers.
 fn is_separator(character: char) -> bool {
     let dash = matches!(character, '-' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}');
-    let unseen = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
-    dash || unseen || character.is_whitespace() || matches!(character, '.' | '/' | '_')
+    let unseen = matches!(
+        character,
+        '\u{34f}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+    );
+    dash || unseen
+        || character.is_whitespace()
+        || matches!(character, '.' | '/' | '_' | '\u{b7}' | '\u{2022}' | '\u{30fb}')
 }
 
 /// Groups of digits may stand beside others ("suite 12 4111 1111 …"), so every run of whole groups is tried.
@@ -88,8 +99,10 @@ mod tests {
     fn every_scheme_is_known_at_every_length_behind_every_separator() {
         let gaps =
             ["", " ", "  ", " - ", "-", ".", "/", "_", "\t", "\n", "\r\n", "\u{a0}", "\u{2009}", "\u{ad}"];
-        let unseen =
-            ["\u{200b}", "\u{2011}", "\u{2013}", "\u{2014}", "\u{2212}", "\u{3000}", "\u{feff}", "\u{ff0d}"];
+        let unseen = [
+            "\u{34f}", "\u{180e}", "\u{202a}", "\u{2061}", "\u{fe0f}", "\u{b7}", "\u{2022}", "\u{30fb}",
+            "\u{200b}", "\u{2011}", "\u{2013}", "\u{2014}", "\u{2212}", "\u{3000}", "\u{feff}", "\u{ff0d}",
+        ];
         for (pan, gap) in
             samples().flat_map(|pan| gaps.into_iter().chain(unseen).map(move |gap| (pan.clone(), gap)))
         {
