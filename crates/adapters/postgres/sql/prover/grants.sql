@@ -6,10 +6,10 @@ SELECT 'R10', session_user::text, format('this connection is not %s''s own', d.j
 FROM declared d WHERE session_user <> d.j ->> 'app' OR current_user <> d.j ->> 'app'
 UNION ALL
 SELECT 'R10', coalesce(r.rolname, 'the database'), 'starts every session with ' || c.setting
-FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) c(setting) LEFT JOIN pg_roles r ON r.oid = s.setrole
+FROM wall, pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) c(setting) LEFT JOIN pg_roles r ON r.oid = s.setrole
 WHERE (s.setrole = 0 OR s.setrole = (SELECT oid FROM app))
   AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-  AND (c.setting ~* '^ward\.' OR c.setting ~* '^(role|session_authorization|session_replication_role|row_security)=')
+  AND c.setting ~* wall.setting
 UNION ALL
 SELECT 'R10', 'ward.tenant', 'is set although no unit has set it'
 WHERE coalesce(current_setting('ward.tenant', true), '') <> ''

@@ -2,6 +2,8 @@
 -- print with their schema and no operator of anybody else's can pass for a built-in one.
 WITH declared AS MATERIALIZED (SELECT current_setting('ward.declared')::jsonb AS j),
 app AS MATERIALIZED (SELECT r.* FROM pg_roles r, declared d WHERE r.rolname = d.j ->> 'app'),
+-- Settings that no session and no function may bring along.
+wall AS MATERIALIZED (SELECT '^(ward\.|(role|session_authorization|session_replication_role|row_security)=)'::text AS setting),
 schema AS MATERIALIZED (
     SELECT oid, nspname, nspowner, nspacl FROM pg_namespace
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -34,9 +36,6 @@ held AS MATERIALIZED (
     WHERE a.grantee = 0 OR a.grantee = (SELECT oid FROM app)
 ),
 function AS MATERIALIZED (
-    SELECT p.*, p.oid::regprocedure::text AS name
-    FROM pg_proc p JOIN schema s ON s.oid = p.pronamespace
-),
-source AS MATERIALIZED (
-    SELECT s.text FROM declared d, jsonb_array_elements_text(d.j -> 'sources') s(text)
+    SELECT p.*, p.oid::regprocedure::text AS name, d.j -> 'bodies' ->> format('%I.%I', s.nspname, p.proname) AS declared
+    FROM declared d, pg_proc p JOIN schema s ON s.oid = p.pronamespace
 )

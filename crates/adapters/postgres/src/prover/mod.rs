@@ -13,6 +13,6 @@ mod ward;
 
 pub use attack::{Breach, Report, attack};
 pub use catalogue::prove;
-pub use declaration::{AppendOnly, Declaration, Definer, Exempt};
+pub use declaration::{AppendOnly, Declaration, Definer, Exempt, Trigger};
 pub use proof::{Finding, Proof, Verdict};
 pub use rule::{RULES, Rule};

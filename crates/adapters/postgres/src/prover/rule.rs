@@ -1,14 +1,14 @@
 /// One thing that must hold for every object of the database.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Rule {
-    /// `R00` to `R27`.
+    /// `R00` to `R28`.
     pub code: &'static str,
     /// What holds if the rule has no finding.
     pub states: &'static str,
 }
 
 /// Every rule, in order. `R00` is judged from the server's version and degrades a proof; the others refute it.
-pub static RULES: [Rule; 28] = [
+pub static RULES: [Rule; 29] = [
     rule("R00", "the server has the fixes for the known holes in row-level security"),
     rule("R01", "row-level security is on for every tenant table, partitions included"),
     rule("R02", "row-level security binds the owner too"),
@@ -30,7 +30,10 @@ pub static RULES: [Rule; 28] = [
     rule("R15", "materialised views and foreign tables can't be read"),
     rule("R16", "partitions can't be reached past their parent"),
     rule("R17", "functions with their owner's rights are the declared ones, word for word"),
-    rule("R18", "functions with their owner's rights have a pinned search path"),
+    rule(
+        "R18",
+        "functions with their owner's rights have a pinned search path, and none sets a tenant or a role",
+    ),
     rule("R19", "no function claims to be leakproof"),
     rule("R20", "nothing is granted to PUBLIC"),
     rule("R21", "no publication copies rows past the policies"),
@@ -38,8 +41,9 @@ pub static RULES: [Rule; 28] = [
     rule("R23", "tenants share no counter"),
     rule("R24", "no table inherits from another"),
     rule("R25", "nothing is granted by default on objects yet to come"),
-    rule("R26", "`ward.tenant()` is the canonical function"),
+    rule("R26", "`ward.tenant()` and `ward.reader` are the canonical ones"),
     rule("R27", "append-only tables have their triggers, and lookups only the declared rights"),
+    rule("R28", "every trigger is a declared one, and every declared one is in force"),
 ];
 
 impl Rule {

@@ -1,11 +1,14 @@
 //! Ward's own declaration. A change of the schema that is not declared here stops the start.
 
-use super::declaration::{AppendOnly, Declaration, Definer, Exempt};
+use super::declaration::{AppendOnly, Declaration, Definer, Exempt, Trigger};
 
 /// As PostgreSQL prints it back with nothing but `pg_catalog` on the search path.
 const POLICY: &str = "(tenant = ( SELECT ward.tenant() AS tenant))";
 
-const TENANT: &str = " SELECT nullif(pg_catalog.current_setting('ward.tenant', true), '')::uuid ";
+const TENANT: &str = "RETURN (NULLIF(current_setting('ward.tenant'::text, true), ''::text))::uuid";
+
+const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, true) IS NOT NULL) \
+                      AND (set_config('transaction_read_only'::text, 'on'::text, true) IS NOT NULL)))";
 
 const EXEMPT: [Exempt; 4] = [
     Exempt {
@@ -63,6 +66,21 @@ const APPEND_ONLY: [AppendOnly; 2] = [
     AppendOnly { table: "ward.probe_run", stamped: None },
 ];
 
+const TRIGGERS: [Trigger; 2] = [
+    Trigger {
+        table: "ward.api_key",
+        definition: "CREATE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key FOR EACH ROW \
+                     WHEN ((old.revoked_at IS NOT NULL)) EXECUTE FUNCTION ward.keep_revoked()",
+        reason: "a revoked key stays revoked",
+    },
+    Trigger {
+        table: "ward.api_key_lookup",
+        definition: "CREATE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key_lookup FOR EACH ROW \
+                     WHEN ((old.revoked_at IS NOT NULL)) EXECUTE FUNCTION ward.keep_revoked()",
+        reason: "nor does it work again",
+    },
+];
+
 impl Declaration {
     /// What Ward's own schema declares.
     pub fn ward() -> Self {
@@ -71,9 +89,11 @@ impl Declaration {
             owner: "ward_owner".into(),
             policies: vec![POLICY],
             tenant: TENANT,
+            reader: READER,
             exempt: EXEMPT.to_vec(),
             definers: DEFINERS.to_vec(),
             append_only: APPEND_ONLY.to_vec(),
+            triggers: TRIGGERS.to_vec(),
             publications: Vec::new(),
             sources: crate::SCHEMA.to_vec(),
         }

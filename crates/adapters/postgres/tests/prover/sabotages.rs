@@ -96,6 +96,13 @@ pub(crate) const OF_EACH_TABLE: &[Sabotage] = &[
     ("R22", "{t}", "CREATE RULE twice AS ON INSERT TO {t} DO ALSO NOTIFY {n}"),
     ("R23", "{t}", "ALTER TABLE {t} ADD COLUMN place bigint GENERATED ALWAYS AS IDENTITY"),
     ("R24", "ward.{n}_child", "CREATE TABLE ward.{n}_child () INHERITS ({t})"),
+    (
+        "R28",
+        "{t}",
+        "CREATE FUNCTION ward.{n}_tell() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_notify(''told'', NEW::text); RETURN NULL; END';
+         CREATE TRIGGER tell AFTER INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION ward.{n}_tell()",
+    ),
 ];
 
 /// Done to every append-only table.
@@ -113,11 +120,11 @@ pub(crate) const OF_EACH_LOG: &[Sabotage] = &[
         "{t}",
         "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON {t} FOR EACH ROW WHEN (false) EXECUTE FUNCTION ward.forbid()",
     ),
-    ("R27", "{t}", "CREATE TRIGGER zealous BEFORE INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION ward.stamp()"),
+    ("R28", "{t}", "CREATE TRIGGER zealous BEFORE INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION ward.stamp()"),
     ("R27", "{t}", "GRANT UPDATE ({c}) ON {t} TO ward_app"),
     ("R27", "{t}", "GRANT DELETE ON {t} TO ward_app"),
     (
-        "R27",
+        "R28",
         "ward.forbid()",
         "CREATE OR REPLACE FUNCTION ward.forbid() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
     ),
@@ -164,6 +171,15 @@ pub(crate) const OF_THE_REST: &[Sabotage] = &[
     ("R15", "clinic.far", "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;
                            CREATE FOREIGN TABLE clinic.far (tenant uuid) SERVER s; GRANT SELECT ON clinic.far TO ward_app"),
     ("R16", "clinic.visit_1", "GRANT SELECT ON clinic.visit_1 TO ward_app"),
+    ("R18", "clinic.peek()", "CREATE FUNCTION clinic.peek() RETURNS SETOF text LANGUAGE sql
+                              SET ward.tenant = '00000000-0000-0000-0000-000000000000' AS 'SELECT body FROM clinic.note'"),
+    ("R18", "clinic.peek()", "CREATE FUNCTION clinic.peek() RETURNS SETOF text LANGUAGE sql SET row_security = off AS 'SELECT body FROM clinic.note'"),
+    ("R18", "clinic.become(uuid)", "CREATE FUNCTION clinic.become(uuid) RETURNS text LANGUAGE sql
+                                    AS 'SELECT set_config(''ward.tenant'', $1::text, true)'"),
+    ("R18", "clinic.become(uuid)", "CREATE FUNCTION clinic.become(uuid) RETURNS text LANGUAGE sql
+                                    RETURN set_config('ward.tenant', $1::text, true)"),
+    ("R18", "clinic.become()", "CREATE PROCEDURE clinic.become() LANGUAGE plpgsql
+                                AS 'BEGIN SET LOCAL ward.tenant = ''00000000-0000-0000-0000-000000000000''; END'"),
     ("R20", "clinic", "GRANT USAGE ON SCHEMA clinic TO PUBLIC"),
     ("R21", "publication everything", "CREATE PUBLICATION everything FOR ALL TABLES"),
     ("R23", "clinic.number", "CREATE SEQUENCE clinic.number; GRANT USAGE ON SEQUENCE clinic.number TO ward_app"),
@@ -176,12 +192,28 @@ pub(crate) const OF_THE_REST: &[Sabotage] = &[
     ("R26", "ward.tenant()", "ALTER FUNCTION ward.tenant() SET ward.tenant = '00000000-0000-0000-0000-000000000000'"),
     ("R26", "ward.tenant()", "ALTER FUNCTION ward.tenant() SECURITY DEFINER"),
     ("R26", "ward.tenant(text)", "CREATE FUNCTION ward.tenant(text) RETURNS uuid LANGUAGE sql AS 'SELECT NULL::uuid'"),
+    ("R26", "ward.reader", "DROP DOMAIN ward.reader"),
+    ("R26", "ward.reader", "ALTER DOMAIN ward.reader DROP CONSTRAINT reader_check"),
+    ("R26", "ward.reader", "ALTER DOMAIN ward.reader DROP CONSTRAINT reader_check;
+                            ALTER DOMAIN ward.reader ADD CHECK (set_config('ward.tenant', VALUE::text, true) IS NOT NULL)"),
+    ("R26", "ward.reader", "ALTER DOMAIN ward.reader ADD CHECK (set_config('ward.tenant', '', true) IS NOT NULL)"),
+    ("R26", "ward.reader", "ALTER DOMAIN ward.reader OWNER TO postgres"),
+    ("R28", "ward.forbid()", "DO $do$ BEGIN EXECUTE format('CREATE OR REPLACE FUNCTION ward.forbid() RETURNS trigger LANGUAGE plpgsql AS %L',
+                              (SELECT prosrc FROM pg_proc WHERE oid = 'ward.stamp()'::regprocedure)); END $do$"),
     ("R27", "ward.audit_leaf", "ALTER TABLE ward.audit_leaf DISABLE TRIGGER stamp"),
     ("R27", "ward.audit_leaf", "GRANT INSERT (at) ON ward.audit_leaf TO ward_app"),
     ("R27", "ward.audit_leaf", "GRANT INSERT ON ward.audit_leaf TO ward_app"),
-    ("R27", "ward.stamp()", "CREATE OR REPLACE FUNCTION ward.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
+    ("R28", "ward.stamp()", "CREATE OR REPLACE FUNCTION ward.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
     ("R27", "ward.api_key_lookup", "GRANT SELECT (digest) ON ward.api_key_lookup TO ward_app"),
     ("R27", "ward.job_lease", "GRANT UPDATE ON ward.job_lease TO ward_app"),
     ("R27", "ward.tenant_directory", "GRANT SELECT ON ward.tenant_directory TO PUBLIC"),
     ("R27", "ward.migration", "GRANT INSERT ON ward.migration TO ward_app"),
+    ("R28", "ward.api_key", "ALTER TABLE ward.api_key DISABLE TRIGGER keep_revoked"),
+    ("R28", "ward.api_key", "DROP TRIGGER keep_revoked ON ward.api_key"),
+    ("R28", "ward.api_key", "CREATE OR REPLACE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key
+                             FOR EACH ROW WHEN (OLD.revoked_at IS NULL) EXECUTE FUNCTION ward.keep_revoked()"),
+    ("R28", "ward.api_key_lookup", "ALTER TABLE ward.api_key_lookup DISABLE TRIGGER keep_revoked"),
+    ("R28", "ward.keep_revoked()", "CREATE OR REPLACE FUNCTION ward.keep_revoked() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
+    ("R28", "ward.job_lease", "CREATE TRIGGER late BEFORE INSERT ON ward.job_lease FOR EACH ROW EXECUTE FUNCTION ward.stamp()"),
+    ("R28", "clinic.notes", "CREATE TRIGGER told INSTEAD OF INSERT ON clinic.notes FOR EACH ROW EXECUTE FUNCTION ward.forbid()"),
 ];
