@@ -1,4 +1,4 @@
-//! Both doors give the same rows for the same statement, whatever its shape and however it is planned: the gate always comes first.
+//! Both doors give the same rows for the same statement, whatever its shape and however it is planned: the tenant is always in force.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

@@ -1,15 +1,18 @@
-//! The second door: one bound autocommit statement. The tenant is set by a gating qual without columns, which the
-//! executor tests before it pulls the first row of the real query, so no transaction is ever open on this side.
+//! The second door: one bound autocommit statement. Beside its own arguments it is given its tenant as a `ward.reader`, a
+//! type whose check names the tenant and forbids writing. Arguments are converted before the statement is planned, so the
+//! database holds it to both from the start, and no transaction is ever open on this side.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value};
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{AssertSqlSafe, PgPool};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_query_sqlx::SqlxValues;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
+use sqlx::query::Query;
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, IntoArguments as _, PgPool, Postgres, Type};
 use uuid::Uuid;
-
-use crate::connection::bind;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Gated {
@@ -17,29 +20,44 @@ pub(crate) struct Gated {
     tenant: Uuid,
 }
 
+/// The one argument that no statement names.
+struct Reader(Uuid);
+
+impl Type<Postgres> for Reader {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("ward.reader")
+    }
+}
+
+impl Encode<'_, Postgres> for Reader {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <Uuid as Encode<'_, Postgres>>::encode_by_ref(&self.0, buffer)
+    }
+}
+
 impl Gated {
     pub(crate) fn new(pool: PgPool, tenant: Uuid) -> Self {
         Self { pool, tenant }
     }
 
-    /// Runs `sql`, whose `$1` is the tenant.
     pub(crate) async fn fetch(&self, sql: &str, arguments: PgArguments) -> Result<Vec<PgRow>, sqlx::Error> {
-        let gated = gate(sql, "$1::uuid");
-        sqlx::query_with(AssertSqlSafe(gated), arguments).fetch_all(&self.pool).await
+        self.gate(sql, arguments)?.fetch_all(&self.pool).await
     }
 
-    fn wrap(&self, mut stmt: Statement) -> Statement {
-        let values = &mut stmt.values.get_or_insert(sea_orm::Values(vec![])).0;
-        values.push(Value::from(self.tenant));
-        stmt.sql = gate(&stmt.sql, &format!("${}::uuid", values.len()));
-        stmt
+    fn gate(
+        &self,
+        sql: &str,
+        mut arguments: PgArguments,
+    ) -> Result<Query<'static, Postgres, PgArguments>, sqlx::Error> {
+        arguments.add(Reader(self.tenant)).map_err(sqlx::Error::Encode)?;
+        // The driver keeps prepared statements by their text, and in a unit the same one has no reader.
+        Ok(sqlx::query_with(AssertSqlSafe(format!("/* reads */ {sql}")), arguments))
     }
-}
 
-fn gate(sql: &str, tenant: &str) -> String {
-    format!(
-        "SELECT q.* FROM ({sql}) q WHERE (SELECT set_config('ward.tenant', ({tenant})::text, true)) IS NOT NULL"
-    )
+    fn bind(&self, stmt: Statement) -> Result<Query<'static, Postgres, PgArguments>, DbErr> {
+        let values = stmt.values.unwrap_or(sea_orm::Values(vec![]));
+        self.gate(&stmt.sql, SqlxValues(values).into_arguments()).map_err(driver)
+    }
 }
 
 fn driver(error: sqlx::Error) -> DbErr {
@@ -65,12 +83,12 @@ impl ConnectionTrait for Gated {
     }
 
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let row = bind(self.wrap(stmt)).fetch_optional(&self.pool).await.map_err(driver)?;
+        let row = self.bind(stmt)?.fetch_optional(&self.pool).await.map_err(driver)?;
         Ok(row.map(Into::into))
     }
 
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let rows = bind(self.wrap(stmt)).fetch_all(&self.pool).await.map_err(driver)?;
+        let rows = self.bind(stmt)?.fetch_all(&self.pool).await.map_err(driver)?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 }

@@ -3,5 +3,6 @@
 
 mod due;
 mod isolation;
+mod reading;
 mod support;
 mod unit;
