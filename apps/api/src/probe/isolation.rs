@@ -4,7 +4,7 @@ use ward::kernel::StoreError;
 use ward_postgres::prover::Verdict;
 
 use super::canary::{A, B};
-use super::{PROBE_READ, ProbeError, Seen};
+use super::{PROBE_READ, ProbeError, Seen, is_refused};
 use crate::app::App;
 
 /// T1: the catalogue proves isolation, and attacks between the canaries get nothing.
@@ -34,11 +34,13 @@ pub(super) async fn read_only(app: &App) -> Result<Seen, ProbeError> {
     let mut unit = app.store.begin(app.prober(A, &PROBE_READ)?).await?;
     let made = unit.make(&[app.machine.next().into()]).await.map(drop);
     drop(unit);
-    let wrong = match made {
-        Err(StoreError::ReadOnly) => Vec::new(),
-        Err(_) => vec!["a write failed, but not for the transaction that only reads".to_owned()],
-        Ok(()) => vec!["an operation that only reads could write".to_owned()],
-    };
-    let observed = "A unit of an operation that only reads was refused a write by the database.";
-    Ok(Seen::unless(wrong, 1, observed.into()))
+    let locked = app.store.lock_reading(app.prober(A, &PROBE_READ)?).await;
+    let mut wrong = Vec::new();
+    for (tried, what) in [(made, "add a row"), (locked, "lock one")] {
+        if !is_refused(tried, |error| matches!(error, StoreError::ReadOnly))? {
+            wrong.push(format!("an operation that only reads could {what}"));
+        }
+    }
+    let observed = "An operation that only reads was refused to add a row, and to lock one, by the database.";
+    Ok(Seen::unless(wrong, 2, observed.into()))
 }

@@ -114,7 +114,7 @@ static PROBES: [Probe; 10] = [
     },
     Probe {
         name: "read_only",
-        method: "Tries to write within an operation that only reads.",
+        method: "Tries to add a row within an operation that only reads, and to lock one.",
         check: |app| Box::pin(isolation::read_only(app)),
     },
     Probe {
@@ -129,7 +129,7 @@ static PROBES: [Probe; 10] = [
     },
     Probe {
         name: "sealing",
-        method: "Stores a secret word of a test person, looks for it in the row as it lies in the database, and opens the sealed value in its own place and in others.",
+        method: "Stores a secret word in a test person's address and license number, looks for it in the rows as they lie in the database, and opens the sealed values in their own places and in others.",
         check: |app| Box::pin(sealing::sealing(app)),
     },
     Probe {
@@ -175,6 +175,15 @@ impl Seen {
                 Self { outcome: Outcome::Fail, observed, population }
             }
         }
+    }
+}
+
+/// Whether `tried` was refused for that `reason`. Refused for another it shows nothing.
+fn is_refused(tried: Result<(), StoreError>, reason: fn(&StoreError) -> bool) -> Result<bool, ProbeError> {
+    match tried {
+        Ok(()) => Ok(false),
+        Err(error) if reason(&error) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 

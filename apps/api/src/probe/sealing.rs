@@ -4,54 +4,71 @@ use chrono::TimeDelta;
 use serde_json::json;
 use ward::Store as _;
 use ward::audit::Event;
-use ward::crypto::{Keyring, LocalKeys, OpenError, RootKey};
-use ward::kernel::{Entity, Place, StoreError, SubjectId};
+use ward::crypto::{Clear, Keyring, LocalKeys, OpenError, RootKey};
+use ward::kernel::{Entity, Place, RecordId, StoreError, SubjectId, Uuid};
 
 use super::canary::A;
-use super::tenancy::canary_subject;
-use super::{CANARY_DISCLOSED, PROBE_READ, ProbeError, Seen};
+use super::tenancy::{canary_record, canary_subject};
+use super::{CANARY_DISCLOSED, PROBE_READ, ProbeError, Seen, is_refused};
 use crate::app::App;
 
 /// C1: what is stored holds no plaintext, and opens in its own place only.
 pub(super) async fn sealing(app: &App) -> Result<Seen, ProbeError> {
     let a = app.canaries().await?.a;
-    let id = canary_subject(&a).await?;
-    let secret = format!("canary-{}", app.machine.next().simple());
-    let email = format!("{secret}@example.org");
-    let change = json!({ "fields": { "email": email } });
-    a.patch(&format!("/v1/subjects/{id}"), change).await?.expect("PATCH /v1/subjects/{id}", 200)?;
+    let secret = word(app.machine.next());
+    let subject = canary_subject(&a).await?;
+    let record = canary_record(&a, subject).await?;
+    let email = json!({ "fields": { "email": format!("{secret}@example.org") } });
+    a.patch(&format!("/v1/subjects/{subject}"), email).await?.expect("PATCH /v1/subjects/{id}", 200)?;
+    let number = json!({ "fields": { "license_number": secret } });
+    a.patch(&format!("/v1/records/{record}"), number).await?.expect("PATCH /v1/records/{id}", 200)?;
 
-    let subject = SubjectId::from(id);
+    let (subject, record) = (SubjectId::from(subject), RecordId::from(record));
     let missing = || ProbeError::Unexpected("the canary's row", 404);
-    let stored = app.store.stored(A, subject).await?.ok_or_else(missing)?;
-    let mut wrong = Vec::new();
-    let holds = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-    if holds(&stored.fields) || holds(&stored.external_ref) || stored.words.contains(&secret) {
-        wrong.push("a stored row holds plaintext".to_owned());
-    }
-
-    let other: SubjectId = app.machine.next().into();
     let mut reading = app.store.read(app.prober(A, &PROBE_READ)?).await?;
-    let row = reading.subject(subject).await?.ok_or_else(missing)?;
+    let person = reading.subject(subject).await?.ok_or_else(missing)?.fields;
+    let license = reading.record(record).await?.ok_or_else(missing)?.fields;
     let key = reading.subject_keys(&[subject]).await?.pop().flatten().ok_or_else(missing)?;
-    let sealed = row.fields.find("email").ok_or_else(missing)?;
+    let other = SubjectId::from(app.machine.next());
     let event = Event::of(&PROBE_READ, CANARY_DISCLOSED, subject)
-        .covering([other.into()])
-        .disclosing(["email", "phone"]);
+        .covering([record.into(), other.into()])
+        .disclosing(["email", "license_number", "phone"]);
     let receipt = reading.disclose(event).await?;
-    let open =
-        |row: Entity, column| app.vault.open(&key, Place { tenant: A, row, column }, &sealed.bytes, &receipt);
-    if !open(subject.into(), "email").is_ok_and(|clear| holds(clear.as_bytes())) {
-        wrong.push("a stored value doesn't open in its own place".to_owned());
-    }
-    for (row, column) in [(other.into(), "email"), (subject.into(), "phone")] {
-        if !matches!(open(row, column), Err(OpenError::Forged)) {
-            wrong.push("a stored value opens in another place".to_owned());
+
+    let mut wrong = Vec::new();
+    for (own, column, fields) in
+        [(Entity::from(subject), "email", person), (Entity::from(record), "license_number", license)]
+    {
+        let stored = app.store.stored(A, own).await?.ok_or_else(missing)?;
+        if holds(&stored, &secret) {
+            wrong.push(format!("a stored {} holds plaintext", own.kind()));
+        }
+        let sealed = fields.find(column).ok_or_else(missing)?;
+        let open =
+            |row, column| app.vault.open(&key, Place { tenant: A, row, column }, &sealed.bytes, &receipt);
+        if !open(own, column).is_ok_and(|clear| clear.as_bytes().starts_with(secret.as_bytes())) {
+            wrong.push(format!("a stored value of a {} doesn't open in its own place", own.kind()));
+        }
+        if [(other.into(), column), (own, "phone")].map(|(row, column)| open(row, column)).iter().any(opens) {
+            wrong.push(format!("a stored value of a {} opens in another place", own.kind()));
         }
     }
-    let observed =
-        "A record just written holds no plaintext in any column, opens in its own place, and in no other.";
-    Ok(Seen::unless(wrong, 4, observed.into()))
+    let observed = "A person's address and a license number, just written, are in no column in clear, and open in their own places and in no other.";
+    Ok(Seen::unless(wrong, 8, observed.into()))
+}
+
+/// A word that nothing else holds, without a digit that would make it look like a number of somebody's.
+fn word(id: Uuid) -> String {
+    id.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'a' + half)).collect()
+}
+
+/// Whether a row holds the word, in text or in bytes.
+fn holds(row: &str, word: &str) -> bool {
+    row.contains(word) || row.contains(&word.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+fn opens(tried: &Result<Clear, OpenError>) -> bool {
+    !matches!(tried, Err(OpenError::Forged))
 }
 
 /// C3: without the right key nothing is read or written, and what is no key is none.
@@ -66,12 +83,14 @@ pub(super) async fn fail_closed(app: &App) -> Result<Seen, ProbeError> {
     let service = Arc::new(LocalKeys::new(other, app.machine.clone()));
     let ring = Keyring::new(service, app.machine.clone(), app.machine.clone(), TimeDelta::seconds(1), 1);
     let locked = app.store.under(Arc::new(ring.map_err(|error| broken(Box::new(error)))?));
-    let unavailable = |refused: Result<(), StoreError>| matches!(refused, Err(StoreError::KeyUnavailable(_)));
-    if !unavailable(locked.read(app.prober(A, &PROBE_READ)?).await.map(drop)) {
-        wrong.push("a tenant is read without its key".to_owned());
-    }
-    if !unavailable(locked.begin(app.prober(A, &PROBE_READ)?).await.map(drop)) {
-        wrong.push("a unit begins without the tenant's key".to_owned());
+    let read = locked.read(app.prober(A, &PROBE_READ)?).await.map(drop);
+    let begun = locked.begin(app.prober(A, &PROBE_READ)?).await.map(drop);
+    for (tried, what) in
+        [(read, "a tenant is read without its key"), (begun, "a unit begins without its key")]
+    {
+        if !is_refused(tried, |error| matches!(error, StoreError::KeyUnavailable(_)))? {
+            wrong.push(what.to_owned());
+        }
     }
     let observed = "Without the right root key no tenant was read or written; four things that are no keys were refused.";
     Ok(Seen::unless(wrong, weak.len() as u64 + 2, observed.into()))

@@ -54,7 +54,7 @@ pub(super) async fn cross_tenant(app: &App) -> Result<Seen, ProbeError> {
         (Method::GET, "/v1/subjects/{id}", theirs, None),
         (Method::PATCH, "/v1/subjects/{id}", theirs, Some(json!({ "time_zone": "Europe/London" }))),
         (Method::GET, "/v1/subjects/{id}/records", theirs, None),
-        (Method::POST, "/v1/subjects/{id}/records", theirs, Some(canary_identifiers())),
+        (Method::POST, "/v1/subjects/{id}/records", theirs, Some(canary_license())),
         (Method::GET, "/v1/records/{id}", record, None),
         (Method::PATCH, "/v1/records/{id}", record, Some(json!({ "occurred_on": "2000-01-01" }))),
         (Method::DELETE, "/v1/records/{id}", record, None),
@@ -85,17 +85,17 @@ pub(super) async fn cross_tenant(app: &App) -> Result<Seen, ProbeError> {
     Ok(Seen::unless(wrong, population, observed))
 }
 
-fn canary_identifiers() -> Value {
-    json!({ "category": "identifiers", "fields": { "medical_record_number": "canary" } })
+fn canary_license() -> Value {
+    json!({ "category": "credentials", "fields": { "license_number": "canary" } })
 }
 
-/// A record of the canary's subject, added where there is none.
-async fn canary_record(client: &Client, subject: Uuid) -> Result<Uuid, ProbeError> {
+/// The canary's one license, added where it is missing.
+pub(super) async fn canary_record(client: &Client, subject: Uuid) -> Result<Uuid, ProbeError> {
     let records = format!("/v1/subjects/{subject}/records");
     if let Ok(found) = first(client, &records).await {
         return Ok(found);
     }
-    let made = client.post(&records, canary_identifiers()).await?.expect("POST records", 201)?;
+    let made = client.post(&records, canary_license()).await?.expect("POST records", 201)?;
     made.text("/id").and_then(|id| id.parse().ok()).ok_or(ProbeError::Unexpected("POST records", 201))
 }
 

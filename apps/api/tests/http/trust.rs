@@ -72,7 +72,33 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
 }
 
 /// A control switched off, the claim that must turn red, and how it is switched on again.
-const SWITCHED_OFF: [(&str, &str, &str); 9] = [
+const SWITCHED_OFF: [(&str, &str, &str); 13] = [
+    (
+        "tenant-from-credential",
+        "UPDATE ward.api_key_lookup SET tenant = '00000000-0000-7000-8000-00000000000b' WHERE owner = '00000000-0000-7000-8000-00000000000a' AND tenant = owner",
+        "UPDATE ward.api_key_lookup SET tenant = owner WHERE owner = '00000000-0000-7000-8000-00000000000a' AND tenant = '00000000-0000-7000-8000-00000000000b'",
+    ),
+    (
+        "database-limits-by-role",
+        "ALTER DOMAIN ward.reader DROP CONSTRAINT reader_check;
+         ALTER DOMAIN ward.reader ADD CONSTRAINT reader_check CHECK (set_config('ward.tenant', VALUE::text, true) IS NOT NULL)",
+        "ALTER DOMAIN ward.reader DROP CONSTRAINT reader_check;
+         ALTER DOMAIN ward.reader ADD CONSTRAINT reader_check CHECK (
+             set_config('ward.tenant', VALUE::text, true) IS NOT NULL AND set_config('transaction_read_only', 'on', true) IS NOT NULL)",
+    ),
+    (
+        "fails-closed",
+        // Nothing is read, but not for want of a key.
+        "CREATE POLICY broken ON ward.wrapped_key AS RESTRICTIVE USING (1 / (tenant <> '00000000-0000-7000-8000-00000000000a')::integer = 1)",
+        "DROP POLICY broken ON ward.wrapped_key",
+    ),
+    (
+        "sealed-fields",
+        // What is written isn't what is stored.
+        "CREATE FUNCTION public.forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.fields := OLD.fields; RETURN NEW; END $$;
+         CREATE TRIGGER forget BEFORE UPDATE ON ward.record FOR EACH ROW EXECUTE FUNCTION public.forget()",
+        "DROP TRIGGER forget ON ward.record",
+    ),
     (
         "no-cross-tenant-access",
         "INSERT INTO ward.subject SELECT (jsonb_populate_record(s, '{\"tenant\": \"00000000-0000-7000-8000-00000000000a\"}')).*

@@ -2,8 +2,8 @@
 //! a control is off.
 
 use sqlx::Row as _;
-use uuid::Uuid;
-use ward::kernel::{StoreError, SubjectId, TenantId};
+use ward::kernel::{Entity, StoreError, TenantId};
+use ward::rbac::Permit;
 
 use crate::error::failed;
 use crate::gated::Gated;
@@ -29,20 +29,11 @@ const GRANTS: &str = "
         (SELECT count(*) FROM pg_trigger t
          WHERE t.tgrelid = 'ward.audit_leaf'::regclass AND t.tgenabled IN ('O', 'A') AND t.tgfoid = 'ward.stamp'::regproc) AS stamps";
 
-const STORED: &str = "
-    SELECT s.fields, coalesce(s.external_ref, '') AS external_ref, row_to_json(s)::text AS words
-    FROM ward.subject s WHERE s.tenant = $1 AND s.id = $2";
-
-/// What is stored of a subject, as it lies in the database.
-#[derive(Debug)]
-pub struct Stored {
-    /// The sealed fields.
-    pub fields: Vec<u8>,
-    /// The sealed name of the customer's own.
-    pub external_ref: Vec<u8>,
-    /// Every column as text.
-    pub words: String,
-}
+const SUBJECT: &str =
+    "SELECT row_to_json(s)::text AS row FROM ward.subject s WHERE s.tenant = $1 AND s.id = $2";
+const RECORD: &str =
+    "SELECT row_to_json(r)::text AS row FROM ward.record r WHERE r.tenant = $1 AND r.id = $2";
+const LOCK: &str = "SELECT tenant FROM ward.tenant WHERE tenant = $1 FOR KEY SHARE";
 
 impl Postgres {
     /// Proves isolation from the catalogue, and attacks one tenant as the other.
@@ -86,16 +77,18 @@ impl Postgres {
         Ok((open, (REWRITES.len() + checks.len()) as u64))
     }
 
-    /// What is stored of a subject.
-    pub async fn stored(&self, tenant: TenantId, subject: SubjectId) -> Result<Option<Stored>, StoreError> {
+    /// The row of a subject or a record as it lies in the database: every column as text, bytes in hexadecimal.
+    pub async fn stored(&self, tenant: TenantId, entity: Entity) -> Result<Option<String>, StoreError> {
         let gate = Gated::new(self.pool.clone(), tenant.into());
-        let rows = Scoped::new(tenant.into(), STORED).bind(Uuid::from(subject)).through(&gate).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(Stored {
-            fields: row.try_get("fields").map_err(failed)?,
-            external_ref: row.try_get("external_ref").map_err(failed)?,
-            words: row.try_get("words").map_err(failed)?,
-        }))
+        let row = if entity.kind() == "record" { RECORD } else { SUBJECT };
+        let rows = Scoped::new(tenant.into(), row).bind(entity.id()).through(&gate).await?;
+        rows.first().map(|row| row.try_get("row")).transpose().map_err(failed)
+    }
+
+    /// Tries to lock a row in a reading, for a moment: to be refused.
+    pub async fn lock_reading(&self, permit: Permit) -> Result<(), StoreError> {
+        let reading = self.reading(permit).await?;
+        reading.scoped(LOCK).through(&reading.gate).await.map(drop)
     }
 }
 
