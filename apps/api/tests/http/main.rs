@@ -10,6 +10,7 @@ mod imports;
 mod keys;
 mod problems;
 mod roles;
+mod stranger;
 mod strict;
 mod sweep;
 mod trust;

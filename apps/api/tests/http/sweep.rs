@@ -5,71 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ward::kernel::Uuid;
 
+use crate::stranger::{Stranger, strangers};
 use crate::support::{
-    Ask, Case, Client, Deployment, Operation, Outcome, Tenant, case, changed, digest, nobody, operations,
+    Ask, Case, Deployment, Operation, Outcome, Tenant, case, changed, digest, nobody, operations,
 };
-
-/// A stranger to the victim's tenant, and how every request of theirs must be answered.
-struct Stranger {
-    called: &'static str,
-    client: Client,
-    /// The status of a request whose ids are in the path; nothing if that depends on the operation's permission.
-    refused: u16,
-    /// Sent beside.
-    headers: Vec<(&'static str, String)>,
-    /// Whether the key is one of the victim's tenant itself.
-    inside: bool,
-    /// Whether it is one of the other tenant.
-    elsewhere: bool,
-}
-
-async fn strangers(deployment: &Deployment, victim: &Tenant, other: &Tenant) -> Outcome<Vec<Stranger>> {
-    let (revoked_id, revoked) = other.key("live", &["tenant.read"]).await?;
-    other.client.send(&Ask::new("DELETE", format!("/v1/api-keys/{revoked_id}"))).await?.expect(204)?;
-    let (expired_id, expired) = other.key("live", &["tenant.read"]).await?;
-    let past = |table: &str| {
-        format!("UPDATE ward.{table} SET expires_at = now() - interval '1 second' WHERE id = '{expired_id}'")
-    };
-    for table in ["api_key", "api_key_lookup"] {
-        assert_eq!(deployment.database.run("postgres", past(table)).await?, 1);
-    }
-    let unknown = format!("{}0000", &other.client.key()[..other.client.key().len() - 4]);
-    let nobody = deployment.anonymous();
-    let good = other.client.key();
-    let stranger = |called, client: Client, refused| {
-        let (inside, elsewhere) = (false, true);
-        Stranger { called, client, refused, headers: vec![], inside, elsewhere }
-    };
-    let sandboxed = stranger("the victim's own key for its sandbox", sandboxed(victim).await?, 404);
-    let lesser = stranger("a lesser key of the victim", victim.with(&[]).await?, 403);
-    let mut misplaced = stranger("a good key in another header", nobody.clone(), 401);
-    misplaced.headers =
-        vec![("authorization", format!("Bearer {good}")), ("cookie", format!("X-API-Key={good}"))];
-    let mut naming = stranger("another tenant's key that names the victim", other.client.clone(), 404);
-    naming.headers = vec![("x-tenant-id", victim.id.clone()), ("x-forwarded-host", victim.id.clone())];
-    Ok(vec![
-        stranger("no key", nobody.clone(), 401),
-        stranger("an empty key", nobody.with_key(""), 401),
-        stranger("no key at all", nobody.with_key("nonsense"), 401),
-        stranger("an unknown key", nobody.with_key(unknown), 401),
-        stranger("a revoked key", revoked, 401),
-        stranger("an expired key", expired, 401),
-        misplaced,
-        stranger("another tenant's key", other.client.clone(), 404),
-        naming,
-        Stranger { elsewhere: false, ..sandboxed },
-        stranger("a lesser key of another tenant", other.with(&[]).await?, 403),
-        Stranger { inside: true, elsewhere: false, ..lesser },
-    ])
-}
-
-/// A client of the tenant's sandbox, with a key that may do everything.
-async fn sandboxed(tenant: &Tenant) -> Outcome<Client> {
-    let me = tenant.client.get("/v1/me").await?.expect(200)?;
-    let names = me["permissions"].as_array().ok_or("no permissions")?.iter();
-    let names: Vec<_> = names.filter_map(|name| name.as_str()).collect();
-    Ok(tenant.key("test", &names).await?.1)
-}
 
 /// An operation, a valid request of the victim's, one of the other tenant's, and ids of the victim's rows of each kind.
 struct Target {
@@ -119,6 +58,7 @@ async fn sweep(deployment: &Deployment) -> Outcome {
     let (insiders, outsiders): (Vec<_>, Vec<_>) = strangers.iter().partition(|stranger| stranger.inside);
     let mut compared = attack(&insiders, &targets, &ids).await?;
     let before = digest(&deployment.database, &victim.id).await?;
+    mind_own_rows(&other, &targets, &ids).await?;
     compared += attack(&outsiders, &targets, &ids).await?;
 
     assert!(compared > 400, "only {compared} pairs were compared");
@@ -128,6 +68,17 @@ async fn sweep(deployment: &Deployment) -> Outcome {
     for Target { operation, theirs, .. } in &targets {
         let answer = victim.client.send(&operation.ask(theirs)).await?;
         assert!((200..300).contains(&answer.status), "{}: {} {}", operation.id, answer.status, answer.text());
+    }
+    Ok(())
+}
+
+/// Does everything that the other tenant may, with its own rows: that tells, and is to change, nothing of the victim's.
+async fn mind_own_rows(other: &Tenant, targets: &[Target], victims: &[Uuid]) -> Outcome {
+    for Target { operation, own, .. } in targets {
+        let answer = other.client.send(&operation.ask(own)).await?;
+        assert!((200..300).contains(&answer.status), "{}: {}", operation.id, answer.text());
+        let told = victims.iter().find(|id| answer.text().contains(&id.to_string()));
+        assert_eq!(told, None, "{} tells of another tenant's", operation.id);
     }
     Ok(())
 }
@@ -206,15 +157,9 @@ async fn compare(
     expected: u16,
 ) -> Outcome {
     let told = format!("{} with {}", operation.id, stranger.called);
-    let dress = |mut ask: Ask| {
-        for (name, value) in &stranger.headers {
-            ask = ask.header(name, value);
-        }
-        ask
-    };
-    let unknown = dress(unknown).under_id(&foreign.id);
+    let unknown = stranger.dress(unknown).under_id(&foreign.id);
     let (foreign, unknown) =
-        (stranger.client.send(&dress(foreign)).await?, stranger.client.send(&unknown).await?);
+        (stranger.client.send(&stranger.dress(foreign)).await?, stranger.client.send(&unknown).await?);
     assert_eq!(foreign.status, expected, "{told}: {}", foreign.text());
     assert_eq!(foreign.status, unknown.status, "{told}");
     assert_eq!(foreign.headers, unknown.headers, "{told}");
@@ -233,11 +178,7 @@ async fn a_credential_is_judged_before_anything_else_and_a_permission_right_afte
             if stranger.refused == 403 && operation.permission.is_none() {
                 continue;
             }
-            let mut ask = operation.nonsense();
-            for (name, value) in &stranger.headers {
-                ask = ask.header(name, value);
-            }
-            let answer = stranger.client.send(&ask).await?;
+            let answer = stranger.client.send(&stranger.dress(operation.nonsense())).await?;
             let told = format!("{} with {}: {}", operation.id, stranger.called, answer.text());
             assert_eq!(answer.status, stranger.refused, "{told}");
             judged += 1;

@@ -65,6 +65,8 @@ mod local;
 mod lookup;
 mod migrate;
 mod once;
+#[cfg(test)]
+mod predicate;
 mod probe;
 pub mod prover;
 mod reading;

@@ -12,7 +12,8 @@ use crate::unit::PgUnit;
 
 /// A table whose rows belong to tenants: Ward's own, or a product team's.
 ///
-/// The second wall is the schema's: `SELECT ward.isolate('their.table')`.
+/// A statement is given its tenant on this table alone: on one that it joins, or asks in a sub-select, there is only the
+/// second wall, which is the schema's: `SELECT ward.isolate('their.table')`.
 pub trait TenantTable: EntityTrait {
     /// The column that says to which.
     const TENANT: Self::Column;

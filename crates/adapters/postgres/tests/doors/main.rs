@@ -3,6 +3,7 @@
 
 mod due;
 mod isolation;
+mod lookup;
 mod reading;
 mod support;
 mod unit;
