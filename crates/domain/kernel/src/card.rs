@@ -3,6 +3,8 @@ mod scheme;
 
 use digit::decimal;
 use scheme::is_issued;
+use uuid::fmt::Hyphenated;
+use uuid::{Uuid, Variant};
 
 /// The fewest digits of any scheme.
 const SHORTEST: usize = 13;
@@ -15,7 +17,8 @@ const GROUP: usize = 4;
 
 /// Whether `text` holds what can be a payment card's number (PAN): digits of any script, in groups of four or more at
 /// most three separators apart, whose issuer prefix allows their count and whose check digit is right
-/// ([ISO/IEC 7812-1](https://www.iso.org/standard/70484.html)).
+/// ([ISO/IEC 7812-1](https://www.iso.org/standard/70484.html)). The digits of a UUID are not looked at: one in some ten
+/// thousand would be refused.
 ///
 /// ```
 /// assert!(ward_kernel::holds_card_number("paid with 4111 1111 1111 1111"));
@@ -26,7 +29,7 @@ pub fn holds_card_number(text: &str) -> bool {
         return false;
     }
     let (mut groups, mut apart): (Vec<Vec<u8>>, _) = (Vec::new(), GAP);
-    for character in text.chars() {
+    for character in but_uuids(text) {
         match (decimal(character), groups.last_mut()) {
             (Some(digit), Some(group)) if apart == 0 => group.push(digit),
             (Some(digit), _) => {
@@ -44,6 +47,25 @@ pub fn holds_card_number(text: &str) -> bool {
         }
     }
     any_card_number(&groups)
+}
+
+/// The characters of `text`, with one letter in the place of each [UUID](https://www.rfc-editor.org/rfc/rfc9562).
+fn but_uuids(text: &str) -> impl Iterator<Item = char> {
+    let (mut rest, mut within_word) = (text, false);
+    std::iter::from_fn(move || {
+        let past = if within_word { None } else { past_uuid(rest) };
+        let character = if past.is_some() { 'x' } else { rest.chars().next()? };
+        rest = past.or_else(|| rest.get(character.len_utf8()..))?;
+        within_word = character.is_alphanumeric();
+        Some(character)
+    })
+}
+
+fn past_uuid(text: &str) -> Option<&str> {
+    let (id, rest) = text.split_at_checked(Hyphenated::LENGTH)?;
+    let id = Uuid::try_parse(id).ok()?;
+    let sound = id.get_variant() == Variant::RFC4122 && (1..=8).contains(&id.get_version_num());
+    (sound && !rest.starts_with(char::is_alphanumeric)).then_some(rest)
 }
 
 /// Spaces, hyphens and dashes, seen or not, and what else parts the digits of one number. A comma parts numbers.
@@ -146,6 +168,15 @@ mod tests {
             "30569309025904",
         ] {
             assert!(holds_card_number(pan), "{pan}");
+        }
+    }
+
+    #[test]
+    fn no_uuid_is_a_card_and_a_card_beside_one_is() {
+        let uuid = "ab501800-0004-4000-8000-00000aaaaaaa";
+        assert!(!holds_card_number(uuid) && !holds_card_number(&format!("see {uuid}, {uuid}.")));
+        for held in [format!("{uuid} 4111111111111111"), format!("1{uuid}"), format!("{uuid}1")] {
+            assert!(holds_card_number(&held), "{held}");
         }
     }
 
