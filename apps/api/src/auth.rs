@@ -18,7 +18,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MOST: usize = 255;
 
 /// An API key, which acts in one tenant only.
-#[derive(SecurityScheme)]
+#[derive(Clone, SecurityScheme)]
 #[oai(rename = "ApiKey", ty = "api_key", key_name = "X-API-Key", key_in = "header", checker = "authenticate")]
 pub(crate) struct Caller(pub(crate) Call);
 

@@ -1,5 +1,7 @@
 //! `/imports`
 
+mod batches;
+mod pipeline;
 mod report;
 mod run;
 

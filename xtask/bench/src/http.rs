@@ -29,9 +29,10 @@ use crate::world::{bare, database};
 const CLIENTS: usize = 16;
 
 pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
-    let db = database().await?;
+    // Each has a database of its own: in Ward's, a table that isn't isolated would stop the service.
+    let (db, other) = (database().await?, database().await?);
     let (server, key) = ward(&db).await?;
-    let plain = service(&db).await?;
+    let plain = service(&other).await?;
     let ward = Arc::new(Clients::connect(server.address(), &key).await?);
     let plain = Arc::new(Clients::connect(plain, "").await?);
     let new = json!({ "kind": "patient", "fields": { "given_name": "Ada", "family_name": "Lovelace", "email": "ada@example.org" } });
@@ -73,7 +74,7 @@ fn contender(
 }
 
 /// The real service, and a key that may do everything.
-async fn ward(db: &Database) -> Outcome<(Server, String)> {
+pub(crate) async fn ward(db: &Database) -> Outcome<(Server, String)> {
     let data = std::env::temp_dir().join(format!("ward-bench-{}", std::process::id()));
     let settings = [
         ("WARD_LISTEN", "127.0.0.1:0".to_owned()),
@@ -121,13 +122,13 @@ async fn show(pool: Data<&PgPool>, Path(id): Path<Uuid>) -> poem::Result<String>
 }
 
 /// A connection for each client, kept open.
-struct Clients {
+pub(crate) struct Clients {
     key: String,
     senders: Vec<Mutex<SendRequest<Full<Bytes>>>>,
 }
 
 impl Clients {
-    async fn connect(address: SocketAddr, key: &str) -> Outcome<Self> {
+    pub(crate) async fn connect(address: SocketAddr, key: &str) -> Outcome<Self> {
         let mut senders = Vec::new();
         for _ in 0..CLIENTS {
             let stream = TcpStream::connect(address).await?;
@@ -140,15 +141,26 @@ impl Clients {
     }
 
     async fn send(&self, client: usize, method: Method, path: &str, body: Option<&Value>) -> Outcome<Value> {
-        let request = Request::builder().method(method).uri(path).header("host", "localhost");
-        let request = request.header("x-api-key", &self.key).header("content-type", "application/json");
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        self.exchange(client, method, path, ("application/json", bytes)).await
+    }
+
+    /// Sends a body of whatever type, and reads the answer as JSON.
+    pub(crate) async fn exchange(
+        &self,
+        client: usize,
+        method: Method,
+        path: &str,
+        (content_type, bytes): (&str, Bytes),
+    ) -> Outcome<Value> {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let request = request.header("x-api-key", &self.key).header("content-type", content_type);
         let mut sender = self.senders.get(client).ok_or("no such client")?.lock().await;
         sender.ready().await?;
         let answer = sender.send_request(request.body(Full::new(bytes))?).await?;
         let (status, bytes) = (answer.status(), answer.into_body().collect().await?.to_bytes());
         if !status.is_success() {
-            return Err(format!("{path} answered with {status}").into());
+            return Err(format!("{path} answered with {status}: {}", String::from_utf8_lossy(&bytes)).into());
         }
         Ok(serde_json::from_slice(&bytes)?)
     }

@@ -1,79 +1,85 @@
-//! An import: sealed, indexed and audited, beside plain multi-row INSERT of the same rows.
+//! An import, sent as a file through HTTP: sealed, indexed and audited, beside plain multi-row INSERT of the same rows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hyper::Method;
+use hyper::body::Bytes;
 use sqlx::{PgPool, QueryBuilder};
-use ward::Store as _;
-use ward::audit::Events;
-use ward::kernel::{Clock as _, Ids as _};
-use ward::subject::import::{Importer, Line, Mapping, Rows, Syntax, batch};
-use ward::subject::{Catalogue, IMPORT_DATA, Kind};
+use ward::kernel::{Ids as _, Uuid};
+use ward_testkit::Machine;
 
 use crate::Outcome;
+use crate::http::{Clients, ward};
 use crate::rounds::{Contender, Effort, compete};
 use crate::table::Table;
 use crate::unit::rows as lines;
-use crate::world::World;
+use crate::world::{bare, database};
 
 const PEOPLE: &str = include_str!("../../../demo/clinicians_us.csv");
+/// How often a file names them all, each time as somebody else.
+const TIMES: usize = 5;
+/// Rows of one INSERT.
 const BATCH: usize = 500;
-/// Rows in one act.
-const ACT: usize = 2_000;
 
 pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
-    let people = Arc::new(People::create().await?);
+    let (db, other) = (database().await?, database().await?);
+    let (server, key) = ward(&db).await?;
+    let mut people = PEOPLE.lines();
+    let header = people.next().ok_or("the demo has no header")?.to_owned();
+    other.run("ward_owner", &tables(&header)).await?;
+    let clients = Clients::connect(server.address(), &key).await?;
+    let people = people.collect();
+    let (plain, machine) = (bare(&other).await?, Machine::default());
+    let tenant = machine.next();
+    let files = Files { header, people, turn: AtomicUsize::default(), clients, plain, machine, tenant };
+    let files = Arc::new(files);
     let contender = |name, ward: bool| {
-        let people = people.clone();
+        let files = files.clone();
         Contender::new(name, move |_| {
-            let people = people.clone();
-            async move { if ward { people.import().await } else { people.insert().await } }
+            let files = files.clone();
+            async move { if ward { files.import().await } else { files.insert().await } }
         })
     };
-    let contenders =
-        [contender("plain INSERT of 500 rows", false), contender("import, in batches of 500", true)];
-    let title = format!("{ACT} clinicians a time: what counts is the last column");
+    let contenders = [contender("plain INSERT of 500 rows", false), contender("POST /v1/imports", true)];
+    let title = format!("{} clinicians a time: what counts is the last column", TIMES * files.people.len());
     let mut table = Table::new(&title, ["", "clients", "µs", "× plain", "a second", "of plain"]);
     lines(&mut table, 1, &compete(effort, 1, &contenders).await?);
+    server.stop().await?;
     Ok(vec![table])
 }
 
-struct People {
-    world: World,
-    plain: PgPool,
-    header: String,
-    people: Vec<&'static str>,
-    catalogue: Catalogue,
-    mapping: Mapping,
-    turn: AtomicUsize,
+/// A table for the same rows, found by the same names.
+fn tables(header: &str) -> String {
+    let columns: Vec<_> = header.split(',').map(|name| format!("{name} text")).collect();
+    format!(
+        "CREATE SCHEMA bench;
+         CREATE TABLE bench.person (tenant uuid, id uuid, {}, PRIMARY KEY (tenant, id));
+         CREATE UNIQUE INDEX ON bench.person (tenant, external_ref);
+         CREATE INDEX ON bench.person (tenant, email);
+         CREATE INDEX ON bench.person (tenant, phone);
+         GRANT USAGE ON SCHEMA bench TO ward_app; GRANT INSERT ON bench.person TO ward_app",
+        columns.join(", ")
+    )
 }
 
-impl People {
-    async fn create() -> Outcome<Self> {
-        let mut people = PEOPLE.lines();
-        let header = people.next().ok_or("the demo has no header")?.to_owned();
-        let columns: Vec<_> = header.split(',').map(|name| format!("{name} text")).collect();
-        let tables = format!(
-            "CREATE SCHEMA bench;
-             CREATE TABLE bench.person (tenant uuid, id uuid, {}, PRIMARY KEY (tenant, id));
-             CREATE UNIQUE INDEX ON bench.person (tenant, external_ref);
-             CREATE INDEX ON bench.person (tenant, email);
-             CREATE INDEX ON bench.person (tenant, phone);
-             GRANT USAGE ON SCHEMA bench TO ward_app; GRANT INSERT ON bench.person TO ward_app",
-            columns.join(", ")
-        );
-        let world = World::create(&tables, &[&IMPORT_DATA]).await?;
-        let plain = world.bare.get_postgres_connection_pool().clone();
-        let (catalogue, mapping) = (Catalogue::standard(), Mapping::standard(Kind::Clinician));
-        let people = people.take(ACT).collect();
-        Ok(Self { world, plain, header, people, catalogue, mapping, turn: AtomicUsize::default() })
-    }
+struct Files {
+    header: String,
+    people: Vec<&'static str>,
+    turn: AtomicUsize,
+    clients: Clients,
+    plain: PgPool,
+    machine: Machine,
+    tenant: Uuid,
+}
 
+impl Files {
     /// The same people under names that nobody has yet.
     fn file(&self) -> String {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let row = |person: &&str| format!("\n{turn}-{person}");
-        std::iter::once(self.header.clone()).chain(self.people.iter().map(row)).collect()
+        let turn = self.turn.fetch_add(TIMES, Ordering::Relaxed);
+        let names = (turn..turn + TIMES).flat_map(|turn| self.people.iter().map(move |person| (turn, person)));
+        let row = |(turn, person)| format!("\n{turn}-{person}");
+        std::iter::once(self.header.clone()).chain(names.map(row)).collect()
     }
 
     async fn insert(&self) -> Outcome {
@@ -82,7 +88,7 @@ impl People {
         for chunk in rows.chunks(BATCH) {
             let mut insert = QueryBuilder::new("INSERT INTO bench.person ");
             insert.push_values(chunk, |mut values, row| {
-                values.push_bind(uuid(self.world.tenant)).push_bind(self.world.machine.next());
+                values.push_bind(self.tenant).push_bind(self.machine.next());
                 for cell in row {
                     values.push_bind((*cell).to_owned());
                 }
@@ -93,36 +99,9 @@ impl People {
     }
 
     async fn import(&self) -> Outcome {
-        let (mut rows, mut lines) = (Rows::new(Syntax::Csv), Vec::new());
-        rows.feed(self.file().as_bytes(), &mut lines);
-        rows.finish(&mut lines);
-        let bytes = |line: &Line| line.bytes.clone().map_err(|why| why.to_owned());
-        let header = bytes(lines.first().ok_or("no header")?)?;
-        let header = self.mapping.header(&header).map_err(|_| "the header doesn't fit")?;
-        for chunk in lines.get(1..).unwrap_or_default().chunks(BATCH) {
-            let mut parsed = Vec::with_capacity(chunk.len());
-            for line in chunk {
-                let row =
-                    self.mapping.row(&self.catalogue, Syntax::Csv, &header, (line.number, &bytes(line)?));
-                parsed.push(row.map_err(|_| "a row is refused")?);
-            }
-            let mut unit = self.world.store.begin(self.world.permit(&IMPORT_DATA)?).await?;
-            let keys = unit.keys();
-            let importer = Importer {
-                operation: &IMPORT_DATA,
-                tenant: self.world.tenant,
-                now: self.world.machine.now(),
-                ids: &*self.world.machine,
-                digest: &|row| keys.import().digest(row),
-            };
-            let mut stored = batch(&mut *unit, &importer, &parsed).await?;
-            let events = Events::all(std::mem::take(&mut stored.events)).ok_or("nothing was stored")?;
-            unit.commit(events).await?;
-        }
-        Ok(())
+        let file = ("text/csv", Bytes::from(self.file()));
+        let told = self.clients.exchange(0, Method::POST, "/v1/imports?kind=clinician", file).await?;
+        let accepted = told.get("accepted").and_then(serde_json::Value::as_u64);
+        if accepted == Some((TIMES * self.people.len()) as u64) { Ok(()) } else { Err(told.to_string().into()) }
     }
-}
-
-fn uuid(tenant: ward::kernel::TenantId) -> ward::kernel::Uuid {
-    tenant.into()
 }

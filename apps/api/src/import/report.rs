@@ -1,7 +1,7 @@
 use poem_openapi::types::ToJSON as _;
 use serde_json::json;
 use tokio::sync::mpsc;
-use ward::subject::import::{Batch, Outcome, RowError};
+use ward::subject::import::{Batch, Outcome};
 
 use super::{ImportSummary, RowFaults};
 use crate::fields::faults;
@@ -23,13 +23,9 @@ impl Report {
     }
 
     /// Tells what became of some rows.
-    pub(super) async fn tell(
-        &mut self,
-        stored: Batch,
-        refused: Vec<(u64, Vec<RowError>)>,
-    ) -> Result<(), Refused> {
+    pub(super) async fn tell(&mut self, mut stored: Batch) -> Result<(), Refused> {
         let faults = |(line, errors)| RowFaults { line, errors: faults("", errors).collect() };
-        let refused: Vec<RowFaults> = refused.into_iter().map(faults).collect();
+        let refused: Vec<RowFaults> = std::mem::take(&mut stored.refused).into_iter().map(faults).collect();
         self.summary.count(&stored, &refused);
         let Some(lines) = &self.lines else {
             let room = TOLD.saturating_sub(self.summary.errors.len());

@@ -1,15 +1,17 @@
+use std::io;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
-use poem::Body as Stream;
-use ward::Store as _;
-use ward::audit::{Event, Events, RecordError};
-use ward::kernel::StoreError;
-use ward::rbac::Permit;
-use ward::subject::import::{Batch, ImportRow, Importer, Line, Mapping, RowError, Rows, Syntax, batch};
-use ward::subject::{IMPORT_COMPLETED, IMPORT_DATA, IMPORT_STARTED, SubjectError};
+use futures::{Stream, StreamExt as _};
+use hyper::body::Bytes;
+use poem::Body;
+use ward::audit::Event;
+use ward::kernel::TenantId;
+use ward::subject::import::{ImportRow, Line, Mapping, RowError, Rows, Syntax};
+use ward::subject::{IMPORT_COMPLETED, IMPORT_DATA, IMPORT_STARTED};
 
 use super::ImportSummary;
+use super::batches::Batches;
+use super::pipeline::Pipeline;
 use super::report::Report;
 use crate::app::App;
 use crate::auth::Caller;
@@ -21,15 +23,15 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Rows read before others get a turn.
 const TURN: usize = 16;
-/// Another import may take a name first: then it is found on the next try.
-const TRIES: u32 = 3;
 
 pub(super) struct Import {
     app: Arc<App>,
-    caller: Caller,
+    tenant: TenantId,
     mapping: Mapping,
     syntax: Syntax,
     header: Option<Vec<String>>,
+    batches: Batches,
+    pipeline: Pipeline,
     report: Report,
 }
 
@@ -41,27 +43,28 @@ impl Import {
         syntax: Syntax,
         report: Report,
     ) -> Self {
-        Self { app, caller, mapping, syntax, header: None, report }
+        let (tenant, batches) = (caller.0.who.tenant(), Batches::new(app.clone(), caller));
+        let pipeline = Pipeline::new(batches.clone());
+        Self { app, tenant, mapping, syntax, header: None, batches, pipeline, report }
     }
 
     /// Reads the stream to its end, and stores batch by batch.
-    pub(super) async fn run(mut self, body: Stream) -> Result<ImportSummary, Refused> {
+    pub(super) async fn run(mut self, body: Body) -> Result<ImportSummary, Refused> {
         match self.store_all(body).await {
             Ok(()) => Ok(self.report.summary),
             Err(refused) => {
+                // What is under way may be stored already.
+                let _also = self.finish().await;
                 self.report.fail(&refused).await;
                 Err(refused)
             }
         }
     }
 
-    async fn store_all(&mut self, body: Stream) -> Result<(), Refused> {
-        let tenant = self.caller.0.who.tenant();
-        self.commit_alone(Event::of(&IMPORT_DATA, IMPORT_STARTED, tenant)).await?;
+    async fn store_all(&mut self, body: Body) -> Result<(), Refused> {
+        self.batches.record(Event::of(&IMPORT_DATA, IMPORT_STARTED, self.tenant)).await?;
         let (mut rows, mut lines, mut body) = (Rows::new(self.syntax), Vec::new(), body.into_bytes_stream());
-        while let Some(chunk) = body.next().await {
-            let chunk =
-                chunk.map_err(|_| Refused::malformed("the body was cut short; what was stored is stored"))?;
+        while let Some(chunk) = self.next_of(&mut body).await? {
             rows.feed(&chunk, &mut lines);
             while let Some(full) = full(&lines) {
                 let rest = lines.split_off(full);
@@ -70,16 +73,17 @@ impl Import {
         }
         rows.finish(&mut lines);
         self.store(lines).await?;
+        self.finish().await?;
         if self.syntax == Syntax::Csv && self.header.is_none() {
             return Err(Refused::at("", "a header line is needed"));
         }
         let ImportSummary { accepted, updated, unchanged, refused, .. } = &self.report.summary;
-        let completed = Event::of(&IMPORT_DATA, IMPORT_COMPLETED, tenant)
+        let completed = Event::of(&IMPORT_DATA, IMPORT_COMPLETED, self.tenant)
             .noting("accepted", accepted)
             .noting("updated", updated)
             .noting("unchanged", unchanged)
             .noting("refused", refused);
-        self.commit_alone(completed).await
+        self.batches.record(completed).await
     }
 
     async fn store(&mut self, lines: Vec<Line>) -> Result<(), Refused> {
@@ -95,9 +99,37 @@ impl Import {
                 Err(Read::Header(refused)) => return Err(refused),
             }
         }
-        let mut stored = self.store_rows(&rows).await?;
-        refused.append(&mut stored.refused);
-        self.report.tell(stored, refused).await
+        while !self.pipeline.admits(&rows) {
+            self.tell_next().await?;
+        }
+        self.pipeline.store(rows, refused);
+        Ok(())
+    }
+
+    /// The next bytes of the body; meanwhile, what was stored is told.
+    async fn next_of(
+        &mut self,
+        body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin),
+    ) -> Result<Option<Bytes>, Refused> {
+        let cut = |_| Refused::malformed("the body was cut short; what was stored is stored");
+        loop {
+            tokio::select! {
+                chunk = body.next() => return chunk.transpose().map_err(cut),
+                Some(batch) = self.pipeline.next() => self.report.tell(batch?).await?,
+            }
+        }
+    }
+
+    /// Tells what became of everything under way.
+    async fn finish(&mut self) -> Result<(), Refused> {
+        while self.tell_next().await? {}
+        Ok(())
+    }
+
+    async fn tell_next(&mut self) -> Result<bool, Refused> {
+        let Some(batch) = self.pipeline.next().await else { return Ok(false) };
+        self.report.tell(batch?).await?;
+        Ok(true)
     }
 
     fn read(&mut self, line: &Line) -> Result<Option<ImportRow>, Read> {
@@ -114,47 +146,6 @@ impl Import {
         let row = self.mapping.row(&self.app.catalogue, self.syntax, header, (line.number, bytes));
         row.map(Some).map_err(Read::Row)
     }
-
-    async fn store_rows(&self, rows: &[ImportRow]) -> Result<Batch, Refused> {
-        self.app.recheck(&self.caller).await?;
-        for _ in 1..TRIES {
-            match self.try_rows(rows).await {
-                Err(Stored::Raced) => {}
-                Err(Stored::Refused(refused)) => return Err(refused),
-                Ok(batch) => return Ok(batch),
-            }
-        }
-        self.try_rows(rows).await.map_err(|error| match error {
-            Stored::Raced => Refused::conflict("taken", "another import stores the same subjects"),
-            Stored::Refused(refused) => refused,
-        })
-    }
-
-    async fn try_rows(&self, rows: &[ImportRow]) -> Result<Batch, Stored> {
-        let mut unit = self.app.store.begin(self.permit()?).await.map_err(Refused::from)?;
-        let keys = unit.keys();
-        let importer = Importer {
-            operation: &IMPORT_DATA,
-            tenant: self.caller.0.who.tenant(),
-            now: self.app.clock().now(),
-            ids: &*self.app.machine,
-            digest: &|row| keys.import().digest(row),
-        };
-        let mut stored = batch(&mut *unit, &importer, rows).await?;
-        if let Some(events) = Events::all(std::mem::take(&mut stored.events)) {
-            unit.commit(events).await?;
-        }
-        Ok(stored)
-    }
-
-    async fn commit_alone(&self, event: Event) -> Result<(), Refused> {
-        self.app.store.begin(self.permit()?).await?.commit(event).await?;
-        Ok(())
-    }
-
-    fn permit(&self) -> Result<Permit, Refused> {
-        Ok(self.app.policy.permit(&self.caller.0.who, &IMPORT_DATA)?)
-    }
 }
 
 /// How many of `lines` make a batch, if there are enough of them.
@@ -170,36 +161,6 @@ fn full(lines: &[Line]) -> Option<usize> {
 enum Read {
     Row(Vec<RowError>),
     Header(Refused),
-}
-
-enum Stored {
-    /// Another unit was first.
-    Raced,
-    Refused(Refused),
-}
-
-impl From<Refused> for Stored {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<SubjectError> for Stored {
-    fn from(error: SubjectError) -> Self {
-        match error {
-            SubjectError::Store(StoreError::Taken { .. } | StoreError::Raced(_)) => Self::Raced,
-            error => Self::Refused(error.into()),
-        }
-    }
-}
-
-impl From<RecordError> for Stored {
-    fn from(error: RecordError) -> Self {
-        match error {
-            RecordError::Store(error) => SubjectError::Store(error).into(),
-            error => Self::Refused(error.into()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ async fn refusals_of_strangers_are_counted_and_logged_together() -> Outcome {
 
     let database = deployment.stop().await?;
     let sum = "SELECT FROM ward.audit_leaf WHERE action = 'access.refused' AND outcome = 'success' AND tenant = '00000000-0000-7000-8000-000000000000'
-               GROUP BY tenant HAVING sum((details ->> 'count')::int) = 40 AND count(*) <= 2";
+               GROUP BY tenant HAVING sum((details::json ->> 'count')::int) = 40 AND count(*) <= 2";
     assert_eq!(database.run("postgres", sum).await?, 1, "all are told, by the minute");
     Ok(())
 }

@@ -7,6 +7,7 @@ mod browser;
 mod events;
 mod idempotency;
 mod imports;
+mod imports_under_way;
 mod keys;
 mod problems;
 mod roles;

@@ -4,16 +4,16 @@ use std::ptr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sea_orm::prelude::Json;
-use serde_json::{Map, json};
+use serde_json::json;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
-use ward::audit::{Change, Leaf, Trail, Value, Writer};
+use ward::audit::{Leaf, Trail, Writer};
 use ward::crypto::TenantKeys;
-use ward::kernel::{Entity, StoreError};
+use ward::kernel::StoreError;
 
 use crate::error::failed;
+use crate::leaf::Texts;
 use crate::reading::PgReading;
 use crate::scoped::Scoped;
 use crate::unit::PgUnit;
@@ -24,8 +24,7 @@ const APPEND: &str = "
     INSERT INTO ward.audit_leaf (tenant, unit, actor_kind, actor, roles, operation, source, request, trace,
         id, action, outcome, reason, entity_kind, entity, covers, changes, discloses, details)
     SELECT context.tenant, $2, $3, $4, $5, $6, $7, $8, $9,
-        l.id, l.action, l.outcome, l.reason, l.kind, l.entity,
-        l.covers::jsonb, l.changes::jsonb, l.discloses::jsonb, l.details::jsonb
+        l.id, l.action, l.outcome, l.reason, l.kind, l.entity, l.covers, l.changes, l.discloses, l.details
     FROM context, unnest($10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::uuid[], $16::text[],
         $17::text[], $18::text[], $19::text[])
         AS l (id, action, outcome, reason, kind, entity, covers, changes, discloses, details)
@@ -63,7 +62,15 @@ fn latest(rows: &[PgRow], expected: usize) -> Result<DateTime<Utc>, StoreError> 
 
 fn statement(writer: &Writer, keys: &TenantKeys, leaves: &[Leaf<'_>]) -> Result<Scoped, StoreError> {
     let who = &writer.who;
-    let text = |of: &dyn Fn(&Leaf<'_>) -> String| leaves.iter().map(of).collect::<Vec<_>>();
+    let word = |of: fn(&Leaf<'_>) -> &'static str| leaves.iter().map(of).collect::<Vec<_>>();
+    let (mut covers, mut changes, mut discloses, mut details) = (vec![], vec![], vec![], vec![]);
+    for leaf in leaves {
+        let texts = Texts::of(leaf)?;
+        covers.push(texts.covers);
+        changes.push(texts.changes);
+        discloses.push(texts.discloses);
+        details.push(texts.details);
+    }
     Ok(Scoped::new(writer.tenant().into(), APPEND)
         .bind(Uuid::from(writer.unit))
         .bind(who.actor().kind())
@@ -74,15 +81,15 @@ fn statement(writer: &Writer, keys: &TenantKeys, leaves: &[Leaf<'_>]) -> Result<
         .bind(who.source().request.clone())
         .bind(who.source().trace.clone())
         .bind(leaves.iter().map(|leaf| Uuid::from(leaf.id)).collect::<Vec<_>>())
-        .bind(text(&|leaf| leaf.action.as_str().to_owned()))
-        .bind(text(&|leaf| leaf.outcome.as_str().to_owned()))
-        .bind(leaves.iter().map(|leaf| leaf.reason.map(str::to_owned)).collect::<Vec<_>>())
-        .bind(text(&|leaf| leaf.entity.kind().to_owned()))
+        .bind(word(|leaf| leaf.action.as_str()))
+        .bind(word(|leaf| leaf.outcome.as_str()))
+        .bind(leaves.iter().map(|leaf| leaf.reason).collect::<Vec<_>>())
+        .bind(word(|leaf| leaf.entity.kind()))
         .bind(leaves.iter().map(|leaf| leaf.entity.id()).collect::<Vec<_>>())
-        .bind(text(&|leaf| covers(leaf.covers).to_string()))
-        .bind(text(&|leaf| changes(leaf.changes).to_string()))
-        .bind(text(&|leaf| json!(leaf.discloses).to_string()))
-        .bind(text(&|leaf| details(leaf.details).to_string())))
+        .bind(covers)
+        .bind(changes)
+        .bind(discloses)
+        .bind(details))
 }
 
 /// Address and agent are personal: sealed, once for the unit, bound to it.
@@ -94,24 +101,4 @@ fn source(writer: &Writer, keys: &TenantKeys) -> Result<Option<Vec<u8>>, StoreEr
     let text = json!({ "ip": source.ip, "user_agent": source.user_agent }).to_string();
     let sealed = keys.audit().seal(writer.source_place(), text.as_bytes());
     sealed.map(Some).map_err(|error| StoreError::Failed(Box::new(error)))
-}
-
-fn covers(entities: &[Entity]) -> Json {
-    entities.iter().map(|entity| json!({ "kind": entity.kind(), "id": entity.id() })).collect()
-}
-
-fn changes(changes: &[Change]) -> Json {
-    let value = |value: &Option<Value>| match value {
-        None => Json::Null,
-        Some(Value::Plain(text)) => json!(text),
-        Some(Value::Personal(commitment)) => json!({ "commitment": commitment.to_string() }),
-    };
-    let change = |change: &Change| {
-        (change.field.to_string(), json!({ "before": value(&change.before), "after": value(&change.after) }))
-    };
-    Json::Object(changes.iter().map(change).collect::<Map<_, _>>())
-}
-
-fn details(details: &[(&'static str, String)]) -> Json {
-    Json::Object(details.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect())
 }

@@ -7,6 +7,7 @@ use sea_orm::{QueryOrder as _, QuerySelect as _, QueryTrait as _};
 use ward::audit::{AuditView, Entry, Search};
 use ward::kernel::{EventId, StoreError};
 
+use crate::leaf;
 use crate::reading::PgReading;
 use crate::table::TenantTable;
 
@@ -28,10 +29,10 @@ pub(crate) struct Model {
     reason: Option<String>,
     entity_kind: String,
     entity: Uuid,
-    covers: Json,
-    changes: Json,
-    discloses: Json,
-    details: Json,
+    covers: String,
+    changes: String,
+    discloses: String,
+    details: String,
     source: Option<Vec<u8>>,
     request: String,
     trace: Option<String>,
@@ -96,10 +97,10 @@ impl From<Model> for Entry {
             reason: row.reason,
             entity_kind: row.entity_kind,
             entity: row.entity,
-            covers: row.covers,
-            changes: row.changes,
-            discloses: row.discloses,
-            details: row.details,
+            covers: leaf::read(row.covers),
+            changes: leaf::read(row.changes),
+            discloses: leaf::read(row.discloses),
+            details: leaf::read(row.details),
             source: row.source,
             request: row.request,
             trace: row.trace,

@@ -1,6 +1,7 @@
 //! Wrapped keys: the tenant's own, and one for each of its subjects.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::iter::successors;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,7 +21,7 @@ const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment FROM war
 pub(crate) const OF_SUBJECTS: &str = "
     SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = ANY ($2)";
 
-/// A key id is four random bytes, so another key may have it: that row is left out, and another id is tried.
+/// A key id begins at random in four bytes, so another key may have it: that row is left out, and another id is tried.
 const KEEP: &str = "
     INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
     SELECT $1, k.* FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[]) k
@@ -49,14 +50,13 @@ pub(crate) async fn make(
 
 /// Stores `keys`, and answers the ids that were free.
 pub(crate) async fn keep(unit: &PgUnit, keys: &[WrappedKey]) -> Result<Vec<KeyId>, StoreError> {
-    let column = |of: &dyn Fn(&WrappedKey) -> Vec<u8>| keys.iter().map(of).collect::<Vec<_>>();
     let rows = unit
         .scoped(KEEP)
         .bind(keys.iter().map(|key| i64::from(u32::from(key.id))).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.purpose.as_str()).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.subject.map(Uuid::from)).collect::<Vec<_>>())
-        .bind(column(&|key| key.bytes.clone()))
-        .bind(column(&|key| key.commitment.to_vec()))
+        .bind(keys.iter().map(|key| key.bytes.clone()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.commitment.to_vec()).collect::<Vec<_>>())
         .within(&unit.conn)
         .await?;
     rows.iter().map(id_of).collect()
@@ -116,43 +116,33 @@ fn unavailable(error: KeyError) -> StoreError {
 }
 
 impl PgUnit {
-    /// A key for each of `subjects`, under ids not given twice here.
-    fn fresh(
-        &self,
-        subjects: impl Iterator<Item = SubjectId>,
-    ) -> Result<HashMap<KeyId, (Arc<SubjectKey>, WrappedKey)>, StoreError> {
-        let mut fresh = HashMap::new();
-        for subject in subjects {
-            let id = loop {
-                let mut random = [0; 4];
-                self.machine.fill(&mut random);
-                let id = KeyId::from(u32::from_be_bytes(random));
-                if id >= KeyId::FIRST_SUBJECT && !fresh.contains_key(&id) {
-                    break id;
-                }
-            };
-            let (key, wrapped) = self.keys.make_subject_key(id, subject).map_err(unavailable)?;
-            fresh.insert(id, (Arc::new(key), wrapped));
-        }
-        Ok(fresh)
+    /// Key ids for subjects, each given once: from a random one on, so that those stored together lie together.
+    fn key_ids(&self) -> impl Iterator<Item = KeyId> {
+        let mut first = [0; 4];
+        self.machine.fill(&mut first);
+        let ids = successors(Some(u32::from_be_bytes(first)), |id| Some(id.wrapping_add(1)));
+        ids.map(KeyId::from).filter(|id| *id >= KeyId::FIRST_SUBJECT)
     }
 }
 
 #[async_trait]
 impl SubjectKeys for PgUnit {
     async fn make(&mut self, subjects: &[SubjectId]) -> Result<Vec<Arc<dyn Sealer>>, StoreError> {
-        let mut made: HashMap<SubjectId, Arc<dyn Sealer>> = HashMap::new();
+        let mut made: HashMap<SubjectId, Arc<dyn Sealer>> = HashMap::with_capacity(subjects.len());
         while made.len() < subjects.len() {
-            let missing = subjects.iter().filter(|id| !made.contains_key(id)).copied();
-            let fresh = self.fresh(missing)?;
-            let wrapped: Vec<_> = fresh.values().map(|(_, wrapped)| wrapped.clone()).collect();
-            for id in keep(self, &wrapped).await? {
-                if let Some((key, WrappedKey { subject: Some(subject), .. })) = fresh.get(&id) {
-                    made.insert(*subject, key.clone());
+            let missing: Vec<_> = subjects.iter().filter(|id| !made.contains_key(id)).collect();
+            let fresh =
+                self.key_ids().zip(missing).map(|(id, subject)| self.keys.make_subject_key(id, *subject));
+            let (fresh, wrapped): (Vec<_>, Vec<_>) =
+                fresh.collect::<Result<Vec<_>, _>>().map_err(unavailable)?.into_iter().unzip();
+            let kept: HashSet<_> = keep(self, &wrapped).await?.into_iter().collect();
+            for (key, WrappedKey { id, subject, .. }) in fresh.into_iter().zip(wrapped) {
+                if let Some(subject) = subject.filter(|_| kept.contains(&id)) {
+                    made.insert(subject, Arc::new(key));
                 }
             }
         }
-        Ok(subjects.iter().filter_map(|id| made.get(id).cloned()).collect())
+        Ok(subjects.iter().filter_map(|id| made.remove(id)).collect())
     }
 
     async fn of(&mut self, subjects: &[SubjectId]) -> Result<Vec<Option<Arc<dyn Sealer>>>, StoreError> {

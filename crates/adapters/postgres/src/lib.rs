@@ -60,6 +60,7 @@ mod gated;
 mod job;
 mod keys;
 pub mod launcher;
+mod leaf;
 mod ledger;
 mod local;
 mod lookup;

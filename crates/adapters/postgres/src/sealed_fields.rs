@@ -25,7 +25,8 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Option<SealedFields> {
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let (sealed, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
         let name = std::str::from_utf8(name).ok()?.to_owned();
-        fields.push((name, SealedBytes { bytes: sealed.to_vec(), commitment: Commitment(*commitment) }));
+        fields
+            .push((name.into(), SealedBytes { bytes: sealed.to_vec(), commitment: Commitment(*commitment) }));
         bytes = rest;
     }
     Some(SealedFields(fields))

@@ -112,11 +112,22 @@ impl Sealing {
         ad
     }
 
-    /// Header and text share one buffer, encrypted where it lies.
     pub(crate) fn seal(&self, ad: &[u8], text: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut room = [0; LONGEST_NONCE];
         let (nonce, _) = room.split_at_mut_checked(self.suite.nonce()).ok_or(SealError)?;
         self.entropy.fill(nonce);
+        self.seal_under(nonce, ad, text)
+    }
+
+    /// Nonces for so many values, drawn together: asking the system costs as much as sealing a word.
+    pub(crate) fn nonces(&self, count: usize) -> Vec<u8> {
+        let mut nonces = vec![0; count * self.suite.nonce()];
+        self.entropy.fill(&mut nonces);
+        nonces
+    }
+
+    /// Seals under a `nonce` that serves nothing else. Header and text share one buffer, encrypted where it lies.
+    pub(crate) fn seal_under(&self, nonce: &[u8], ad: &[u8], text: &[u8]) -> Result<Vec<u8>, SealError> {
         if nonce.iter().all(|octet| nonce.first() == Some(octet)) {
             return Err(SealError);
         }

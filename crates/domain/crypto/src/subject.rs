@@ -2,11 +2,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
-use ward_kernel::{Commitment, Entropy, Place, SealError, SealedBytes, Sealer, TenantId};
+use ward_kernel::{Commitment, Entity, Entropy, Place, SealError, SealedBytes, Sealer, TenantId};
 use zeroize::Zeroizing;
 
 use crate::material::{Hmac256, Material};
-use crate::sealed::{Malformed, Sealed, Sealing};
+use crate::sealed::{Sealed, Sealing};
 use crate::suite::Cipher;
 use crate::{KeyId, Suite};
 
@@ -42,6 +42,16 @@ impl SubjectKey {
         Self { sealing: Sealing { tenant, id, suite: key.suite, cipher, entropy }, committing }
     }
 
+    fn seal_under(&self, nonce: &[u8], place: Place<'_>, text: &[u8]) -> Result<SealedBytes, SealError> {
+        if place.tenant != self.sealing.tenant {
+            return Err(SealError);
+        }
+        let bound = self.sealing.bound_to(place);
+        let bytes = self.sealing.seal_under(nonce, &bound, text)?;
+        let commitment = Commitment(self.committing.of(&[&bound, nonce, text]));
+        Ok(SealedBytes { bytes, commitment })
+    }
+
     pub(crate) fn open(&self, place: Place<'_>, sealed: Sealed<'_>) -> Option<Zeroizing<Vec<u8>>> {
         self.sealing.open(&self.sealing.bound_to(place), sealed)
     }
@@ -61,14 +71,21 @@ impl SubjectKey {
 
 impl Sealer for SubjectKey {
     fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<SealedBytes, SealError> {
-        if place.tenant != self.sealing.tenant {
-            return Err(SealError);
-        }
-        let bound = self.sealing.bound_to(place);
-        let bytes = self.sealing.seal(&bound, text)?;
-        let nonce = Sealed::parse(&bytes).map_err(|Malformed| SealError)?.nonce();
-        let commitment = Commitment(self.committing.of(&[&bound, nonce, text]));
-        Ok(SealedBytes { bytes, commitment })
+        self.seal_under(&self.sealing.nonces(1), place, text)
+    }
+
+    fn seal_row(
+        &self,
+        tenant: TenantId,
+        row: Entity,
+        columns: &[(&str, &[u8])],
+    ) -> Result<Vec<SealedBytes>, SealError> {
+        let nonces = self.sealing.nonces(columns.len());
+        let nonces = nonces.chunks_exact(self.suite().nonce());
+        let seal = |(nonce, (column, text)): (&[u8], &(&str, &[u8]))| {
+            self.seal_under(nonce, Place { tenant, row, column }, text)
+        };
+        nonces.zip(columns).map(seal).collect()
     }
 }
 

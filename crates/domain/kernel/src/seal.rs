@@ -22,7 +22,10 @@ pub struct Commitment(pub [u8; 32]);
 
 impl fmt::Display for Commitment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Written in one piece: an imported row has some sixteen of them.
+        let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+        let digits: String = self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        f.write_str(&digits)
     }
 }
 
@@ -39,6 +42,16 @@ pub struct SealedBytes {
 pub trait Sealer: Send + Sync {
     /// Seals `text` for `place`.
     fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<SealedBytes, SealError>;
+
+    /// Seals the values of several columns of one row, in their order; cheaper than one by one.
+    fn seal_row(
+        &self,
+        tenant: TenantId,
+        row: Entity,
+        columns: &[(&str, &[u8])],
+    ) -> Result<Vec<SealedBytes>, SealError> {
+        columns.iter().map(|(column, text)| self.seal(Place { tenant, row, column }, text)).collect()
+    }
 }
 
 /// A keyed digest of a normalised value, for equality search over sealed ones. Equal values of one tenant and

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -121,11 +122,9 @@ impl Fields {
 
     /// Seals each for its own column of `place`'s row.
     pub fn seal(&self, key: &dyn Sealer, place: Place<'_>) -> Result<SealedFields, SealError> {
-        let seal = |(name, text): (&'static str, &str)| {
-            let sealed = key.seal(Place { column: name, ..place }, text.as_bytes())?;
-            Ok((name.to_owned(), sealed))
-        };
-        self.iter().map(seal).collect::<Result<_, _>>().map(SealedFields)
+        let columns: Vec<_> = self.iter().map(|(name, text)| (name, text.as_bytes())).collect();
+        let sealed = key.seal_row(place.tenant, place.row, &columns)?;
+        Ok(SealedFields(self.0.keys().map(|name| (*name).into()).zip(sealed).collect()))
     }
 }
 
@@ -137,7 +136,7 @@ impl std::fmt::Debug for Fields {
 
 /// Fields as they are stored: each sealed, with the commitment that ties the audit log to it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct SealedFields(pub Vec<(String, SealedBytes)>);
+pub struct SealedFields(pub Vec<(Cow<'static, str>, SealedBytes)>);
 
 impl SealedFields {
     /// The sealed value of a field.
@@ -147,16 +146,16 @@ impl SealedFields {
 
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.0.iter().map(|(name, _)| &**name)
     }
 
     pub(crate) fn commitment(&self, name: &str) -> Option<Commitment> {
         self.find(name).map(|sealed| sealed.commitment)
     }
 
-    pub(crate) fn set(&mut self, name: &str, sealed: SealedBytes) {
-        self.remove(name);
-        self.0.push((name.to_owned(), sealed));
+    pub(crate) fn set(&mut self, name: Cow<'static, str>, sealed: SealedBytes) {
+        self.remove(&name);
+        self.0.push((name, sealed));
         self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
 

@@ -75,7 +75,7 @@ pub async fn change(
         after.occurred_on = day;
     }
     for (name, sealed) in patch.set.seal(&*key, Place { tenant, row: id.into(), column: "" })?.0 {
-        after.fields.set(&name, sealed);
+        after.fields.set(name, sealed);
     }
     patch.remove.iter().for_each(|name| after.fields.remove(name));
     unit.replace_record(&after).await?;

@@ -121,7 +121,7 @@ pub async fn change(
     }
     let place = Place { tenant, row: id.into(), column: "" };
     for (name, sealed) in patch.set.seal(&*key, place)?.0 {
-        after.fields.set(&name, sealed);
+        after.fields.set(name, sealed);
     }
     patch.remove.iter().for_each(|name| after.fields.remove(name));
     let indexer = unit.indexer();

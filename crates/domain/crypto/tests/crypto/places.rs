@@ -47,6 +47,21 @@ fn a_value_opens_at_its_own_place_only() {
 }
 
 #[test]
+fn a_row_is_sealed_as_its_values_are_each_under_a_nonce_of_its_own() {
+    for suite in SUITES {
+        let (_, key) = one_key(suite);
+        let columns = ["email", "phone", "city"].map(|column| (column, b"the same".as_slice()));
+        let sealed = key.seal_row(tenant(1), email(1).row, &columns).unwrap();
+        let nonces: HashSet<_> = sealed.iter().map(|sealed| &sealed.bytes[6..18]).collect();
+        assert_eq!(nonces.len(), columns.len(), "{suite:?}");
+        for ((column, text), sealed) in columns.iter().zip(&sealed) {
+            assert_eq!(open(&key, Place { column, ..email(1) }, &sealed.bytes), Ok(text.to_vec()));
+        }
+        assert!(key.seal_row(tenant(2), email(2).row, &columns).is_err());
+    }
+}
+
+#[test]
 fn a_value_renamed_to_another_key_does_not_open_under_it() {
     let (keys, key) = one_key(Suite::default());
     let (other, _) = keys.make_subject_key(KeyId::from(65), subject(1)).unwrap();

@@ -11,6 +11,9 @@ const ZEROS: [u32; 77] = [
 
 /// What a character is worth as a decimal digit, whatever its script.
 pub(super) fn decimal(character: char) -> Option<u8> {
+    if character.is_ascii() {
+        return Some(character as u8).filter(u8::is_ascii_digit).map(|digit| digit - b'0');
+    }
     let zeros = ZEROS.partition_point(|zero| *zero <= u32::from(character));
     let zero = ZEROS.get(zeros.checked_sub(1)?)?;
     u8::try_from(u32::from(character) - zero).ok().filter(|digit| *digit < 10)

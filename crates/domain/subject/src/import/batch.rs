@@ -97,17 +97,21 @@ impl Importer<'_> {
         let known: HashMap<_, _> =
             unit.known(&indexes).await?.into_iter().map(|known| (known.index, known)).collect();
         let (mut fresh, mut updates) = (Vec::new(), Vec::new());
-        for (row, index) in rows.iter().zip(&indexes) {
-            let digest = (self.digest)(&canonical(row));
-            match known.get(index) {
-                None => fresh.push(Planned { row, id: self.ids.next().into(), digest }),
+        for (row, index) in rows.iter().zip(indexes) {
+            let digest = (self.digest)(&canonical(row)?);
+            match known.get(&index) {
+                None => fresh.push((index, row, digest)),
                 Some(known) if known.digest == Some(digest) => {
                     batch.outcomes.push((row.line, Outcome::Unchanged));
                 }
                 Some(known) => updates.push(Planned { row, id: known.id, digest }),
             }
         }
-        self.add(unit, &fresh, batch).await?;
+        // In one order, so that two imports of the same people never wait for each other; ids in the same, since what is
+        // beside each other is found, and stored, together.
+        fresh.sort_unstable_by_key(|(index, ..)| *index);
+        let planned = |(_, row, digest)| Planned { row, id: self.ids.next().into(), digest };
+        self.add(unit, &fresh.into_iter().map(planned).collect::<Vec<_>>(), batch).await?;
         self.update(unit, &updates, batch).await
     }
 
@@ -122,18 +126,20 @@ impl Importer<'_> {
         }
         let ids: Vec<_> = fresh.iter().map(|new| new.id).collect();
         let (keys, indexer) = (unit.make(&ids).await?, unit.indexer());
-        let (mut subjects, mut records) = (Vec::with_capacity(fresh.len()), Vec::new());
+        let (mut subjects, mut records, mut events) =
+            (Vec::with_capacity(fresh.len()), Vec::new(), Vec::new());
         for (new, key) in fresh.iter().zip(&keys) {
             let revision = self.revision(new, &**key);
             let (subject, named) = revision.subject(None, &*indexer)?;
             let (own, changes) = revision.records(&HashMap::new())?;
-            batch.events.push(event(self.operation, new, (None, &subject), &own, changes).with_all(named));
+            let event = event(self.operation, new, (None, &subject), &own, changes).with_all(named);
+            events.push((new.row.line, event));
             batch.outcomes.push((new.row.line, Outcome::Accepted));
             subjects.push(subject);
             records.extend(own);
         }
-        // In one order, so that two imports of the same people never wait for each other.
-        subjects.sort_unstable_by_key(|subject| subject.external_ref.as_ref().map(|(_, index)| *index));
+        events.sort_unstable_by_key(|(line, _)| *line);
+        batch.events.extend(events.into_iter().map(|(_, event)| event));
         unit.add(&subjects).await?;
         Ok(unit.add_records(&records).await?)
     }

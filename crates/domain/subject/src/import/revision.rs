@@ -1,9 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 use ward_audit::Change;
-use ward_kernel::{Indexer, Place, RecordId, SealError, Sealer, SubjectId, TenantId};
+use ward_kernel::{Indexer, Place, RecordId, SealError, Sealer, StoreError, SubjectId, TenantId};
 
 use super::{ImportRow, Target};
 use crate::record::imported;
@@ -100,29 +100,36 @@ pub(super) fn categories(row: &ImportRow) -> BTreeSet<&str> {
 }
 
 /// What a row says, the same for the same content however it was written.
-pub(super) fn canonical(row: &ImportRow) -> Vec<u8> {
-    let fields = |fields: &Fields| {
-        fields.iter().map(|(name, text)| (name.to_owned(), text.into())).collect::<Map<_, _>>()
-    };
+pub(super) fn canonical(row: &ImportRow) -> Result<Vec<u8>, StoreError> {
     let subject = &row.subject;
-    let records: Vec<Value> =
-        row.records.iter().map(|(category, of)| json!([category, fields(of)])).collect();
-    json!([
+    let records = row.records.iter().map(|(category, fields)| (category, Members(fields)));
+    let said = (
         subject.kind.as_str(),
         subject.external_ref.as_ref().map(|name| name.as_str()),
         subject.time_zone.map(|zone| zone.as_str()),
         subject.jurisdiction.as_ref().map(|law| law.as_str()),
-        fields(&subject.fields),
-        records,
+        Members(&subject.fields),
+        records.collect::<Vec<_>>(),
         row.cleared.iter().map(|target| format!("{target:?}")).collect::<Vec<_>>(),
-    ])
-    .to_string()
-    .into_bytes()
+    );
+    serde_json::to_vec(&said).map_err(|error| StoreError::Failed(Box::new(error)))
+}
+
+/// Fields as the members of an object.
+struct Members<'a>(&'a Fields);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        json.collect_map(self.0.iter())
+    }
 }
 
 fn revised(before: SealedFields, new: SealedFields, gone: impl Fn(&str) -> bool) -> SealedFields {
     let mut fields = before;
+    if fields.0.is_empty() {
+        return new;
+    }
     fields.0.retain(|(name, _)| !gone(name));
-    new.0.into_iter().for_each(|(name, sealed)| fields.set(&name, sealed));
+    new.0.into_iter().for_each(|(name, sealed)| fields.set(name, sealed));
     fields
 }

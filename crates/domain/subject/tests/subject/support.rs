@@ -128,12 +128,13 @@ impl World {
 
 /// What is sealed, if it was sealed for this very place.
 fn opened(key: SubjectId, row: Entity, fields: &SealedFields) -> BTreeMap<String, String> {
-    let open = |(name, sealed): &(String, SealedBytes)| {
+    let open = |name: &str| {
+        let sealed = fields.find(name).unwrap();
         let before = format!("{key}|{}|{row}|{name}|", tenant());
         let text = sealed.bytes.strip_prefix(before.as_bytes()).unwrap();
-        (name.clone(), String::from_utf8(text.to_vec()).unwrap())
+        (name.to_owned(), String::from_utf8(text.to_vec()).unwrap())
     };
-    fields.0.iter().map(open).collect()
+    fields.names().map(open).collect()
 }
 
 /// Reads a whole file: the rows, and what was refused.

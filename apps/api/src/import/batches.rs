@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use ward::Store as _;
+use ward::audit::{Event, Events, RecordError};
+use ward::kernel::StoreError;
+use ward::rbac::Permit;
+use ward::subject::import::{Batch, ImportRow, Importer, batch};
+use ward::subject::{IMPORT_DATA, SubjectError};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::problem::Refused;
+
+/// Another import may take a name first: then it is found on the next try.
+const TRIES: u32 = 3;
+
+/// Stores batches of rows, each in a unit of its own, for whoever sent them.
+#[derive(Clone)]
+pub(super) struct Batches {
+    app: Arc<App>,
+    caller: Caller,
+}
+
+impl Batches {
+    pub(super) fn new(app: Arc<App>, caller: Caller) -> Self {
+        Self { app, caller }
+    }
+
+    /// Stores `rows`, if their sender may still do so.
+    pub(super) async fn store(self, rows: Vec<ImportRow>) -> Result<Batch, Refused> {
+        self.app.recheck(&self.caller).await?;
+        for _ in 1..TRIES {
+            match self.attempt(&rows).await {
+                Err(Failed::Raced) => {}
+                Err(Failed::Refused(refused)) => return Err(refused),
+                Ok(batch) => return Ok(batch),
+            }
+        }
+        self.attempt(&rows).await.map_err(|error| match error {
+            Failed::Raced => Refused::conflict("taken", "another import stores the same subjects"),
+            Failed::Refused(refused) => refused,
+        })
+    }
+
+    /// Records something about the import as a whole.
+    pub(super) async fn record(&self, event: Event) -> Result<(), Refused> {
+        self.app.store.begin(self.permit()?).await?.commit(event).await?;
+        Ok(())
+    }
+
+    async fn attempt(&self, rows: &[ImportRow]) -> Result<Batch, Failed> {
+        let mut unit = self.app.store.begin(self.permit()?).await.map_err(Refused::from)?;
+        let keys = unit.keys();
+        let importer = Importer {
+            operation: &IMPORT_DATA,
+            tenant: self.caller.0.who.tenant(),
+            now: self.app.clock().now(),
+            ids: &*self.app.machine,
+            digest: &|row| keys.import().digest(row),
+        };
+        let mut stored = batch(&mut *unit, &importer, rows).await?;
+        if let Some(events) = Events::all(std::mem::take(&mut stored.events)) {
+            unit.commit(events).await?;
+        }
+        Ok(stored)
+    }
+
+    fn permit(&self) -> Result<Permit, Refused> {
+        Ok(self.app.policy.permit(&self.caller.0.who, &IMPORT_DATA)?)
+    }
+}
+
+enum Failed {
+    /// Another unit was first.
+    Raced,
+    Refused(Refused),
+}
+
+impl From<Refused> for Failed {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<SubjectError> for Failed {
+    fn from(error: SubjectError) -> Self {
+        match error {
+            SubjectError::Store(StoreError::Taken { .. } | StoreError::Raced(_)) => Self::Raced,
+            error => Self::Refused(error.into()),
+        }
+    }
+}
+
+impl From<RecordError> for Failed {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => SubjectError::Store(error).into(),
+            error => Self::Refused(error.into()),
+        }
+    }
+}
