@@ -57,6 +57,14 @@ REASONS = {
 
 
 @schemathesis.hook
+def before_call(context, case, kwargs):
+    """In a sandbox no live key is made, whatever else is right."""
+    if case.operation.definition.raw["operationId"] == "createApiKey" and isinstance(case.body, dict):
+        if case.body.get("mode") == "live":
+            case.body["mode"] = "test"
+
+
+@schemathesis.hook
 def filter_failure(context, failure, case, response):
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 422:
         return True
