@@ -7,7 +7,7 @@ use poem::{Request, Result};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::ApiKey;
 use sha2::{Digest as _, Sha256};
-use ward::kernel::{Principal, Source, authority};
+use ward::kernel::{Principal, Source, TenantId, authority};
 
 use crate::app::App;
 use crate::http::problem::Refused;
@@ -21,6 +21,18 @@ const MOST: usize = 255;
 #[derive(Clone, SecurityScheme)]
 #[oai(rename = "ApiKey", ty = "api_key", key_name = "X-API-Key", key_in = "header", checker = "authenticate")]
 pub(crate) struct Caller(pub(crate) Call);
+
+impl Caller {
+    /// The same in the sandbox of the caller's tenant: for what the tenant decides there, such as the end of a key.
+    pub(crate) fn within(&self, sandbox: TenantId) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a sandbox is its tenant's, and its tenant is the caller's"
+        )]
+        let who = Arc::new(authority::sandboxed(&self.0.who, sandbox));
+        Self(Call { who, ..self.0.clone() })
+    }
+}
 
 /// A request from somebody known.
 #[derive(Clone, Debug)]

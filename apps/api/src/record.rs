@@ -121,6 +121,9 @@ impl Api {
         let mut act = self.0.begin(&caller, &CHANGE_RECORD, &body.digest).await?;
 
         let change = body.value;
+        if change.occurred_on.is_none() && change.fields.as_ref().is_none_or(|fields| fields.is_empty()) {
+            return Err(Refused::nothing_named());
+        }
         let patch = |found: &StoredRecord| patch(&self.0.catalogue, found, change);
         let new = (id, self.0.clock().now());
         match record::change(&mut *act, &CHANGE_RECORD, caller.0.who.tenant(), new, patch).await {

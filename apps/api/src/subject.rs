@@ -166,6 +166,9 @@ impl Api {
 
     fn patch(&self, change: SubjectChange) -> Result<Patch, Refused> {
         let given = change.fields.unwrap_or_default();
+        if given.is_empty() && change.time_zone.is_none() && change.jurisdiction.is_none() {
+            return Err(Refused::nothing_named());
+        }
         let (set, remove) = Fields::parse_changes(self.0.catalogue.subject(), given.given())
             .map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
         let time_zone = change.time_zone.map(|zone| zone.map(|zone| zone.0));

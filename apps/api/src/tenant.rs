@@ -46,7 +46,11 @@ impl Api {
         let changes = body.value.try_into()?;
         let (tenant, event) = tenancy::change(&mut *act, changes).await?;
 
-        act.commit(event, Shown(tenant.into())).await
+        let shown = Shown(tenant.into());
+        match event {
+            Some(event) => act.commit(event, shown).await,
+            None => Ok(shown),
+        }
     }
 }
 
@@ -117,10 +121,23 @@ impl TryFrom<TenantChange> for Changes {
     type Error = Refused;
 
     fn try_from(change: TenantChange) -> Result<Self, Refused> {
+        if change.name.is_none() && !change.settings.as_ref().is_some_and(SettingsPatch::names_any) {
+            return Err(Refused::nothing_named());
+        }
         let name = change.name.map(|name| Text::parse(&name.0, tenancy::NAME_LENGTH)).transpose();
         let name = name.map_err(|error| Refused::at("/name", error))?;
         let settings = change.settings.map(SettingsChange::from).unwrap_or_default();
         Ok(Self { name, settings })
+    }
+}
+
+impl SettingsPatch {
+    fn names_any(&self) -> bool {
+        let Self { mfa_required, session_ttl_seconds, idle_timeout_seconds, allowed_email_domains } = self;
+        mfa_required.is_some()
+            || session_ttl_seconds.is_some()
+            || idle_timeout_seconds.is_some()
+            || allowed_email_domains.is_some()
     }
 }
 

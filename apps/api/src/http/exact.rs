@@ -27,6 +27,19 @@ pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
     }
 }
 
+/// Says of the body of every change that it names something.
+pub(crate) fn demand_changes(document: &mut Value) {
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let bodies = paths.filter_map(|(_, methods)| methods.pointer("/patch/requestBody"));
+    let mut places = Vec::new();
+    bodies.for_each(|body| references(body, &mut places));
+    for place in places {
+        if let Some(schema) = document.pointer_mut(&place).and_then(Value::as_object_mut) {
+            schema.insert("minProperties".into(), json!(1));
+        }
+    }
+}
+
 /// Says of every object in a request's body that it takes no other members.
 pub(crate) fn close_bodies(document: &mut Value) {
     for place in taken(document) {
@@ -83,5 +96,17 @@ mod tests {
         assert_eq!(schemas["Outer"]["additionalProperties"], false);
         assert_eq!(schemas["Inner"]["additionalProperties"], false);
         assert_eq!(schemas["Answer"].get("additionalProperties"), None);
+    }
+
+    #[test]
+    fn the_body_of_a_change_names_something() {
+        let body = json!({ "requestBody": { "schema": { "$ref": "#/schemas/Change" } } });
+        let mut document = json!({
+            "paths": { "/x": { "patch": body } },
+            "schemas": { "Change": { "properties": { "a": { "$ref": "#/schemas/Inner" } } }, "Inner": {} },
+        });
+        demand_changes(&mut document);
+        assert_eq!(document["schemas"]["Change"]["minProperties"], 1);
+        assert_eq!(document["schemas"]["Inner"], json!({}));
     }
 }

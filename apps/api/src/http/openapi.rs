@@ -33,6 +33,7 @@ pub(crate) fn document(
     let mut document = joined(written, table)?;
     vocabulary::complete(&mut document, table, catalogue)?;
     exact::close_bodies(&mut document);
+    exact::demand_changes(&mut document);
     links::join(&mut document);
     Ok(document)
 }

@@ -107,6 +107,11 @@ impl Refused {
         Self::invalid(vec![Fault::new(pointer, detail)])
     }
 
+    /// For a change that names nothing to change.
+    pub(crate) fn nothing_named() -> Self {
+        Self::at("", "must name at least one field")
+    }
+
     pub(crate) fn unavailable(kind: &str, detail: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail).with(header::RETRY_AFTER, "5")
     }

@@ -2,24 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Deployment, Outcome, subject};
+use crate::support::{Ask, Client, Deployment, Outcome, subject};
 
 fn new(mode: &str, permissions: &[&str]) -> Value {
     json!({ "name": "More", "mode": mode, "permissions": permissions })
 }
 
 #[tokio::test]
-async fn a_test_key_sees_the_sandbox_only_and_makes_no_key_for_anything_else() -> Outcome {
+async fn a_test_key_sees_the_sandbox_only() -> Outcome {
     let tenant = Deployment::shared().await?.tenant("Clinic").await?;
-    let all = [
-        "api_keys.create",
-        "api_keys.read",
-        "api_keys.revoke",
-        "subjects.create",
-        "subjects.read",
-        "tenant.read",
-    ];
-    let (id, sandboxed) = tenant.key("test", &all).await?;
+    let (id, sandboxed) = tenant.key("test", &["api_keys.revoke", "subjects.read"]).await?;
     let own = tenant.client.get("/v1/tenant").await?.expect(200)?;
     let me = sandboxed.get("/v1/me").await?.expect(200)?;
     assert_eq!(me["tenant"], own["sandbox"]);
@@ -28,13 +20,60 @@ async fn a_test_key_sees_the_sandbox_only_and_makes_no_key_for_anything_else() -
     tenant.client.post("/v1/subjects", subject()).await?.expect(201)?;
     assert_eq!(sandboxed.get("/v1/subjects").await?.expect(200)?["items"], json!([]));
     sandboxed.send(&Ask::new("DELETE", format!("/v1/api-keys/{id}"))).await?.expect(404)?;
-
-    let made = sandboxed.post("/v1/api-keys", new("live", &["tenant.read"])).await?.expect(201)?;
-    let child = sandboxed.with_key(made["key"].as_str().ok_or("no key")?);
-    assert_eq!(child.get("/v1/me").await?.expect(200)?["tenant"], own["sandbox"], "it left the sandbox");
-    let nested = sandboxed.post("/v1/api-keys", new("test", &["tenant.read"])).await?;
-    nested.expect(409)?; // a sandbox has none of its own
     Ok(())
+}
+
+const MADE: &str = "SELECT FROM ward.audit_leaf WHERE action = 'api_key.created'";
+
+#[tokio::test]
+async fn a_test_key_makes_test_keys_only_and_its_tenant_finds_and_ends_them() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?; // which makes keys too
+    let (tenant, other) = (deployment.tenant("Clinic").await?, deployment.tenant("Other").await?);
+    let held = ["api_keys.create", "api_keys.read", "api_keys.revoke", "tenant.read"];
+    let (leaked_id, leaked) = tenant.key("test", &held).await?;
+    let made = || deployment.database.run("postgres", MADE);
+    let before = made().await?;
+    let refused = leaked.post("/v1/api-keys", new("live", &["tenant.read"])).await?.expect(422)?;
+    assert_eq!(refused["errors"][0]["pointer"], "/mode");
+    assert_eq!(made().await?, before);
+
+    let child = leaked.post("/v1/api-keys", new("test", &held)).await?.expect(201)?;
+    let child_of = leaked.with_key(child["key"].as_str().ok_or("no key")?);
+    let sandbox = leaked.get("/v1/me").await?.expect(200)?["tenant"].clone();
+    assert_eq!(child_of.get("/v1/me").await?.expect(200)?["tenant"], sandbox, "it left the sandbox");
+    let grandchild = child_of.post("/v1/api-keys", new("test", &["tenant.read"])).await?.expect(201)?;
+
+    let (_, _later) = tenant.key("live", &[]).await?;
+    let revoke = |id: &Value| Ask::new("DELETE", format!("/v1/api-keys/{}", id.as_str().unwrap_or_default()));
+    tenant.client.send(&revoke(&json!(leaked_id))).await?.expect(204)?;
+    let listed = pages(&tenant.client).await?;
+    let makers = [(&child, &json!(leaked_id)), (&grandchild, &child["id"])];
+    for (key, maker) in makers {
+        let found = listed.iter().find(|listed| listed["id"] == key["id"]).ok_or("it is lost")?;
+        assert_eq!((&found["mode"], &found["created_by"]), (&json!("test"), maker));
+        other.client.send(&revoke(&key["id"])).await?.expect(404)?;
+        let holder = leaked.with_key(key["key"].as_str().ok_or("no key")?);
+        holder.get("/v1/tenant").await?.expect(200)?;
+        tenant.client.send(&revoke(&key["id"])).await?.expect(204)?;
+        tenant.client.send(&revoke(&key["id"])).await?.expect(204)?; // again: nothing is left to do
+        holder.get("/v1/tenant").await?.expect(401)?;
+    }
+    assert!(pages(&other.client).await?.iter().all(|key| key["name"] != "More"), "another's are listed");
+    deployment.stop().await?;
+    Ok(())
+}
+
+/// Every key that is listed, two a page, each once and in order.
+async fn pages(client: &Client) -> Outcome<Vec<Value>> {
+    let (mut keys, mut path) = (Vec::new(), Some("/v1/api-keys?limit=2".to_owned()));
+    while let Some(next) = path {
+        let page = client.get(&next).await?.expect(200)?;
+        keys.extend(page["items"].as_array().cloned().unwrap_or_default());
+        path = page["next_cursor"].as_str().map(|cursor| format!("/v1/api-keys?limit=2&cursor={cursor}"));
+    }
+    assert!(keys.is_sorted_by(|one, next| one["id"].as_str() < next["id"].as_str()), "{keys:?}");
+    Ok(keys)
 }
 
 #[tokio::test]

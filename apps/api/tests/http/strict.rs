@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Case, Client, Deployment, Operation, Outcome, Payload, case, operations};
+use crate::support::{
+    Ask, Case, Client, Deployment, Operation, Outcome, Payload, case, changed, digest, operations,
+};
 
 const CANARY: &str = "Zq7-canary";
 /// A well-known test number: it passes the check that card numbers do.
@@ -158,6 +160,35 @@ async fn every_bound_that_the_document_states_is_kept() -> Outcome {
         }
     }
     assert!(tried >= 12, "only {tried} bounds were tried");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_that_names_nothing_is_refused_and_leaves_nothing() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let changes = bodies(&tenant.client).await?.into_iter().filter(|(of, ..)| of.method == "patch");
+    let (changes, mut tried) = (changes.collect::<Vec<_>>(), 0);
+    let before = digest(&deployment.database, &tenant.id).await?;
+    for (operation, case, body) in &changes {
+        let objects = body.as_object().ok_or("no object")?.iter().filter(|(_, inner)| inner.is_object());
+        let nothings = objects.map(|(name, _)| json!({ name: {} })).chain([json!({})]);
+        for nothing in nothings {
+            let refused =
+                tenant.client.send(&ask(operation, case, nothing.to_string())).await?.expect(422)?;
+            assert_eq!(refused["errors"][0]["pointer"], "", "{} {nothing}", operation.id);
+            tried += 1;
+        }
+    }
+    assert!(tried >= 6, "only {tried} were tried");
+    assert_eq!(changed(&before, &digest(&deployment.database, &tenant.id).await?), [""; 0]);
+
+    // Nor does a change to what is so already.
+    let (operation, case, _) = changes.iter().find(|(of, ..)| of.id == "changeTenant").ok_or("gone")?;
+    tenant.client.send(&operation.ask(case)).await?.expect(200)?;
+    let before = digest(&deployment.database, &tenant.id).await?;
+    tenant.client.send(&operation.ask(case)).await?.expect(200)?;
+    assert_eq!(changed(&before, &digest(&deployment.database, &tenant.id).await?), [""; 0]);
     Ok(())
 }
 

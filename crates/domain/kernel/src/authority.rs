@@ -18,6 +18,11 @@ pub fn api_key(tenant: TenantId, id: ApiKeyId, grants: Grants) -> Principal {
     principal(tenant, Actor::ApiKey(id), Vec::new(), grants)
 }
 
+/// Somebody known, in the sandbox of their own tenant.
+pub fn sandboxed(who: &Principal, sandbox: TenantId) -> Principal {
+    Principal { tenant: sandbox, ..who.clone() }
+}
+
 /// A scheduled job, which may do only what names it.
 pub fn system(tenant: TenantId, job: &'static str) -> Principal {
     principal(tenant, Actor::System(job), Vec::new(), Grants::default())

@@ -54,17 +54,21 @@ pub enum ChangeError {
     Store(#[from] StoreError),
 }
 
-/// Changes the unit's tenant.
+/// Changes the unit's tenant. Where everything is so already, nothing is written, and there is no event.
 pub async fn change(
     tenants: &mut (impl Tenants + ?Sized),
     changes: Changes,
-) -> Result<(Tenant, Event), ChangeError> {
+) -> Result<(Tenant, Option<Event>), ChangeError> {
     let before = tenants.current().await?.ok_or(ChangeError::Absent)?;
     let settings = before.settings.changed(changes.settings).map_err(ChangeError::Invalid)?;
     let after = Tenant { name: changes.name.unwrap_or(before.name.clone()), settings, ..before.clone() };
+    let differences = differences(&before, &after);
+    if differences.is_empty() {
+        return Ok((after, None));
+    }
     tenants.update(&after).await?;
-    let event = Event::of(&CHANGE_TENANT, TENANT_CHANGED, after.id).with_all(differences(&before, &after));
-    Ok((after, event))
+    let event = Event::of(&CHANGE_TENANT, TENANT_CHANGED, after.id).with_all(differences);
+    Ok((after, Some(event)))
 }
 
 fn differences(before: &Tenant, after: &Tenant) -> Vec<Change> {
