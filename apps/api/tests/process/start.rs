@@ -1,7 +1,9 @@
 //! How Ward starts, or refuses to: it says why, ends, and leaves nothing behind.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
 
 use crate::doctored::Doctored;
 use crate::ward::{Ward, pause};
@@ -127,6 +129,24 @@ fn a_signal_in_the_middle_of_a_start_leaves_no_server_behind() {
         assert_eq!(ward.postgres().pid(), None, "after {pauses} pauses");
     }
     ward.start_again();
+}
+
+#[test]
+fn a_panic_is_one_line_of_the_log_that_tells_where_and_not_what() {
+    let ward = Ward::idle();
+    let full = File::options().write(true).open("/dev/full").unwrap(); // printing to it panics
+    let said = ward.command().arg("check-config").stdout(full).output().unwrap();
+    assert_eq!(said.status.code(), Some(101), "it did not panic");
+    let log = String::from_utf8(said.stderr).unwrap();
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let panicked = lines.iter().find(|line| line["fields"]["message"] == "panicked").unwrap();
+    assert_eq!(
+        (panicked["level"].as_str(), panicked["fields"]["thread"].as_str()),
+        (Some("ERROR"), Some("main"))
+    );
+    assert!(panicked["fields"]["place"].as_str().unwrap().contains(".rs:"), "{panicked}");
+    assert!(!log.contains("printing") && !log.contains("os error"), "{log}");
+    assert_eq!(lines.len(), log.lines().filter(|line| !line.starts_with("warning: ")).count(), "{log}");
 }
 
 #[test]
