@@ -46,14 +46,17 @@ impl Api {
     /// Requests that wait for the same check may share a run, begun after each of them came.
     #[oai(path = "/claims/:id/check", method = "post", operation_id = "checkClaim")]
     async fn check(&self, caller: Caller, id: Path<String>) -> Result<Shown<ClaimView>, Refused> {
+        let (asked, request) = (self.0.clock().now(), digest(&id.0));
         let known = self.0.profile.claims.iter().find(|claim| claim.id == id.0);
-        let probe = known.and_then(Claim::probe);
-        let run = match probe {
-            Some(probe) => Some(self.0.fresh_run(probe).await?), // before a connection is held
-            None => None,
-        };
+        let (mut turn, mut run) = (None, None);
+        if let Some(probe) = known.and_then(Claim::probe) {
+            turn = Some(self.0.turn.lock().await);
+            // What was answered before ends here. No connection is held meanwhile: the check needs them to spare.
+            drop(self.0.begin(&caller, &CHECK_CLAIM, &request).await?);
+            run = Some(self.0.fresh_run(probe, asked).await?);
+        }
 
-        let act = self.0.begin(&caller, &CHECK_CLAIM, &digest(&id.0)).await?;
+        let act = self.0.begin(&caller, &CHECK_CLAIM, &request).await?;
         let Some(claim) = known else {
             return Err(self.0.absent(act.absent(caller.0.who.tenant())).await);
         };
@@ -65,7 +68,9 @@ impl Api {
         let event = Event::of(&CHECK_CLAIM, CLAIM_CHECKED, entity)
             .noting("claim", &claim.id)
             .noting("status", claim.status(Some(&run), now).as_str());
-        act.commit(event, Shown(view)).await
+        let shown = act.commit(event, Shown(view)).await;
+        drop(turn); // whoever sent the same request finds its answer
+        shown
     }
 
     /// List what a claim's check saw, run by run
@@ -123,11 +128,9 @@ impl App {
         Ok(self.profile.claims.iter().map(view).collect())
     }
 
-    /// A run of the check that began after now. Whoever waits for a turn may find that another's is one: so no flood of
-    /// requests holds up the other checks.
-    async fn fresh_run(&self, probe: &str) -> Result<Run, Refused> {
-        let asked = self.clock().now();
-        let _turn = self.turn.lock().await;
+    /// A run of the check that began after `asked`. Whoever waited for a turn may find that another's is one: so no flood
+    /// of requests holds up the other checks.
+    async fn fresh_run(&self, probe: &str, asked: DateTime<Utc>) -> Result<Run, Refused> {
         let last = self.deployment(&TRUST_DOCUMENT).await?.last_runs(&[probe]).await?.pop();
         match last.filter(|run| run.at > asked) {
             Some(run) => Ok(run),

@@ -1,7 +1,8 @@
 //! Nothing is served from a database whose isolation isn't proven.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use poem::{Endpoint, Middleware, Request, Response, Result};
 
@@ -15,12 +16,32 @@ pub(crate) struct Gate(Arc<Findings>);
 struct Findings {
     proven: AtomicBool,
     refuted: AtomicBool,
+    /// What was logged since isolation last held.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Gate {
     /// Says what this replica's own proof came to.
     pub(crate) fn prove(&self, holds: bool) {
         self.0.proven.store(holds, Ordering::Release);
+        if holds {
+            self.told().clear();
+        }
+    }
+
+    /// Says what this replica found broken, by rule and object. Each is logged at once, and once until isolation holds
+    /// again, which this replica has to prove anew.
+    pub(crate) fn refute(&self, findings: &[String]) {
+        self.prove(false);
+        self.hear(true);
+        for finding in self.news(findings) {
+            tracing::error!(finding, "tenant isolation is refuted: nothing is served");
+        }
+    }
+
+    fn news<'a>(&self, findings: &'a [String]) -> Vec<&'a String> {
+        let mut told = self.told();
+        findings.iter().filter(|finding| told.insert((*finding).clone())).collect()
     }
 
     /// Says what the last check came to, whichever replica ran it.
@@ -30,6 +51,10 @@ impl Gate {
 
     pub(crate) fn is_open(&self) -> bool {
         self.0.proven.load(Ordering::Acquire) && !self.0.refuted.load(Ordering::Acquire)
+    }
+
+    fn told(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,5 +80,32 @@ impl<E: Endpoint<Output = Response>> Endpoint for Gated<E> {
         }
         let detail = "tenant isolation is not proven, so nothing is served";
         Err(Refused::unavailable("isolation-unproven", detail).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Gate;
+
+    #[test]
+    fn a_finding_is_news_once_until_isolation_holds_again() {
+        let (gate, findings) = (Gate::default(), ["R05 a", "R06 b"].map(str::to_owned));
+        assert_eq!(gate.news(&findings[..1]), [&findings[0]]);
+        assert_eq!(gate.news(&findings), [&findings[1]]);
+        gate.prove(false);
+        assert!(gate.news(&findings).is_empty());
+        gate.prove(true);
+        assert_eq!(gate.news(&findings), [&findings[0], &findings[1]]);
+    }
+
+    #[test]
+    fn whoever_found_isolation_broken_serves_nothing_before_proving_it_anew() {
+        let gate = Gate::default();
+        gate.prove(true);
+        gate.refute(&["R05 a".to_owned()]);
+        gate.hear(false); // what another replica saw before
+        assert!(!gate.is_open());
+        gate.prove(true);
+        assert!(gate.is_open());
     }
 }

@@ -1,6 +1,8 @@
 //! Structured logs on standard error, one JSON object a line.
 
 use std::error::Error;
+use std::panic::{self, PanicHookInfo};
+use std::thread;
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{ParseError, filter_fn};
@@ -8,14 +10,22 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// Starts logging what `wanted` selects, as `tracing` filters say it; never what others' code says at trace level.
+/// Starts logging what `wanted` selects, as `tracing` filters say it, panics included; never what others' code says at
+/// trace level.
 pub(crate) fn start(wanted: &str) -> Result<(), ParseError> {
     let filter = EnvFilter::try_new(wanted)?;
     let lines = fmt::layer().json().with_writer(std::io::stderr);
     let logs = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_told)).with(lines);
     // Only the first subscriber counts; another is no fault of the command's.
     let _set = logs.try_init();
+    panic::set_hook(Box::new(panicked));
     Ok(())
+}
+
+/// Tells where it was, and not what it said: that may hold anything.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(tracing::field::display);
+    tracing::error!(place, thread = thread::current().name(), "panicked");
 }
 
 /// An error and what it came from, in a line.

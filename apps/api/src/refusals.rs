@@ -66,6 +66,7 @@ impl Refusals {
         let over = |minute: DateTime<Utc>| minute + TimeDelta::minutes(1) <= now;
         counted.extract_if(|(_, minute), _| over(*minute)).collect()
     }
+
     fn give_back(&self, unwritten: impl Iterator<Item = ((Option<IpAddr>, DateTime<Utc>), u64)>) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         unwritten.for_each(|(from, count)| *counted.entry(from).or_default() += count);

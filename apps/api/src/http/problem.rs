@@ -249,7 +249,6 @@ impl From<OpenError> for Refused {
 
 /// Answers for a handler that panicked; what it said may hold anything, and is told to nobody.
 pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a handler panicked");
     Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "nothing was shown").into_response()
 }
 

@@ -13,7 +13,11 @@ pub(super) async fn isolation(app: &App) -> Result<Seen, ProbeError> {
     let population = proof.tables + report.probes;
     let mut wrong: Vec<_> = proof.findings.iter().map(ToString::to_string).collect();
     wrong.extend(report.breaches.iter().map(ToString::to_string));
-    app.gate.hear(!wrong.is_empty());
+    if wrong.is_empty() {
+        app.gate.hear(false);
+    } else {
+        app.gate.refute(&wrong);
+    }
     let observed = format!(
         "{} rules hold on {} tables, {} policies and {} functions; {} attacks between two canary tenants got nothing.",
         proof.rules,

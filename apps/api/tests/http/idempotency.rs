@@ -50,6 +50,33 @@ async fn fifty_at_once_have_one_effect() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_check_that_was_answered_is_not_run_again() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?; // the next checks are minutes away
+    let tenant = deployment.tenant("Clinic").await?;
+    let runs = || deployment.database.run("postgres", "SELECT FROM ward.probe_run");
+    let before = runs().await?;
+    let ask = once("/v1/claims/database-limits-by-role/check", "the one", &json!({}));
+    let first = tenant.client.send(&ask).await?;
+    first.expect(200)?;
+    let answers = join_all((0..50).map(|_| tenant.client.send(&ask))).await;
+    for answer in answers {
+        let answer = answer?;
+        assert!(answer.status == 200 && is_replay(&answer) && answer.body == first.body, "{}", answer.text());
+    }
+    assert_eq!(runs().await?, before + 1);
+
+    let other = once("/v1/claims/database-limits-by-role/check", "another", &json!({}));
+    let answers = join_all((0..50).map(|_| tenant.client.send(&other))).await;
+    let answers: Vec<_> = answers.into_iter().collect::<Outcome<_>>()?;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200 && !is_replay(answer)).count(), 1);
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    assert_eq!(runs().await?, before + 2);
+    deployment.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn every_operation_that_says_so_answers_again_what_it_answered() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;

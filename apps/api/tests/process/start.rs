@@ -1,7 +1,10 @@
 //! How Ward starts, or refuses to: it says why, ends, and leaves nothing behind.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+use ureq::http::Method;
 
 use crate::doctored::Doctored;
 use crate::ward::{Ward, pause};
@@ -127,6 +130,49 @@ fn a_signal_in_the_middle_of_a_start_leaves_no_server_behind() {
         assert_eq!(ward.postgres().pid(), None, "after {pauses} pauses");
     }
     ward.start_again();
+}
+
+#[test]
+fn a_panic_is_one_line_of_the_log_that_tells_where_and_not_what() {
+    let ward = Ward::idle();
+    let full = File::options().write(true).open("/dev/full").unwrap(); // printing to it panics
+    let said = ward.command().arg("check-config").stdout(full).output().unwrap();
+    assert_eq!(said.status.code(), Some(101), "it did not panic");
+    let log = String::from_utf8(said.stderr).unwrap();
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let panicked = lines.iter().find(|line| line["fields"]["message"] == "panicked").unwrap();
+    assert_eq!(
+        (panicked["level"].as_str(), panicked["fields"]["thread"].as_str()),
+        (Some("ERROR"), Some("main"))
+    );
+    assert!(panicked["fields"]["place"].as_str().unwrap().contains(".rs:"), "{panicked}");
+    assert!(!log.contains("printing") && !log.contains("os error"), "{log}");
+    assert_eq!(lines.len(), log.lines().filter(|line| !line.starts_with("warning: ")).count(), "{log}");
+}
+
+#[test]
+fn refuted_isolation_is_in_the_log_at_once_by_rule_and_object() {
+    let mut ward = Ward::start("warn");
+    let client = ward.client(&ward.found("Clinic").key);
+    ward.until("checked", |_| {
+        let trust = client.get("/trust.json").ok()?.json();
+        let mut claims = trust["claims"].as_array()?.iter();
+        claims.all(|claim| claim["kind"] != "proven" || claim["last_run"].is_string()).then_some(())
+    });
+    ward.postgres().ask("ALTER TABLE ward.subject DISABLE ROW LEVEL SECURITY");
+    let path = "/v1/claims/tenant-isolation/check";
+    let checked = client.send(Method::POST, path, &[("content-type", "application/json")], "{}").unwrap();
+    assert_eq!(checked.status, 200, "{}", checked.text);
+
+    let log = String::from_utf8(ward.logs()).unwrap();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let errors: Vec<_> = lines.filter(|line| line["level"] == "ERROR").collect();
+    let told: Vec<_> = errors.iter().filter_map(|line| line["fields"]["finding"].as_str()).collect();
+    assert!(
+        told.iter().any(|finding| finding.starts_with('R') && finding.contains(" ward.subject: ")),
+        "{log}"
+    );
+    ward.stop();
 }
 
 #[test]

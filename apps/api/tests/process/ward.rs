@@ -193,7 +193,8 @@ impl Ward {
         logs.flat_map(|log| fs::read(log).unwrap()).collect()
     }
 
-    fn command(&self) -> Command {
+    /// The program, under these settings.
+    pub(crate) fn command(&self) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_ward-api"));
         for (name, _) in
             std::env::vars().filter(|(name, _)| name.starts_with("WARD_") && name != "WARD_PG_BINDIR")
