@@ -121,8 +121,10 @@ impl Api {
         let mut act = self.0.begin(&caller, &CHANGE_RECORD, &body.digest).await?;
 
         let change = body.value;
-        if change.occurred_on.is_none() && change.fields.as_ref().is_none_or(|fields| fields.is_empty()) {
-            return Err(Refused::nothing_named());
+        match &change.fields {
+            Some(fields) if fields.is_empty() => return Err(Refused::nothing_named("/fields")),
+            None if change.occurred_on.is_none() => return Err(Refused::nothing_named("")),
+            _ => {}
         }
         let patch = |found: &StoredRecord| patch(&self.0.catalogue, found, change);
         let new = (id, self.0.clock().now());
@@ -208,6 +210,7 @@ struct RecordChange {
     #[serde(default, deserialize_with = "crate::fields::named")]
     occurred_on: Option<Option<Given<Day>>>,
     /// Fields to set; `null` removes one.
+    #[serde(default, deserialize_with = "crate::fields::named")]
     fields: Option<FieldMap>,
 }
 

@@ -165,10 +165,14 @@ impl Api {
     }
 
     fn patch(&self, change: SubjectChange) -> Result<Patch, Refused> {
-        let given = change.fields.unwrap_or_default();
-        if given.is_empty() && change.time_zone.is_none() && change.jurisdiction.is_none() {
-            return Err(Refused::nothing_named());
+        match &change.fields {
+            Some(fields) if fields.is_empty() => return Err(Refused::nothing_named("/fields")),
+            None if change.time_zone.is_none() && change.jurisdiction.is_none() => {
+                return Err(Refused::nothing_named(""));
+            }
+            _ => {}
         }
+        let given = change.fields.unwrap_or_default();
         let (set, remove) = Fields::parse_changes(self.0.catalogue.subject(), given.given())
             .map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
         let time_zone = change.time_zone.map(|zone| zone.map(|zone| zone.0));
@@ -247,6 +251,7 @@ struct SubjectChange {
     #[serde(default, deserialize_with = "crate::fields::named")]
     jurisdiction: Option<Option<Given<Law>>>,
     /// Fields to set; `null` removes one.
+    #[serde(default, deserialize_with = "crate::fields::named")]
     fields: Option<FieldMap>,
 }
 

@@ -27,16 +27,25 @@ pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
     }
 }
 
-/// Says of the body of every change that it names something.
+/// Says of the body of every change, and of each object in it, that it names something.
 pub(crate) fn demand_changes(document: &mut Value) {
     let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
     let bodies = paths.filter_map(|(_, methods)| methods.pointer("/patch/requestBody"));
-    let mut places = Vec::new();
-    bodies.for_each(|body| references(body, &mut places));
-    for place in places {
-        if let Some(schema) = document.pointer_mut(&place).and_then(Value::as_object_mut) {
-            schema.insert("minProperties".into(), json!(1));
+    let mut open = Vec::new();
+    bodies.for_each(|body| references(body, &mut open));
+    while let Some(place) = open.pop() {
+        if let Some(schema) = document.pointer_mut(&place) {
+            references(schema, &mut open);
+            demand_members(schema);
         }
+    }
+}
+
+fn demand_members(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        members.values_mut().for_each(demand_members);
+        schema.insert("minProperties".into(), json!(1));
     }
 }
 
@@ -101,12 +110,18 @@ mod tests {
     #[test]
     fn the_body_of_a_change_names_something() {
         let body = json!({ "requestBody": { "schema": { "$ref": "#/schemas/Change" } } });
+        let change = json!({ "properties": { "a": { "$ref": "#/schemas/Inner" }, "b": { "properties": {} }, "c": {} } });
         let mut document = json!({
             "paths": { "/x": { "patch": body } },
-            "schemas": { "Change": { "properties": { "a": { "$ref": "#/schemas/Inner" } } }, "Inner": {} },
+            "schemas": { "Change": change, "Inner": { "properties": {} }, "Answer": { "properties": {} } },
         });
         demand_changes(&mut document);
-        assert_eq!(document["schemas"]["Change"]["minProperties"], 1);
-        assert_eq!(document["schemas"]["Inner"], json!({}));
+        let schemas = &document["schemas"];
+        for object in [&schemas["Change"], &schemas["Inner"], &schemas["Change"]["properties"]["b"]] {
+            assert_eq!(object["minProperties"], 1);
+        }
+        for other in [&schemas["Answer"], &schemas["Change"]["properties"]["c"]] {
+            assert_eq!(other.get("minProperties"), None);
+        }
     }
 }

@@ -105,18 +105,17 @@ fn object(properties: Map<String, Value>) -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-/// What `null` removes may be null: the whole, and each property of it.
-fn change(properties: Map<String, Value>) -> Value {
-    let mut whole = object(properties);
-    whole.as_object_mut().into_iter().for_each(nullable);
-    whole
+/// What `null` removes may be null: each property.
+fn change(mut properties: Map<String, Value>) -> Value {
+    nullable(&mut properties);
+    object(properties)
 }
 
-fn nullable(schema: &mut Map<String, Value>) {
-    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    let properties = properties.into_iter().flat_map(|properties| properties.values_mut());
-    properties.filter_map(Value::as_object_mut).for_each(nullable);
-    allow_null(schema);
+fn nullable(properties: &mut Map<String, Value>) {
+    for schema in properties.values_mut().filter_map(Value::as_object_mut) {
+        schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().for_each(nullable);
+        allow_null(schema);
+    }
 }
 
 fn field(spec: FieldSpec) -> Value {

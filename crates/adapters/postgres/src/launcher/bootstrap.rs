@@ -4,16 +4,21 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, P
 /// Two at once would trip over each other's roles.
 const ALONE: &str = "SELECT pg_advisory_lock(4119)";
 
-/// Attributes are set whether or not the role is new, so that none it was given by hand survives.
+/// Attributes are set whether or not the role is new, so that none it was given by hand survives. What `ward_app` is
+/// refused is Ward's to log: every check of isolation provokes hundreds of refusals.
 const ROLES: &str = "
     DO $$ BEGIN
         IF to_regrole('ward_owner') IS NULL THEN CREATE ROLE ward_owner; END IF;
         IF to_regrole('ward_app') IS NULL THEN CREATE ROLE ward_app; END IF;
     END $$;
     ALTER ROLE ward_owner LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
-    ALTER ROLE ward_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT";
+    ALTER ROLE ward_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
+    ALTER ROLE ward_app SET log_min_messages = fatal";
 
-const CLOSED: &str = "REVOKE CREATE ON SCHEMA public FROM PUBLIC";
+/// Large objects belong to no table, so to no tenant.
+const CLOSED: &str = "
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC";
 
 /// Why a server was not made ready for Ward.
 #[derive(Debug, thiserror::Error)]
