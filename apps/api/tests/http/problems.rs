@@ -19,7 +19,12 @@ fn is_problem(told: &str, answer: &Answer, status: u16, kind: &str) {
     assert_eq!(word("instance"), answer.id, "{told}");
     assert_eq!(answer.header("x-request-id"), Some(answer.id.as_str()), "{told}");
     assert!(!answer.text().contains(CANARY), "{told}");
-    for header in ["content-security-policy", "x-content-type-options", "strict-transport-security"] {
+    for header in [
+        "content-security-policy",
+        "permissions-policy",
+        "x-content-type-options",
+        "strict-transport-security",
+    ] {
         assert!(answer.header(header).is_some(), "{header} is missing: {told}");
     }
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{told}");
