@@ -57,10 +57,7 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
             if let Some(route) = app.routes.get().and_then(|routes| routes.find(request)) {
                 tracing::Span::current().record("operation", route.operation.id);
                 let _permitted = app.permit(&caller, route.operation).await?;
-                let faults = route.faults(request);
-                if !faults.is_empty() {
-                    return Err(Refused::invalid(faults).into());
-                }
+                route.check(request)?;
             }
             caller.0.once = idempotency_key(request)?;
             Ok(caller.0)

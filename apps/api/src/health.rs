@@ -34,7 +34,7 @@ pub(crate) struct Api(pub(crate) Arc<App>);
 impl Api {
     /// Say that the process runs
     ///
-    /// Answers whatever else is broken.
+    /// Answers whatever else is broken. Parameters are ignored: load balancers add some.
     #[oai(path = "/health", method = "get", operation_id = "health")]
     async fn health(&self) -> Result<Shown<Health>, Refused> {
         Ok(Shown(Health { status: Status::Ok, version: env!("CARGO_PKG_VERSION").into() }))
@@ -43,7 +43,7 @@ impl Api {
     /// Say whether requests are served
     ///
     /// They are when the database answers, its schema is up to date, the keys can be had, and tenant isolation is
-    /// proven.
+    /// proven. Parameters are ignored.
     #[oai(path = "/ready", method = "get", operation_id = "ready")]
     async fn ready(&self) -> Result<Shown<Readiness>, Refused> {
         let database = self.0.store.ping().await.is_ok();

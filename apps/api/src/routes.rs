@@ -7,7 +7,7 @@ use poem::{PathPattern, Request};
 use serde_json::Value;
 use ward::kernel::Operation;
 
-use crate::http::problem::Fault;
+use crate::http::problem::{Fault, Refused};
 
 /// Every operation served, by method and path pattern.
 #[derive(Debug, Default)]
@@ -20,10 +20,21 @@ pub(crate) struct Route {
     query: Vec<String>,
 }
 
+/// Whether an operation refuses parameters that it doesn't have. Not where others than its callers add some: load
+/// balancers to what they look at, mail programs and networks to the links that people follow.
+pub(crate) fn heeds_query(of: &Operation) -> bool {
+    !matches!(of.id, "health" | "ready" | "trustPage")
+}
+
 impl Route {
-    /// What is wrong with the query of `request`: a parameter that there isn't, since a filter with a slip in its name
-    /// would find everything; or one named twice, since nobody can say which of the two is meant.
-    pub(crate) fn faults(&self, request: &Request) -> Vec<Fault> {
+    /// Refuses a query with a parameter that there isn't, since a filter with a slip in its name would find everything;
+    /// or with one named twice, since nobody can say which of the two is meant.
+    pub(crate) fn check(&self, request: &Request) -> Result<(), Refused> {
+        let faults = self.faults(request);
+        if faults.is_empty() { Ok(()) } else { Err(Refused::invalid(faults)) }
+    }
+
+    fn faults(&self, request: &Request) -> Vec<Fault> {
         let given = request.params::<Vec<(String, String)>>().unwrap_or_default();
         let fault = |(n, (name, _)): (usize, &(String, String))| {
             let detail = if !self.query.contains(name) {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use ward::kernel::{Operation, Requires};
 
+use crate::routes::heeds_query;
+
 /// Leaves out the refusals that the operation of `row` never gives: poem writes one list for all.
 pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
     let parameters = served.get("parameters").and_then(Value::as_array).into_iter().flatten();
@@ -20,7 +22,7 @@ pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
         ("409", !row.writes),
         ("413", !body),
         ("415", !body),
-        ("422", !body && !row.idempotent && !places.contains("query")),
+        ("422", !heeds_query(row)),
     ];
     if let Some(responses) = served.get_mut("responses").and_then(Value::as_object_mut) {
         never.iter().filter(|(_, never)| *never).for_each(|(status, _)| drop(responses.remove(*status)));

@@ -20,8 +20,17 @@ const FIXED: [(&str, &str); 7] = [
     ("cross-origin-resource-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
-    ("permissions-policy", "interest-cohort=()"),
+    ("permissions-policy", POWERLESS),
 ];
+
+/// No page uses what a browser asks its user for, nor what tells of the device
+/// ([OWASP](https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers)).
+const POWERLESS: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), display-capture=(), \
+    encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), hid=(), \
+    idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), \
+    picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), \
+    screen-wake-lock=(), serial=(), speaker-selection=(), storage-access=(), usb=(), \
+    window-management=(), xr-spatial-tracking=()";
 
 const STRICTEST: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 

@@ -8,7 +8,7 @@ mod words;
 
 use std::sync::Arc;
 
-use poem::{IntoResponse, Response};
+use poem::{IntoResponse, Request, Response};
 use poem_openapi::registry::{
     MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
@@ -30,6 +30,7 @@ impl Api {
     /// Draw the trust page
     ///
     /// Every green row is a check that ran against this system within its interval, and passed.
+    /// Parameters that somebody added to the link are ignored.
     #[oai(path = "/trust", method = "get", operation_id = "trustPage")]
     async fn page(&self) -> Result<Page, Refused> {
         Ok(Page(page::render(&self.document().await?)))
@@ -37,7 +38,10 @@ impl Api {
 
     /// The trust page as data
     #[oai(path = "/trust.json", method = "get", operation_id = "trustDocument")]
-    async fn data(&self) -> Result<Shown<TrustDocument>, Refused> {
+    async fn data(&self, request: &Request) -> Result<Shown<TrustDocument>, Refused> {
+        if let Some(route) = self.0.routes.get().and_then(|routes| routes.find(request)) {
+            route.check(request)?;
+        }
         Ok(Shown(self.document().await?))
     }
 }

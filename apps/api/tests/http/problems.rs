@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Client, Deployment, Outcome, left, nobody, operations, subject};
+use crate::support::{Answer, Ask, Client, Deployment, Outcome, case, left, nobody, operations, subject};
 
 /// Sent wherever something can be sent; told nowhere.
 const CANARY: &str = "Zq7-canary";
@@ -19,7 +19,12 @@ fn is_problem(told: &str, answer: &Answer, status: u16, kind: &str) {
     assert_eq!(word("instance"), answer.id, "{told}");
     assert_eq!(answer.header("x-request-id"), Some(answer.id.as_str()), "{told}");
     assert!(!answer.text().contains(CANARY), "{told}");
-    for header in ["content-security-policy", "x-content-type-options", "strict-transport-security"] {
+    for header in [
+        "content-security-policy",
+        "permissions-policy",
+        "x-content-type-options",
+        "strict-transport-security",
+    ] {
         assert!(answer.header(header).is_some(), "{header} is missing: {told}");
     }
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{told}");
@@ -99,6 +104,28 @@ async fn every_refusal_is_a_problem_document() -> Outcome {
     let answer = anonymous.get("/v1/me").await?;
     is_problem("GET /v1/me", &answer, 401, "unauthenticated");
     assert!(answer.header("www-authenticate").is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_parameter_that_an_operation_does_not_have_is_refused_but_where_others_add_some() -> Outcome {
+    const LENIENT: [&str; 3] = ["health", "ready", "trustPage"];
+    let client = client().await?;
+    let document = client.get("/openapi.json").await?.expect(200)?;
+    for operation in operations(&client).await? {
+        let mut ask = operation.ask(&case(&operation.id, &client).await?);
+        let joint = if ask.path.contains('?') { '&' } else { '?' };
+        ask.path = format!("{}{joint}{CANARY}=1", ask.path);
+        let answer = client.send(&ask).await?;
+        let told = &document["paths"][&operation.path][&operation.method]["responses"]["422"];
+        if LENIENT.contains(&operation.id.as_str()) {
+            assert_eq!((answer.status, told.is_null()), (200, true), "{}", operation.id);
+        } else {
+            let refused = answer.expect(422)?;
+            assert_eq!(refused["errors"][0]["pointer"], format!("?{CANARY}"), "{}", operation.id);
+            assert!(!told.is_null(), "{} refuses what the document doesn't say", operation.id);
+        }
+    }
     Ok(())
 }
 

@@ -23,7 +23,8 @@ export async function open(path, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   const told = [];
-  page.on('console', (message) => message.type() === 'error' && told.push(message.text()));
+  const wrong = (message) => message.type() === 'error' || message.text().includes('-Policy header');
+  page.on('console', (message) => wrong(message) && told.push(message.text()));
   page.on('pageerror', (error) => told.push(String(error)));
   page.on('request', (request) => new URL(request.url()).origin !== origin && !request.url().startsWith('data:') && told.push(`asks ${request.url()}`));
   await page.exposeFunction('tell', (violation) => told.push(violation));

@@ -28,6 +28,9 @@ test('nothing runs, nothing is fetched, nothing is against the policy', async ()
   assert.deepEqual(told, []);
   assert.deepEqual(requests, [page.url()]);
   assert.equal(await page.evaluate(() => document.scripts.length), 0);
+  const powers = 'camera clipboard-read display-capture geolocation hid microphone midi payment publickey-credentials-get serial usb'.split(' ');
+  const [known, allowed] = await page.evaluate(() => [document.featurePolicy.features(), document.featurePolicy.allowedFeatures()]);
+  assert.deepEqual(powers.filter((power) => !known.includes(power) || allowed.includes(power)), []);
   assert.match(answer.headers()['content-security-policy'], /^default-src 'none'; style-src 'sha256-[^' ]+'; /);
   await close();
 });

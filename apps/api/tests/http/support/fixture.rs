@@ -48,7 +48,7 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
         | "findSubjects" | "listAuditEvents" | "listClaims" => Case::plain(),
         "exportAudit" => Case { query: "format=csv", ..Case::plain() },
         "changeTenant" => Case::plain().json(json!({
-            "name": format!("Clinic {}", nobody().simple()),
+            "name": format!("Clinic {}", nobody()),
             "settings": { "mfa_required": true, "allowed_email_domains": ["example.org"] },
         })),
         "createApiKey" => Case::plain().json(key()),
@@ -71,7 +71,7 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
         "changeRecord" => Case::of(a_record(client).await?)
             .json(json!({ "occurred_on": "2026-01-02", "fields": { "text": "Seen again." } })),
         "importData" => {
-            let (one, other) = (nobody().simple(), nobody().simple());
+            let (one, other) = (nobody(), nobody());
             let rows = format!("external_ref,given_name\n{one},Ada\n{other},Grace\n");
             Case { query: "kind=clinician", payload: Payload::Csv(rows), ..Case::plain() }
         }
@@ -95,7 +95,7 @@ pub(crate) const PERSONAL: [&str; 4] =
 pub(crate) fn subject() -> Value {
     json!({
         "kind": "patient",
-        "external_ref": format!("X-{}", nobody().simple()),
+        "external_ref": format!("X-{}", nobody()),
         "time_zone": "Europe/London",
         "jurisdiction": "GB",
         "fields": {
