@@ -13,14 +13,14 @@ const MIGRATIONS: [(&str, &str); 6] = [
     ("0003_given_up", GIVEN_UP),
     ("0004_reader", READER),
     ("0005_sandbox_keys", SANDBOX_KEYS),
-    ("0007_leaf_text", LEAF_TEXT),
+    ("0006_leaf_text", LEAF_TEXT),
 ];
 const SPINE: &str = include_str!("../migrations/0001_spine.sql");
 const NARROWER: &str = include_str!("../migrations/0002_narrower.sql");
 const GIVEN_UP: &str = include_str!("../migrations/0003_given_up.sql");
 const READER: &str = include_str!("../migrations/0004_reader.sql");
 const SANDBOX_KEYS: &str = include_str!("../migrations/0005_sandbox_keys.sql");
-const LEAF_TEXT: &str = include_str!("../migrations/0007_leaf_text.sql");
+const LEAF_TEXT: &str = include_str!("../migrations/0006_leaf_text.sql");
 
 /// Serialises replicas that start together.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
