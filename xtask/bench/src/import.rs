@@ -77,7 +77,8 @@ impl Files {
     /// The same people under names that nobody has yet.
     fn file(&self) -> String {
         let turn = self.turn.fetch_add(TIMES, Ordering::Relaxed);
-        let names = (turn..turn + TIMES).flat_map(|turn| self.people.iter().map(move |person| (turn, person)));
+        let names =
+            (turn..turn + TIMES).flat_map(|turn| self.people.iter().map(move |person| (turn, person)));
         let row = |(turn, person)| format!("\n{turn}-{person}");
         std::iter::once(self.header.clone()).chain(names.map(row)).collect()
     }
@@ -101,7 +102,8 @@ impl Files {
     async fn import(&self) -> Outcome {
         let file = ("text/csv", Bytes::from(self.file()));
         let told = self.clients.exchange(0, Method::POST, "/v1/imports?kind=clinician", file).await?;
-        let accepted = told.get("accepted").and_then(serde_json::Value::as_u64);
-        if accepted == Some((TIMES * self.people.len()) as u64) { Ok(()) } else { Err(told.to_string().into()) }
+        let all = Some((TIMES * self.people.len()) as u64);
+        let accepted = told.get("accepted").and_then(serde_json::Value::as_u64) == all;
+        accepted.then_some(()).ok_or_else(|| told.to_string().into())
     }
 }
