@@ -17,7 +17,7 @@ use ward::subject::{
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::fields::{FieldMap, faults};
+use crate::fields::{FieldMap, faults, to_change};
 use crate::http::body::Body;
 use crate::http::given::{Cursor, Given, Law, Limit, Line, MailAddress, Phone, Zone};
 use crate::http::page::Page;
@@ -165,10 +165,8 @@ impl Api {
     }
 
     fn patch(&self, change: SubjectChange) -> Result<Patch, Refused> {
-        let given = change.fields.unwrap_or_default();
-        if given.is_empty() && change.time_zone.is_none() && change.jurisdiction.is_none() {
-            return Err(Refused::nothing_named());
-        }
+        let more = change.time_zone.is_some() || change.jurisdiction.is_some();
+        let given = to_change(change.fields, more)?;
         let (set, remove) = Fields::parse_changes(self.0.catalogue.subject(), given.given())
             .map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
         let time_zone = change.time_zone.map(|zone| zone.map(|zone| zone.0));
@@ -247,6 +245,7 @@ struct SubjectChange {
     #[serde(default, deserialize_with = "crate::fields::named")]
     jurisdiction: Option<Option<Given<Law>>>,
     /// Fields to set; `null` removes one.
+    #[serde(default, deserialize_with = "crate::fields::named")]
     fields: Option<FieldMap>,
 }
 

@@ -121,8 +121,10 @@ impl TryFrom<TenantChange> for Changes {
     type Error = Refused;
 
     fn try_from(change: TenantChange) -> Result<Self, Refused> {
-        if change.name.is_none() && !change.settings.as_ref().is_some_and(SettingsPatch::names_any) {
-            return Err(Refused::nothing_named());
+        match &change.settings {
+            None if change.name.is_none() => return Err(Refused::nothing_named("")),
+            Some(settings) if !settings.names_any() => return Err(Refused::nothing_named("/settings")),
+            _ => {}
         }
         let name = change.name.map(|name| Text::parse(&name.0, tenancy::NAME_LENGTH)).transpose();
         let name = name.map_err(|error| Refused::at("/name", error))?;

@@ -29,13 +29,9 @@ pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
     }
 }
 
-/// Says of the body of every change that it names something.
+/// Says of the body of every change, and of each object in it, that it names something.
 pub(crate) fn demand_changes(document: &mut Value) {
-    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
-    let bodies = paths.filter_map(|(_, methods)| methods.pointer("/patch/requestBody"));
-    let mut places = Vec::new();
-    bodies.for_each(|body| references(body, &mut places));
-    for place in places {
+    for place in taken(document, |method| method == "patch") {
         if let Some(schema) = document.pointer_mut(&place).and_then(Value::as_object_mut) {
             schema.insert("minProperties".into(), json!(1));
         }
@@ -44,7 +40,7 @@ pub(crate) fn demand_changes(document: &mut Value) {
 
 /// Says of every object in a request's body that it takes no other members.
 pub(crate) fn close_bodies(document: &mut Value) {
-    for place in taken(document) {
+    for place in taken(document, |_| true) {
         if let Some(schema) = document.pointer_mut(&place).and_then(Value::as_object_mut)
             && schema.contains_key("properties")
         {
@@ -53,10 +49,11 @@ pub(crate) fn close_bodies(document: &mut Value) {
     }
 }
 
-/// Where the schemas are that bodies refer to, and those that these refer to.
-fn taken(document: &Value) -> BTreeSet<String> {
+/// Where the schemas are that bodies of such methods refer to, and those that these refer to.
+fn taken(document: &Value, of: fn(&str) -> bool) -> BTreeSet<String> {
     let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
     let served = paths.filter_map(|(_, path)| path.as_object()).flatten();
+    let served = served.filter(|(method, _)| of(method));
     let (mut found, mut open) = (BTreeSet::new(), Vec::new());
     served.filter_map(|(_, served)| served.get("requestBody")).for_each(|body| references(body, &mut open));
     while let Some(place) = open.pop() {
@@ -105,10 +102,11 @@ mod tests {
         let body = json!({ "requestBody": { "schema": { "$ref": "#/schemas/Change" } } });
         let mut document = json!({
             "paths": { "/x": { "patch": body } },
-            "schemas": { "Change": { "properties": { "a": { "$ref": "#/schemas/Inner" } } }, "Inner": {} },
+            "schemas": { "Change": { "properties": { "a": { "$ref": "#/schemas/Inner" } } }, "Inner": {}, "Other": {} },
         });
         demand_changes(&mut document);
         assert_eq!(document["schemas"]["Change"]["minProperties"], 1);
-        assert_eq!(document["schemas"]["Inner"], json!({}));
+        assert_eq!(document["schemas"]["Inner"]["minProperties"], 1);
+        assert_eq!(document["schemas"]["Other"], json!({}));
     }
 }

@@ -107,9 +107,9 @@ impl Refused {
         Self::invalid(vec![Fault::new(pointer, detail)])
     }
 
-    /// For a change that names nothing to change.
-    pub(crate) fn nothing_named() -> Self {
-        Self::at("", "must name at least one field")
+    /// For a change, or the part of it at `pointer`, that names nothing to change.
+    pub(crate) fn nothing_named(pointer: &str) -> Self {
+        Self::at(pointer, "must name at least one field")
     }
 
     pub(crate) fn unavailable(kind: &str, detail: &str) -> Self {
