@@ -109,6 +109,15 @@ pub(crate) fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
+/// The fields that a change names. If it names none, it names something `more`.
+pub(crate) fn to_change(fields: Option<FieldMap>, more: bool) -> Result<FieldMap, Refused> {
+    match fields {
+        None if !more => Err(Refused::nothing_named("")),
+        Some(fields) if fields.0.is_empty() => Err(Refused::nothing_named("/fields")),
+        fields => Ok(fields.unwrap_or_default()),
+    }
+}
+
 /// What is wrong with fields, below `pointer`.
 pub(crate) fn faults(pointer: &str, errors: Vec<FieldError>) -> impl Iterator<Item = Fault> {
     errors.into_iter().map(move |error| Fault::new(format!("{pointer}{}", error.pointer), error.detail))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
@@ -18,7 +19,7 @@ use ward::subject::{
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::fields::{FieldMap, faults};
+use crate::fields::{FieldMap, faults, to_change};
 use crate::http::body::Body;
 use crate::http::given::{Cursor, Day, Given, Limit};
 use crate::http::page::Page;
@@ -120,13 +121,10 @@ impl Api {
         let id = RecordId::from(id.0);
         let mut act = self.0.begin(&caller, &CHANGE_RECORD, &body.digest).await?;
 
-        let change = body.value;
-        match &change.fields {
-            Some(fields) if fields.is_empty() => return Err(Refused::nothing_named("/fields")),
-            None if change.occurred_on.is_none() => return Err(Refused::nothing_named("")),
-            _ => {}
-        }
-        let patch = |found: &StoredRecord| patch(&self.0.catalogue, found, change);
+        let RecordChange { occurred_on, fields } = body.value;
+        let given = to_change(fields, occurred_on.is_some())?;
+        let occurred_on = occurred_on.map(|day| day.map(|day| day.0));
+        let patch = |found: &StoredRecord| patch(&self.0.catalogue, found, occurred_on, &given);
         let new = (id, self.0.clock().now());
         match record::change(&mut *act, &CHANGE_RECORD, caller.0.who.tenant(), new, patch).await {
             Ok((record, event)) => act.commit(event, Shown(record.into())).await,
@@ -179,12 +177,15 @@ fn draft(catalogue: &Catalogue, new: NewRecord) -> Result<Draft, Refused> {
     Ok(Draft { category: new.category, occurred_on: new.occurred_on.map(|day| day.0), fields })
 }
 
-fn patch(catalogue: &Catalogue, found: &StoredRecord, change: RecordChange) -> Result<Patch, SubjectError> {
+fn patch(
+    catalogue: &Catalogue,
+    found: &StoredRecord,
+    occurred_on: Option<Option<NaiveDate>>,
+    given: &FieldMap,
+) -> Result<Patch, SubjectError> {
     let specs =
         catalogue.category(&found.category).map(|category| category.fields.as_slice()).unwrap_or_default();
-    let given = change.fields.unwrap_or_default();
     let (set, remove) = Fields::parse_changes(specs, given.given()).map_err(SubjectError::Invalid)?;
-    let occurred_on = change.occurred_on.map(|day| day.map(|day| day.0));
     Ok(Patch { occurred_on, set, remove })
 }
 

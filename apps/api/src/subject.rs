@@ -17,7 +17,7 @@ use ward::subject::{
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::fields::{FieldMap, faults};
+use crate::fields::{FieldMap, faults, to_change};
 use crate::http::body::Body;
 use crate::http::given::{Cursor, Given, Law, Limit, Line, MailAddress, Phone, Zone};
 use crate::http::page::Page;
@@ -165,14 +165,8 @@ impl Api {
     }
 
     fn patch(&self, change: SubjectChange) -> Result<Patch, Refused> {
-        match &change.fields {
-            Some(fields) if fields.is_empty() => return Err(Refused::nothing_named("/fields")),
-            None if change.time_zone.is_none() && change.jurisdiction.is_none() => {
-                return Err(Refused::nothing_named(""));
-            }
-            _ => {}
-        }
-        let given = change.fields.unwrap_or_default();
+        let more = change.time_zone.is_some() || change.jurisdiction.is_some();
+        let given = to_change(change.fields, more)?;
         let (set, remove) = Fields::parse_changes(self.0.catalogue.subject(), given.given())
             .map_err(|errors| Refused::invalid(faults("/fields", errors).collect()))?;
         let time_zone = change.time_zone.map(|zone| zone.map(|zone| zone.0));

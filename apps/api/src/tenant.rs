@@ -122,8 +122,8 @@ impl TryFrom<TenantChange> for Changes {
 
     fn try_from(change: TenantChange) -> Result<Self, Refused> {
         match &change.settings {
-            Some(settings) if !settings.names_any() => return Err(Refused::nothing_named("/settings")),
             None if change.name.is_none() => return Err(Refused::nothing_named("")),
+            Some(settings) if !settings.names_any() => return Err(Refused::nothing_named("/settings")),
             _ => {}
         }
         let name = change.name.map(|name| Text::parse(&name.0, tenancy::NAME_LENGTH)).transpose();

@@ -31,29 +31,16 @@ pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
 
 /// Says of the body of every change, and of each object in it, that it names something.
 pub(crate) fn demand_changes(document: &mut Value) {
-    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
-    let bodies = paths.filter_map(|(_, methods)| methods.pointer("/patch/requestBody"));
-    let mut open = Vec::new();
-    bodies.for_each(|body| references(body, &mut open));
-    while let Some(place) = open.pop() {
-        if let Some(schema) = document.pointer_mut(&place) {
-            references(schema, &mut open);
-            demand_members(schema);
+    for place in taken(document, |method| method == "patch") {
+        if let Some(schema) = document.pointer_mut(&place).and_then(Value::as_object_mut) {
+            schema.insert("minProperties".into(), json!(1));
         }
-    }
-}
-
-fn demand_members(schema: &mut Value) {
-    let Some(schema) = schema.as_object_mut() else { return };
-    if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        members.values_mut().for_each(demand_members);
-        schema.insert("minProperties".into(), json!(1));
     }
 }
 
 /// Says of every object in a request's body that it takes no other members.
 pub(crate) fn close_bodies(document: &mut Value) {
-    for place in taken(document) {
+    for place in taken(document, |_| true) {
         if let Some(schema) = document.pointer_mut(&place).and_then(Value::as_object_mut)
             && schema.contains_key("properties")
         {
@@ -62,10 +49,11 @@ pub(crate) fn close_bodies(document: &mut Value) {
     }
 }
 
-/// Where the schemas are that bodies refer to, and those that these refer to.
-fn taken(document: &Value) -> BTreeSet<String> {
+/// Where the schemas are that bodies of such methods refer to, and those that these refer to.
+fn taken(document: &Value, of: fn(&str) -> bool) -> BTreeSet<String> {
     let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
     let served = paths.filter_map(|(_, path)| path.as_object()).flatten();
+    let served = served.filter(|(method, _)| of(method));
     let (mut found, mut open) = (BTreeSet::new(), Vec::new());
     served.filter_map(|(_, served)| served.get("requestBody")).for_each(|body| references(body, &mut open));
     while let Some(place) = open.pop() {
@@ -112,18 +100,13 @@ mod tests {
     #[test]
     fn the_body_of_a_change_names_something() {
         let body = json!({ "requestBody": { "schema": { "$ref": "#/schemas/Change" } } });
-        let change = json!({ "properties": { "a": { "$ref": "#/schemas/Inner" }, "b": { "properties": {} }, "c": {} } });
         let mut document = json!({
             "paths": { "/x": { "patch": body } },
-            "schemas": { "Change": change, "Inner": { "properties": {} }, "Answer": { "properties": {} } },
+            "schemas": { "Change": { "properties": { "a": { "$ref": "#/schemas/Inner" } } }, "Inner": {}, "Other": {} },
         });
         demand_changes(&mut document);
-        let schemas = &document["schemas"];
-        for object in [&schemas["Change"], &schemas["Inner"], &schemas["Change"]["properties"]["b"]] {
-            assert_eq!(object["minProperties"], 1);
-        }
-        for other in [&schemas["Answer"], &schemas["Change"]["properties"]["c"]] {
-            assert_eq!(other.get("minProperties"), None);
-        }
+        assert_eq!(document["schemas"]["Change"]["minProperties"], 1);
+        assert_eq!(document["schemas"]["Inner"]["minProperties"], 1);
+        assert_eq!(document["schemas"]["Other"], json!({}));
     }
 }

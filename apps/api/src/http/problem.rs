@@ -107,7 +107,7 @@ impl Refused {
         Self::invalid(vec![Fault::new(pointer, detail)])
     }
 
-    /// For a change that names nothing to change, in the whole or in a part.
+    /// For a change, or the part of it at `pointer`, that names nothing to change.
     pub(crate) fn nothing_named(pointer: &str) -> Self {
         Self::at(pointer, "must name at least one field")
     }

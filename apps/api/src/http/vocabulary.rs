@@ -95,6 +95,7 @@ fn properties(specs: &[FieldSpec]) -> Map<String, Value> {
     all
 }
 
+/// An object that isn't empty.
 fn group(parts: Map<String, Value>) -> Value {
     let mut group = object(parts);
     group.as_object_mut().into_iter().for_each(|group| drop(group.insert("minProperties".into(), json!(1))));
@@ -105,16 +106,19 @@ fn object(properties: Map<String, Value>) -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-/// What `null` removes may be null: each property.
-fn change(mut properties: Map<String, Value>) -> Value {
-    nullable(&mut properties);
-    object(properties)
+/// What `null` removes may be null: each property, and each of a group.
+fn change(properties: Map<String, Value>) -> Value {
+    let mut whole = group(properties);
+    whole.as_object_mut().into_iter().for_each(removable);
+    whole
 }
 
-fn nullable(properties: &mut Map<String, Value>) {
-    for schema in properties.values_mut().filter_map(Value::as_object_mut) {
-        schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().for_each(nullable);
-        allow_null(schema);
+fn removable(schema: &mut Map<String, Value>) {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let properties = properties.into_iter().flat_map(|properties| properties.values_mut());
+    for property in properties.filter_map(Value::as_object_mut) {
+        removable(property);
+        allow_null(property);
     }
 }
 

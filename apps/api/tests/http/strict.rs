@@ -172,11 +172,12 @@ async fn a_change_that_names_nothing_is_refused_and_leaves_nothing() -> Outcome 
     let before = digest(&deployment.database, &tenant.id).await?;
     for (operation, case, body) in &changes {
         let objects = body.as_object().ok_or("no object")?.iter().filter(|(_, inner)| inner.is_object());
-        let nothings = objects.map(|(name, _)| (json!({ name: {} }), format!("/{name}")));
-        for (nothing, at) in nothings.chain([(json!({}), String::new())]) {
+        let nothings = objects.map(|(name, _)| (format!("/{name}"), json!({ name: {} })));
+        let null = body.get("fields").map(|_| ("/fields".to_owned(), json!({ "fields": null })));
+        for (place, nothing) in nothings.chain(null).chain([(String::new(), json!({}))]) {
             let refused =
                 tenant.client.send(&ask(operation, case, nothing.to_string())).await?.expect(422)?;
-            assert_eq!(refused["errors"][0]["pointer"], at, "{} {nothing}", operation.id);
+            assert_eq!(refused["errors"][0]["pointer"], place, "{} {nothing}", operation.id);
             tried += 1;
         }
     }
