@@ -4,14 +4,16 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, P
 /// Two at once would trip over each other's roles.
 const ALONE: &str = "SELECT pg_advisory_lock(4119)";
 
-/// Attributes are set whether or not the role is new, so that none it was given by hand survives.
+/// Attributes are set whether or not the role is new, so that none it was given by hand survives. What the server refuses
+/// `ward_app` isn't logged: Ward does so itself, and the checks of isolation have it refused a thousand times.
 const ROLES: &str = "
     DO $$ BEGIN
         IF to_regrole('ward_owner') IS NULL THEN CREATE ROLE ward_owner; END IF;
         IF to_regrole('ward_app') IS NULL THEN CREATE ROLE ward_app; END IF;
     END $$;
     ALTER ROLE ward_owner LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
-    ALTER ROLE ward_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT";
+    ALTER ROLE ward_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
+    ALTER ROLE ward_app SET log_min_messages = log";
 
 const CLOSED: &str = "REVOKE CREATE ON SCHEMA public FROM PUBLIC";
 

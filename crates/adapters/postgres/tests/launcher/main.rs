@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod bootstrap;
+mod log;
 mod support;
 
 use std::env;
@@ -280,26 +281,4 @@ fn what_is_missing_is_named() {
     let install =
         if cfg!(target_os = "macos") { "brew install postgresql@17" } else { "apt-get install postgresql" };
     assert!(LaunchError::NotInstalled.to_string().contains(install));
-}
-
-#[tokio::test]
-async fn the_log_holds_no_value_of_a_failed_statement() {
-    let place = Place::new();
-    let cluster = start(&place.data(), Durability::None);
-    let mut connection = connect(&cluster).await;
-    connection.execute("CREATE TABLE people (name text PRIMARY KEY, age int CHECK (age > 0))").await.unwrap();
-    connection.execute("INSERT INTO people VALUES ('Wagner', 1)").await.unwrap();
-    for failing in ["INSERT INTO people VALUES ('Wagner', 2)", "INSERT INTO people VALUES ('Meadows', 0)"] {
-        connection.execute(failing).await.unwrap_err();
-        sqlx::query("INSERT INTO people VALUES ($1, 0)")
-            .bind("Keene")
-            .execute(&mut connection)
-            .await
-            .unwrap_err();
-    }
-    cluster.stop().unwrap();
-    let log = fs::read_to_string(place.data().join("log")).unwrap();
-    assert!(log.contains("violates check constraint"), "the failures are not in the log: {log}");
-    assert!(["Wagner", "Meadows", "Keene"].iter().all(|name| !log.contains(name)), "{log}");
-    assert_eq!(fs::metadata(place.data().join("log")).unwrap().mode() & 0o777, 0o600);
 }
