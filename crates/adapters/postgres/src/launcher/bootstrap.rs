@@ -15,7 +15,11 @@ const ROLES: &str = "
     ALTER ROLE ward_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
     ALTER ROLE ward_app SET log_min_messages = log";
 
-const CLOSED: &str = "REVOKE CREATE ON SCHEMA public FROM PUBLIC";
+/// A large object belongs to no tenant: what makes one, or reaches into one, is everybody's in a new database.
+const CLOSED: &str = "
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, integer),
+        lo_get(oid), lo_get(oid, bigint, integer), lo_put(oid, bigint, bytea) FROM PUBLIC";
 
 /// Why a server was not made ready for Ward.
 #[derive(Debug, thiserror::Error)]
