@@ -44,7 +44,7 @@ async fn watch_over(cluster: Arc<Mutex<Option<Cluster>>>) {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => tracing::warn!("PostgreSQL runs again"),
             Ok(Err(error)) => {
-                tracing::error!(%error, "PostgreSQL can't be started again");
+                tracing::error!(%error, "PostgreSQL can't be looked after");
                 tokio::time::sleep(AGAIN).await;
             }
             Err(_) => return, // the runtime ends

@@ -7,26 +7,28 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// The migrations, forward only, in order: each safe beside live traffic.
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     ("0001_spine", SPINE),
     ("0002_narrower", NARROWER),
     ("0003_given_up", GIVEN_UP),
     ("0004_reader", READER),
     ("0005_sandbox_keys", SANDBOX_KEYS),
-    ("0006_leaf_text", LEAF_TEXT),
+    ("0006_dated_ids", DATED_IDS),
+    ("0007_leaf_text", LEAF_TEXT),
 ];
 const SPINE: &str = include_str!("../migrations/0001_spine.sql");
 const NARROWER: &str = include_str!("../migrations/0002_narrower.sql");
 const GIVEN_UP: &str = include_str!("../migrations/0003_given_up.sql");
 const READER: &str = include_str!("../migrations/0004_reader.sql");
 const SANDBOX_KEYS: &str = include_str!("../migrations/0005_sandbox_keys.sql");
-const LEAF_TEXT: &str = include_str!("../migrations/0006_leaf_text.sql");
+const DATED_IDS: &str = include_str!("../migrations/0006_dated_ids.sql");
+const LEAF_TEXT: &str = include_str!("../migrations/0007_leaf_text.sql");
 
 /// Serialises replicas that start together.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
 
 /// The contents of all migrations: changes whenever one does.
-pub const SCHEMA: &[&str] = &[SPINE, NARROWER, GIVEN_UP, READER, SANDBOX_KEYS, LEAF_TEXT];
+pub const SCHEMA: &[&str] = &[SPINE, NARROWER, GIVEN_UP, READER, SANDBOX_KEYS, DATED_IDS, LEAF_TEXT];
 
 /// Brings the schema up to date, as `ward_owner`. Doing it again, or from two replicas at once, is harmless.
 pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {

@@ -11,7 +11,7 @@ pinned AS (
 ),
 -- Append-only tables, each with all its partitions: a statement trigger binds only the table it is on.
 append_only AS MATERIALIZED (
-    SELECT e.j ->> 'table' AS name, e.j ->> 'stamped' AS stamped, t.oid
+    SELECT e.j ->> 'table' AS name, e.j ->> 'stamped' AS stamped, e.j ->> 'check' AS "check", t.oid
     FROM declared d, jsonb_array_elements(d.j -> 'append_only') e(j),
          LATERAL (SELECT to_regclass(e.j ->> 'table')::oid AS oid
                   UNION SELECT p.relid::oid FROM pg_partition_tree(to_regclass(e.j ->> 'table')) p) t
@@ -90,6 +90,10 @@ UNION ALL
 SELECT 'R27', h.name, h.what || coalesce(format(' on column `%s`', h.col), '') || ' is granted on an append-only table'
 FROM append_only a JOIN held h ON h.oid = a.oid
 WHERE h.what IN ('UPDATE', 'DELETE') OR h.what = 'INSERT' AND a.stamped IS NOT NULL AND coalesce(h.col, a.stamped) = a.stamped
+UNION ALL
+SELECT 'R27', a.oid::regclass::text, 'missing or altered: ' || a."check"
+FROM append_only a WHERE a.oid IS NOT NULL AND a."check" IS NOT NULL AND a."check" <> ALL (ARRAY(
+    SELECT replace(pg_get_constraintdef(c.oid), ' NOT VALID', '') FROM pg_constraint c WHERE c.conrelid = a.oid AND c.contype = 'c'))
 UNION ALL
 SELECT g.rule, coalesce(g.oid::regclass::text, 'no table'), 'missing, altered or disabled: ' || g.definition
 FROM guard g WHERE NOT EXISTS (

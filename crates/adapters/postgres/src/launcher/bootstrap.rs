@@ -4,8 +4,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, P
 /// Two at once would trip over each other's roles.
 const ALONE: &str = "SELECT pg_advisory_lock(4119)";
 
-/// Attributes are set whether or not the role is new, so that none it was given by hand survives. What `ward_app` is
-/// refused is Ward's to log: every check of isolation provokes hundreds of refusals.
+/// Attributes are set whether or not the role is new, so that none it was given by hand survives. What the server refuses
+/// `ward_app` isn't logged: Ward does so itself, and the checks of isolation have it refused a thousand times.
 const ROLES: &str = "
     DO $$ BEGIN
         IF to_regrole('ward_owner') IS NULL THEN CREATE ROLE ward_owner; END IF;
@@ -13,12 +13,13 @@ const ROLES: &str = "
     END $$;
     ALTER ROLE ward_owner LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
     ALTER ROLE ward_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT;
-    ALTER ROLE ward_app SET log_min_messages = fatal";
+    ALTER ROLE ward_app SET log_min_messages = log";
 
-/// Large objects belong to no table, so to no tenant.
+/// A large object belongs to no tenant: what makes one, or reaches into one, is everybody's in a new database.
 const CLOSED: &str = "
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-    REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC";
+    REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, integer),
+        lo_get(oid), lo_get(oid, bigint, integer), lo_put(oid, bigint, bytea) FROM PUBLIC";
 
 /// Why a server was not made ready for Ward.
 #[derive(Debug, thiserror::Error)]

@@ -76,13 +76,14 @@ impl Cluster {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Starts the server again if it has died, at the same address, and says whether it had.
+    /// Starts the server again if it has died, at the same address, and says whether it had. While it lives its log is cut back
+    /// to bounds: call it now and then.
     pub fn revive(&mut self) -> Result<bool, LaunchError> {
         let cluster = self.place.cluster();
         if let Some(child) = &mut self.child
             && child.try_wait().map_err(at(&cluster))?.is_none()
         {
-            return Ok(false);
+            return self.place.cut_log().map(|()| false);
         }
         tracing::warn!("PostgreSQL had died; starting it again");
         self.begin()?;

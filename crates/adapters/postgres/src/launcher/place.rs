@@ -1,5 +1,6 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ use super::run::until;
 /// must reach them.
 const SOCKETS: &str = "/tmp";
 
-/// Old log entries are put aside once a start finds more bytes than this.
-const LOG_LIMIT: u64 = 1 << 20;
+/// The log is cut back once it holds more bytes than this, and as many of the last are put aside.
+const LOG_LIMIT: u32 = 1 << 20;
 
 /// Where a private cluster lies, and who runs it.
 #[derive(Debug)]
@@ -80,13 +81,31 @@ impl Place {
 
     /// The log, to write behind what it holds, and how much that is.
     pub(super) fn open_log(&self) -> Result<(File, u64), LaunchError> {
+        self.cut_log()?;
         let path = self.log();
-        if fs::metadata(&path).is_ok_and(|log| log.len() > LOG_LIMIT) {
-            fs::rename(&path, self.root.join("log.1")).map_err(at(&path))?;
-        }
         let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
         let length = log.metadata().map_err(at(&path))?.len();
         Ok((log, length))
+    }
+
+    /// Puts the end of a log that has grown too long aside, and empties it; a server that writes to it goes on doing so.
+    pub(super) fn cut_log(&self) -> Result<(), LaunchError> {
+        let path = self.log();
+        if !fs::metadata(&path).is_ok_and(|log| log.len() > LOG_LIMIT.into()) {
+            return Ok(());
+        }
+        let mut log = OpenOptions::new().read(true).write(true).open(&path).map_err(at(&path))?;
+        let kept = self.put_aside(&mut log);
+        log.set_len(0).map_err(at(&path))?; // above all where nothing can be put aside: the disk may be full
+        kept.map_err(at(&path))
+    }
+
+    fn put_aside(&self, log: &mut File) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut aside =
+            options.create(true).truncate(true).write(true).mode(0o600).open(self.root.join("log.1"))?;
+        log.seek(SeekFrom::End(-i64::from(LOG_LIMIT)))?;
+        io::copy(&mut log.take(LOG_LIMIT.into()), &mut aside).map(drop)
     }
 
     /// An empty directory that only the account enters.

@@ -63,6 +63,8 @@ pub struct AppendOnly {
     pub table: &'static str,
     /// A column that only the database writes.
     pub stamped: Option<&'static str>,
+    /// What `pg_get_constraintdef` prints for the check that binds a row's place to that column; valid for older rows or not.
+    pub check: Option<&'static str>,
 }
 
 /// A trigger.
@@ -81,7 +83,10 @@ impl Declaration {
     pub(crate) fn json(&self) -> Value {
         let exempt = self.exempt.iter().map(|e| json!({"relation": e.relation, "allows": e.allows}));
         let definers = self.definers.iter().map(|d| json!({"function": d.function, "crosses": d.crosses}));
-        let append_only = self.append_only.iter().map(|a| json!({"table": a.table, "stamped": a.stamped}));
+        let append_only = self
+            .append_only
+            .iter()
+            .map(|a| json!({"table": a.table, "stamped": a.stamped, "check": a.check}));
         let triggers = self.triggers.iter().map(|t| json!({"table": t.table, "definition": t.definition}));
         json!({
             "app": self.app,

@@ -42,7 +42,7 @@ pub static RULES: [Rule; 29] = [
     rule("R24", "no table inherits from another"),
     rule("R25", "nothing is granted by default on objects yet to come"),
     rule("R26", "`ward.tenant()` and `ward.reader` are the canonical ones"),
-    rule("R27", "append-only tables have their triggers, and lookups only the declared rights"),
+    rule("R27", "append-only tables have their triggers and checks, and lookups only the declared rights"),
     rule("R28", "every trigger is a declared one, and every declared one is in force"),
 ];
 

@@ -10,6 +10,9 @@ const TENANT: &str = "RETURN (NULLIF(current_setting('ward.tenant'::text, true),
 const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, true) IS NOT NULL) \
                       AND (set_config('transaction_read_only'::text, 'on'::text, true) IS NOT NULL)))";
 
+const DATED: &str = "CHECK ((abs((((((('x'::text || \"left\"((id)::text, 8)) || substr((id)::text, 10, 4)))::bit(48))::bigint)::double precision \
+                     - ((1000)::double precision * date_part('epoch'::text, at)))) <= (600000)::double precision))";
+
 const EXEMPT: [Exempt; 4] = [
     Exempt {
         relation: "ward.migration",
@@ -62,8 +65,8 @@ const DEFINERS: [Definer; 11] = [
 ];
 
 const APPEND_ONLY: [AppendOnly; 2] = [
-    AppendOnly { table: "ward.audit_leaf", stamped: Some("at") },
-    AppendOnly { table: "ward.probe_run", stamped: None },
+    AppendOnly { table: "ward.audit_leaf", stamped: Some("at"), check: Some(DATED) },
+    AppendOnly { table: "ward.probe_run", stamped: None, check: None },
 ];
 
 const TRIGGERS: [Trigger; 2] = [

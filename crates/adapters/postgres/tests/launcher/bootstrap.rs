@@ -10,6 +10,20 @@ const ATTRIBUTES: &str = "
        AND NOT (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication)
        AND rolinherit = (rolname = 'ward_owner')";
 
+/// What the serving role may not do, before any migration.
+const FORBIDDEN: [&str; 10] = [
+    "CREATE TABLE t ()",
+    "CREATE TEMP TABLE t ()",
+    "CREATE SCHEMA s",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_create(0)",
+    r"SELECT lo_from_bytea(0, '\x00')",
+    "SELECT lo_open(7, 131072)",
+    "SELECT lo_get(7)",
+    "SELECT lo_get(7, 0, 1)",
+    r"SELECT lo_put(7, 0, '\x00')",
+];
+
 #[tokio::test]
 async fn bootstrap_makes_the_roles_and_heals_them() {
     let place = Place::new();
@@ -24,26 +38,16 @@ async fn bootstrap_makes_the_roles_and_heals_them() {
 
     let open = async |role: &str| PgConnection::connect(&cluster.url(role, "ward")).await;
     open("ward_owner").await.unwrap().execute("CREATE SCHEMA ward; CREATE TABLE ward.t ()").await.unwrap();
+    let mut inside = PgConnection::connect(&cluster.url("postgres", "ward")).await.unwrap();
+    inside.execute("SELECT lo_create(7); GRANT ALL ON LARGE OBJECT 7 TO PUBLIC").await.unwrap();
     let mut app = open("ward_app").await.unwrap();
-    for forbidden in [
-        "CREATE TABLE t ()",
-        "CREATE TEMP TABLE t ()",
-        "CREATE SCHEMA s",
-        "SELECT lo_creat(-1)",
-        "SELECT lo_create(0)",
-        "SELECT lo_from_bytea(0, 'x')",
-        "SET log_min_messages = error",
-    ] {
+    for forbidden in FORBIDDEN {
         let refused = app.execute(forbidden).await.unwrap_err();
         assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "42501", "{forbidden}");
     }
     let stranger = open("stranger").await.unwrap_err();
     assert_eq!(stranger.as_database_error().unwrap().code().unwrap(), "42501");
     assert!(bootstrap(&root, "a;b").await.is_err());
-
-    let log = std::fs::read_to_string(place.data().join("log")).unwrap();
-    assert!(log.contains("FATAL:  permission denied for database"), "nothing is logged any more: {log}");
-    assert!(!log.contains("permission denied for schema"), "what ward_app is refused fills the log: {log}");
 }
 
 #[tokio::test]

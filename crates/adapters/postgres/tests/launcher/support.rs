@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use ward_postgres::launcher::{Binaries, Cluster, Durability};
+use ward_postgres::launcher::{Binaries, Cluster, Durability, LaunchError};
 
 /// A directory of the test's own, deleted at its end.
 pub(crate) struct Place(pub(crate) PathBuf);
@@ -35,6 +35,11 @@ impl Drop for Place {
 
 pub(crate) fn start(data: &Path, durability: Durability) -> Cluster {
     Cluster::start(&Binaries::find(data, None).unwrap(), data, durability).unwrap()
+}
+
+/// Starts one that nobody will miss, or says why not.
+pub(crate) fn try_start(data: &Path) -> Result<Cluster, LaunchError> {
+    Cluster::start(&Binaries::find(data, None)?, data, Durability::None)
 }
 
 pub(crate) async fn connect(cluster: &Cluster) -> PgConnection {

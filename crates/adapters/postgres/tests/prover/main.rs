@@ -4,6 +4,7 @@
 mod clean;
 mod clinic;
 mod cve;
+mod dated;
 mod exploited;
 mod repelled;
 mod sabotage;

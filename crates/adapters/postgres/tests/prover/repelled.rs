@@ -36,6 +36,23 @@ async fn every_attack_on_a_clean_schema_is_repelled_and_leaves_nothing() {
     assert_eq!(everything(&db).await, before);
 }
 
+/// An entry of 2020 before each.
+const OLDER: &str = r#"
+    SET session_replication_role = replica;
+    INSERT INTO ward.audit_leaf SELECT (jsonb_populate_record(l, '{"id": "016f5e66-e800-7000-8000-000000000000", "at": "2020-01-01Z"}')).*
+    FROM ward.audit_leaf l;
+    WITH newer AS (DELETE FROM ward.audit_leaf WHERE at > '2020-01-01Z' RETURNING *) INSERT INTO ward.audit_leaf SELECT * FROM newer"#;
+
+#[tokio::test]
+async fn an_attack_knows_the_newest_row_that_its_victim_has() {
+    let db = Database::create().await.unwrap();
+    seed(&db).await;
+    db.run("postgres", OLDER).await.unwrap();
+    let report = attacked(&db).await;
+    assert_eq!(report.breaches, [], "{report}");
+    assert_eq!(report.telling(), report.probes, "an older entry is refused for its id: {report}");
+}
+
 #[tokio::test]
 async fn an_attack_without_canaries_says_that_it_is_vacuous() {
     let db = Database::create().await.unwrap();

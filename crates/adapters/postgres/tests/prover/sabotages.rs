@@ -201,6 +201,8 @@ pub(crate) const OF_THE_REST: &[Sabotage] = &[
     ("R28", "ward.forbid()", "DO $do$ BEGIN EXECUTE format('CREATE OR REPLACE FUNCTION ward.forbid() RETURNS trigger LANGUAGE plpgsql AS %L',
                               (SELECT prosrc FROM pg_proc WHERE oid = 'ward.stamp()'::regprocedure)); END $do$"),
     ("R27", "ward.audit_leaf", "ALTER TABLE ward.audit_leaf DISABLE TRIGGER stamp"),
+    ("R27", "ward.audit_leaf", "ALTER TABLE ward.audit_leaf DROP CONSTRAINT audit_leaf_dated"),
+    ("R27", "ward.audit_leaf", "ALTER TABLE ward.audit_leaf DROP CONSTRAINT audit_leaf_dated; ALTER TABLE ward.audit_leaf ADD CHECK (id IS NOT NULL)"),
     ("R27", "ward.audit_leaf", "GRANT INSERT (at) ON ward.audit_leaf TO ward_app"),
     ("R27", "ward.audit_leaf", "GRANT INSERT ON ward.audit_leaf TO ward_app"),
     ("R28", "ward.stamp()", "CREATE OR REPLACE FUNCTION ward.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),

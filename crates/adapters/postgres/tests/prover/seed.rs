@@ -2,7 +2,8 @@
 
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
-use ward_testkit::Database;
+use ward::kernel::Ids as _;
+use ward_testkit::{Database, Machine};
 
 pub(crate) const A: Uuid = Uuid::from_u128(0xa);
 pub(crate) const B: Uuid = Uuid::from_u128(0xb);
@@ -12,13 +13,13 @@ pub(crate) const B: Uuid = Uuid::from_u128(0xb);
 const ROWS: &str = r"
     SELECT format('INSERT INTO %s (%s) VALUES (%s)', c.oid::regclass, string_agg(quote_ident(a.attname), ', '), string_agg(
         CASE WHEN a.attname = 'tenant' THEN quote_literal($1)
-             WHEN a.atttypid = 'uuid'::regtype THEN quote_literal(md5($1)::uuid)
-             WHEN a.atttypid = 'uuid[]'::regtype THEN quote_literal(ARRAY[md5($1)::uuid])
+             WHEN a.atttypid = 'uuid'::regtype THEN quote_literal($2)
+             WHEN a.atttypid = 'uuid[]'::regtype THEN quote_literal(ARRAY[$2])
              WHEN a.atttypid = 'text'::regtype THEN quote_literal(coalesce(hint.word, a.attname || ' of ' || $1))
              WHEN a.atttypid = 'text[]'::regtype THEN quote_literal(ARRAY[a.attname || ' of ' || $1])
              WHEN a.atttypid = 'bytea'::regtype THEN quote_literal(substr(sha256($1::bytea), 1, coalesce(hint.length::int, 32)))
              WHEN a.atttypid = 'jsonb'::regtype THEN quote_literal('{}')
-             WHEN a.atttypid IN ('date'::regtype, 'timestamptz'::regtype) THEN quote_literal('2026-01-01')
+             WHEN a.atttypid IN ('date'::regtype, 'timestamptz'::regtype) THEN quote_literal(now())
              ELSE ('x' || left(md5($1), 4))::bit(16)::int::text END, ', '))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -34,9 +35,14 @@ const ROWS: &str = r"
 pub(crate) async fn seed(db: &Database) {
     let mut root = db.connect("postgres").await.unwrap();
     let mut sql = String::from("SET session_replication_role = replica; ");
+    let ids = Machine::default();
     for tenant in [A, B] {
-        let rows: Vec<String> =
-            sqlx::query_scalar(ROWS).bind(tenant.to_string()).fetch_all(&mut root).await.unwrap();
+        let rows: Vec<String> = sqlx::query_scalar(ROWS)
+            .bind(tenant.to_string())
+            .bind(ids.next())
+            .fetch_all(&mut root)
+            .await
+            .unwrap();
         sql.extend(rows.iter().flat_map(|row| [row, "; "]));
     }
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut root).await.unwrap();

@@ -23,7 +23,7 @@ struct Cell {
 }
 
 impl Sample {
-    /// A row of `tenant`'s in `table`; empty if there is none, or none that may be read.
+    /// The row of `tenant`'s in `table` with the greatest key, as a rule the newest; empty if there is none, or none that may be read.
     pub(crate) async fn take(
         conn: &mut PgConnection,
         table: &Table,
@@ -33,8 +33,8 @@ impl Sample {
             return Ok(Self::default());
         }
         let columns: Vec<_> = table.columns.iter().map(|column| format!("{}::text", column.name)).collect();
-        let sql =
-            format!("SELECT {} FROM {} WHERE tenant = '{tenant}' LIMIT 1", columns.join(", "), table.name);
+        let (columns, name) = (columns.join(", "), &table.name);
+        let sql = format!("SELECT {columns} FROM {name} WHERE tenant = '{tenant}' {} LIMIT 1", newest(table));
         let Some(row) = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_optional(conn).await? else {
             return Ok(Self::default());
         };
@@ -102,6 +102,15 @@ pub(crate) fn markers<'s>(
     let own: BTreeSet<&str> = own.flat_map(Sample::markers).collect();
     let theirs = theirs.flat_map(Sample::markers).map(str::to_owned).chain([victim.to_string()]);
     theirs.filter(|marker| !own.contains(&**marker)).collect()
+}
+
+fn newest(table: &Table) -> String {
+    let readable = |name: &String| table.columns.iter().any(|column| column.name == *name);
+    let key = table.keys.first().map_or(&[][..], |key| &key.columns);
+    if key.is_empty() || !key.iter().all(readable) {
+        return String::new();
+    }
+    format!("ORDER BY {} DESC", key.join(" DESC, "))
 }
 
 fn literal(text: Option<&str>) -> String {

@@ -1,18 +1,66 @@
-//! What is left of a cluster, and of whoever owned it.
+//! What a start makes of what an earlier one left.
 
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use sqlx::{Connection as _, Executor as _};
-use ward_postgres::launcher::{Binaries, Cluster, Durability, LaunchError, attach};
+use ward_postgres::launcher::{Durability, attach};
 
 use crate::support::{Place, connect, is_root, lives, number, start};
-use crate::{HOLD, copy_of_me};
+
+/// Names the directory in which a copy of this program plays its part.
+const PLACE: &str = "WARD_LAUNCHER_TEST_PLACE";
+/// Makes that copy keep its cluster until it is killed.
+const HOLD: &str = "WARD_LAUNCHER_TEST_HOLD";
+
+/// This program again, for the test that keeps or stops a cluster in `place`.
+pub(crate) fn copy_of_me(program: &Path, place: &Path) -> Command {
+    let mut copy = Command::new(program);
+    copy.args(["--exact", "restart::what_was_written_is_there_after_a_restart", "--nocapture"])
+        .env(PLACE, place);
+    copy.current_dir("/");
+    copy
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_restart() {
+    let own = env::var_os(PLACE).is_none().then(Place::new);
+    let data = own.as_ref().map_or_else(|| PathBuf::from(env::var_os(PLACE).unwrap()), Place::data);
+    let cluster = start(&data, Durability::Full);
+    if env::var_os(HOLD).is_some() {
+        println!("\nheld {}", cluster.pid().unwrap());
+        std::future::pending::<()>().await;
+    }
+    connect(&cluster).await.execute("CREATE TABLE kept AS SELECT 42 AS n").await.unwrap();
+    let socket = cluster.address().socket().to_owned();
+    let (files, pid) = (fs::metadata(data.join("cluster")).unwrap(), cluster.pid().unwrap());
+    assert_ne!(files.uid(), 0, "root owns no cluster");
+    assert_eq!(files.mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(&socket).unwrap().mode() & 0o777, 0o700);
+    cluster.stop().unwrap();
+    assert!(!data.join("cluster/postmaster.pid").exists());
+    assert!(!socket.exists());
+    assert!(!lives(pid));
+    let again = start(&data, Durability::Full);
+    assert_eq!(again.address().socket(), socket);
+    assert_eq!(number(&mut connect(&again).await, "SELECT n FROM kept").await, 42);
+    assert_eq!(number(&mut connect(&again).await, "SELECT (current_setting('fsync') = 'on')::int").await, 1);
+}
+
+#[test]
+fn a_cluster_that_was_half_made_is_begun_anew() {
+    let place = Place::new();
+    let half = place.data().join("cluster.new/base");
+    fs::create_dir_all(&half).unwrap();
+    start(&place.data(), Durability::None).stop().unwrap();
+    assert!(!half.exists());
+    assert!(place.data().join("cluster/PG_VERSION").exists());
+}
 
 /// A process that belongs to whoever runs the cluster, and has nothing to do with it.
 struct Bystander(Child);
@@ -86,18 +134,4 @@ async fn a_server_that_was_killed_comes_back_with_what_it_acknowledged() {
     assert!(cluster.revive().unwrap());
     assert!(busy.ping().await.is_err());
     assert_eq!(number(&mut connect(&cluster).await, "SELECT n FROM kept").await, 7);
-}
-
-#[test]
-fn a_second_owner_is_refused_and_may_attach() {
-    let place = Place::new();
-    let data = place.data();
-    assert!(attach(&data).unwrap().is_none());
-    assert!(!data.exists(), "asking made something");
-    let cluster = start(&data, Durability::None);
-    let second = Cluster::start(&Binaries::find(&data, None).unwrap(), &data, Durability::None);
-    assert!(matches!(second, Err(LaunchError::Busy(_))), "{second:?}");
-    assert_eq!(attach(&data).unwrap().as_ref(), Some(cluster.address()));
-    drop(cluster);
-    assert!(attach(&data).unwrap().is_none());
 }
