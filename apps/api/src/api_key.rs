@@ -120,7 +120,8 @@ impl Api {
 
     /// End an API key, at once and for good
     ///
-    /// It may be one that a test key made in the tenant's sandbox, whose audit log then has the entry.
+    /// It may be one that a test key made in the tenant's sandbox, whose audit log then has the entry. Keys that it made
+    /// itself, told by their `created_by`, go on.
     #[oai(path = "/api-keys/:id", method = "delete", operation_id = "revokeApiKey")]
     async fn revoke(&self, caller: Caller, id: Path<Uuid>) -> Result<Done, Refused> {
         let (id, now) = (ApiKeyId::from(id.0), self.0.clock().now());

@@ -17,6 +17,7 @@ use crate::config::Mode;
 use crate::gate::Gate;
 use crate::http::problem::{Refused, in_flight};
 use crate::http::reply::{Answer, Kept};
+use crate::import::Share;
 use crate::probe::canary::Canaries;
 use crate::profile::Profile;
 use crate::refusals::Refusals;
@@ -40,6 +41,7 @@ pub(crate) struct App {
     pub(crate) canaries: Canaries,
     /// Held while a check runs: checks share their canaries, and each needs connections to spare.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    pub(crate) imports: Share,
     /// Known once they are served.
     pub(crate) routes: OnceLock<Routes>,
     pub(crate) document: OnceLock<Value>,

@@ -4,6 +4,7 @@ mod batches;
 mod pipeline;
 mod report;
 mod run;
+mod share;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use poem_openapi::registry::{
 use poem_openapi::types::Type as _;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object, OpenApi};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 use ward::subject::IMPORT_DATA;
 use ward::subject::import::{Mapping, Syntax};
 
@@ -31,6 +33,7 @@ use crate::subject::Kind;
 use crate::tag::Tag;
 use report::Report;
 use run::Import;
+pub(crate) use share::Share;
 
 const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
@@ -43,9 +46,11 @@ impl Api {
     /// Import many subjects and their records
     ///
     /// A stream of any length, row by row: each is accepted, updates what is there, changes nothing, or is refused with
-    /// its line and the reasons; a bad row never stops a good one. Rows are stored in batches, each with its audit
-    /// events; when the connection is lost, sending the same file again completes it, and what was stored changes no
-    /// more. With `Accept: application/x-ndjson` every row is answered as soon as it is stored.
+    /// its line and the reasons; a bad row never stops a good one. Rows are stored in batches of at most 500, fewer where
+    /// the body pauses, each with its audit events. When an import ends early, what was answered is stored and what
+    /// follows may be: sending the same file again completes it, and what was stored changes no more. With `Accept:
+    /// application/x-ndjson` every row is answered as soon as it is stored, in order; a line `problem` ends an answer
+    /// that is not whole.
     #[oai(path = "/imports", method = "post", operation_id = "importData")]
     async fn import(
         &self,
@@ -61,7 +66,7 @@ impl Api {
         let import = |lines| Import::new(self.0.clone(), caller, mapping, syntax, Report::new(lines));
         if wants_lines(&accept) {
             let (sender, lines) = mpsc::channel(16);
-            tokio::spawn(import(Some(sender)).run(body));
+            tokio::spawn(import(Some(sender)).run(body).in_current_span());
             return Ok(Imported::Lines(lines));
         }
         Ok(Imported::Whole(Shown(import(None).run(body).await?)))

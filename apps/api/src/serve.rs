@@ -21,6 +21,7 @@ use ward_postgres::{Postgres, migrate};
 use crate::app::App;
 use crate::config::{Config, Mode};
 use crate::gate::Gate;
+use crate::import::Share;
 use crate::machine::System;
 use crate::operator::Founded;
 use crate::private::Private;
@@ -121,6 +122,7 @@ fn assemble(
         gate: Gate::default(),
         canaries: Default::default(),
         turn: Default::default(),
+        imports: Share::of(config.connections),
         routes: Default::default(),
         document: Default::default(),
         address: Default::default(),

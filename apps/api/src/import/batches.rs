@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::http::problem::Refused;
 
-/// Another import may take a name first: then it is found on the next try.
-const TRIES: u32 = 3;
+/// Somebody else, such as an import of another replica, may take a name first: then it is found on the next try.
+const TRIES: u32 = 5;
 
 /// Stores batches of rows, each in a unit of its own, for whoever sent them.
 #[derive(Clone)]
@@ -27,19 +27,21 @@ impl Batches {
     }
 
     /// Stores `rows`, if their sender may still do so.
+    ///
+    /// A batch that another was in the way of is tried again while no other import is under way here: of many that bring
+    /// the same people, whatever their order, each ends.
     pub(super) async fn store(self, rows: Vec<ImportRow>) -> Result<Batch, Refused> {
-        self.app.recheck(&self.caller).await?;
-        for _ in 1..TRIES {
+        for again in 0..TRIES {
+            let share = &self.app.imports;
+            let _room = if again == 0 { share.one().await } else { share.alone().await };
+            self.app.recheck(&self.caller).await?;
             match self.attempt(&rows).await {
                 Err(Failed::Raced) => {}
                 Err(Failed::Refused(refused)) => return Err(refused),
                 Ok(batch) => return Ok(batch),
             }
         }
-        self.attempt(&rows).await.map_err(|error| match error {
-            Failed::Raced => Refused::conflict("taken", "another import stores the same subjects"),
-            Failed::Refused(refused) => refused,
-        })
+        Err(Refused::conflict("taken", "somebody else stores the same subjects"))
     }
 
     /// Records something about the import as a whole.

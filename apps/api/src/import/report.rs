@@ -1,3 +1,6 @@
+use std::fmt::Write as _;
+
+use poem::http::StatusCode;
 use poem_openapi::types::ToJSON as _;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -38,11 +41,22 @@ impl Report {
         Ok(())
     }
 
-    /// Tells why there are no more rows.
-    pub(super) async fn fail(&self, refused: &Refused) {
-        if let (Some(lines), Refused::Problem(problem, _)) = (&self.lines, refused) {
+    /// Tells why there are no more rows, and what the import had come to by then.
+    pub(super) async fn fail(&self, refused: Refused, request: &str) -> Refused {
+        let Refused::Problem(mut problem, headers) = refused else { return refused };
+        let ImportSummary { accepted, updated, unchanged, refused, .. } = &self.summary;
+        if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+            problem.detail = "the import ended early; sending it again completes it".to_owned();
+        }
+        let _ = write!(
+            problem.detail,
+            " (rows until then: {accepted} accepted, {updated} updated, {unchanged} unchanged, {refused} refused)"
+        );
+        if let Some(lines) = &self.lines {
+            problem.instance = Some(request.to_owned());
             let _gone = lines.send(format!("{}\n", json!({ "problem": problem }))).await;
         }
+        Refused::Problem(problem, headers)
     }
 }
 

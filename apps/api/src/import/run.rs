@@ -1,9 +1,11 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use hyper::body::Bytes;
 use poem::Body;
+use tokio::time::sleep;
 use ward::audit::Event;
 use ward::kernel::TenantId;
 use ward::subject::import::{ImportRow, Line, Mapping, RowError, Rows, Syntax};
@@ -21,12 +23,15 @@ use crate::http::problem::Refused;
 /// Rows stored together, as long as they have no more bytes than [`BATCH_BYTES`] together.
 const BATCH: usize = 500;
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
+/// How long the rest of a batch is waited for.
+const PAUSE: Duration = Duration::from_millis(250);
 /// Rows read before others get a turn.
 const TURN: usize = 16;
 
 pub(super) struct Import {
     app: Arc<App>,
     tenant: TenantId,
+    request: String,
     mapping: Mapping,
     syntax: Syntax,
     header: Option<Vec<String>>,
@@ -43,9 +48,10 @@ impl Import {
         syntax: Syntax,
         report: Report,
     ) -> Self {
-        let (tenant, batches) = (caller.0.who.tenant(), Batches::new(app.clone(), caller));
-        let pipeline = Pipeline::new(batches.clone());
-        Self { app, tenant, mapping, syntax, header: None, batches, pipeline, report }
+        let (tenant, request) = (caller.0.who.tenant(), caller.0.who.source().request.clone());
+        let batches = Batches::new(app.clone(), caller);
+        let pipeline = Pipeline::default();
+        Self { app, tenant, request, mapping, syntax, header: None, batches, pipeline, report }
     }
 
     /// Reads the stream to its end, and stores batch by batch.
@@ -55,8 +61,7 @@ impl Import {
             Err(refused) => {
                 // What is under way may be stored already.
                 let _also = self.finish().await;
-                self.report.fail(&refused).await;
-                Err(refused)
+                Err(self.report.fail(refused, &self.request).await)
             }
         }
     }
@@ -64,8 +69,12 @@ impl Import {
     async fn store_all(&mut self, body: Body) -> Result<(), Refused> {
         self.batches.record(Event::of(&IMPORT_DATA, IMPORT_STARTED, self.tenant)).await?;
         let (mut rows, mut lines, mut body) = (Rows::new(self.syntax), Vec::new(), body.into_bytes_stream());
-        while let Some(chunk) = self.next_of(&mut body).await? {
-            rows.feed(&chunk, &mut lines);
+        loop {
+            match self.next_of(&mut body, !lines.is_empty()).await? {
+                Next::Bytes(chunk) => rows.feed(&chunk, &mut lines),
+                Next::Pause => self.store(std::mem::take(&mut lines)).await?,
+                Next::End => break,
+            }
             while let Some(full) = full(&lines) {
                 let rest = lines.split_off(full);
                 self.store(std::mem::replace(&mut lines, rest)).await?;
@@ -99,22 +108,26 @@ impl Import {
                 Err(Read::Header(refused)) => return Err(refused),
             }
         }
-        while !self.pipeline.admits(&rows) {
+        let names = rows.iter().filter_map(|row| row.subject.external_ref.clone()).collect();
+        while !self.pipeline.admits(&names) {
             self.tell_next().await?;
         }
-        self.pipeline.store(rows, refused);
+        self.pipeline.push(names, refused, self.batches.clone().store(rows));
         Ok(())
     }
 
-    /// The next bytes of the body; meanwhile, what was stored is told.
+    /// What the body does next; meanwhile, what was stored is told. While rows are `waiting`, a pause is something too:
+    /// their sender may be waiting for the answer.
     async fn next_of(
         &mut self,
         body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin),
-    ) -> Result<Option<Bytes>, Refused> {
+        waiting: bool,
+    ) -> Result<Next, Refused> {
         let cut = |_| Refused::malformed("the body was cut short; what was stored is stored");
         loop {
             tokio::select! {
-                chunk = body.next() => return chunk.transpose().map_err(cut),
+                chunk = body.next() => return Ok(chunk.transpose().map_err(cut)?.map_or(Next::End, Next::Bytes)),
+                () = sleep(PAUSE), if waiting => return Ok(Next::Pause),
                 Some(batch) = self.pipeline.next() => self.report.tell(batch?).await?,
             }
         }
@@ -156,6 +169,12 @@ fn full(lines: &[Line]) -> Option<usize> {
         n + 1 == BATCH || bytes >= BATCH_BYTES
     };
     lines.iter().enumerate().position(is_full).map(|last| last + 1)
+}
+
+enum Next {
+    Bytes(Bytes),
+    Pause,
+    End,
 }
 
 enum Read {

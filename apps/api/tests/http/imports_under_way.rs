@@ -49,7 +49,7 @@ async fn a_key_that_is_revoked_meanwhile_stores_no_further_row() -> Outcome {
     let tenant = deployment.tenant("Clinic").await?;
     let (id, client) = tenant.key("live", &["imports.run"]).await?;
     let ask = import("consumer", NDJSON, "").header("accept", NDJSON);
-    let mut stream = client.stream(&ask, lines(0, 600)).await?;
+    let mut stream = client.stream(&ask, lines(0, 500)).await?;
     let mut told = String::new();
     while told.lines().count() < 500 {
         let frame = stream.answer.body_mut().frame().await.ok_or("the answer ended")??;
@@ -57,7 +57,7 @@ async fn a_key_that_is_revoked_meanwhile_stores_no_further_row() -> Outcome {
     }
     let revoked = tenant.client.send(&Ask::new("DELETE", format!("/v1/api-keys/{id}"))).await?;
     assert_eq!(revoked.status, 204);
-    stream.body.send(Bytes::from(lines(600, 1_000))).await?;
+    stream.body.send(Bytes::from(lines(500, 1_000))).await?;
     while let Some(frame) = stream.answer.body_mut().frame().await {
         told.push_str(&String::from_utf8(frame?.into_data().map_err(|_| "no data")?.to_vec())?);
     }
@@ -83,17 +83,37 @@ async fn settled(deployment: &Deployment, tenant: &Tenant) -> Outcome {
 }
 
 #[tokio::test]
-async fn two_imports_of_the_same_people_at_once_store_them_once_whatever_their_order() -> Outcome {
+async fn many_imports_of_the_same_people_at_once_all_end_whatever_their_order() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;
-    let text = lines(0, 900);
-    let reversed = text.lines().rev().fold(String::new(), |text, line| text + line + "\n");
-    let (one, other) = (import("consumer", NDJSON, text), import("consumer", NDJSON, reversed));
-    let (one, other) = tokio::join!(tenant.client.send(&one), tenant.client.send(&other));
-    let sums = [counts(&one?.expect(200)?), counts(&other?.expect(200)?)];
-    assert_eq!(rows(deployment, &tenant, "subject WHERE true").await?, 900);
-    assert_eq!(rows(deployment, &tenant, "audit_leaf WHERE action = 'subject.imported'").await?, 900);
-    assert!(sums.iter().all(|sum| sum[0] + sum[2] == 900 && sum[1] == 0), "{sums:?}");
+    let text = lines(0, 1_500);
+    // Each takes every so manieth row, round and round: no two batches of two files name the same people.
+    let file = |step: usize| {
+        let rows: Vec<_> = text.lines().collect();
+        (0..rows.len()).map(|n| format!("{}\n", rows[n * step % rows.len()])).collect::<String>()
+    };
+    let asks = [1, 7, 11, 499, 1_013, 1_499].map(|step| import("consumer", NDJSON, file(step)));
+    let mut sums = Vec::new();
+    for answer in futures::future::join_all(asks.iter().map(|ask| tenant.client.send(ask))).await {
+        sums.push(counts(&answer?.expect(200)?));
+    }
+    assert_eq!(rows(deployment, &tenant, "subject WHERE true").await?, 1_500);
+    assert_eq!(rows(deployment, &tenant, "audit_leaf WHERE action = 'subject.imported'").await?, 1_500);
+    assert!(sums.iter().all(|sum| sum[0] + sum[2] == 1_500 && sum[1] == 0), "{sums:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_for_each_answer_gets_it() -> Outcome {
+    let tenant = Deployment::shared().await?.tenant("Clinic").await?;
+    let ask = import("consumer", NDJSON, "").header("accept", NDJSON);
+    let mut stream = tenant.client.stream(&ask, lines(0, 1)).await?;
+    for n in 1..4 {
+        let told = stream.answer.body_mut().frame().await.ok_or("the answer ended")??;
+        let told = told.into_data().map_err(|_| "no data")?;
+        assert!(told.starts_with(format!("{{\"line\":{n},\"outcome\":\"accepted\"").as_bytes()), "{told:?}");
+        stream.body.send(Bytes::from(lines(n, 1))).await?;
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ const UNIQUE_VIOLATION: &str = "23505";
 const READ_ONLY_SQL_TRANSACTION: &str = "25006";
 const SERIALIZATION_FAILURE: &str = "40001";
 const DEADLOCK_DETECTED: &str = "40P01";
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Maps by SQLSTATE, then by constraint name. The driver's own words are left out: they may quote a value.
 pub(crate) fn failed(error: impl Into<Failure>) -> StoreError {
@@ -20,7 +21,7 @@ pub(crate) fn failed(error: impl Into<Failure>) -> StoreError {
             StoreError::Taken { constraint: answer.constraint().unwrap_or_default().to_owned() }
         }
         Some(READ_ONLY_SQL_TRANSACTION) => StoreError::ReadOnly,
-        Some(SERIALIZATION_FAILURE | DEADLOCK_DETECTED) => {
+        Some(SERIALIZATION_FAILURE | DEADLOCK_DETECTED | LOCK_NOT_AVAILABLE) => {
             StoreError::Raced(Box::new(Fault::of_database(answer)))
         }
         _ => StoreError::Failed(Box::new(Fault::of_database(answer))),
