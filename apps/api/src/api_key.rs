@@ -88,7 +88,7 @@ impl Api {
     /// Replace an API key by a new one
     ///
     /// The old one works on for the overlap, so that nothing stops while the new one is rolled out. A key made in a sandbox
-    /// is replaced there, with a test key.
+    /// is replaced by its test keys alone; to others, the sandbox's owner too, there is none such.
     #[oai(path = "/api-keys/:id/rotate", method = "post", operation_id = "rotateApiKey")]
     async fn rotate(
         &self,

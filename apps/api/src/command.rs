@@ -35,7 +35,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
     let done = match words.as_slice() {
         ["openapi"] => artifact::openapi().map(|text| println!("{text}")),
         ["permissions", profile] => artifact::permissions(profile).map(|text| print!("{text}")),
-        ["--help" | "-h" | "help"] => {
+        [.., "--help" | "-h"] | ["help"] => {
             println!("{HELP}");
             Ok(())
         }

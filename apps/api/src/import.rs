@@ -75,7 +75,9 @@ impl Api {
 
 /// Whether the caller would rather have a line for each row than all rows together.
 fn wants_lines(accept: &Accept) -> bool {
-    let known = accept.0.iter().find_map(|kind| match kind.essence_str() {
+    let mut taken =
+        accept.0.iter().filter(|kind| kind.get_param("q").is_none_or(|q| q.as_str().parse() != Ok(0.0)));
+    let known = taken.find_map(|kind| match kind.essence_str() {
         NDJSON => Some(true),
         JSON | "application/*" | "*/*" => Some(false),
         _ => None,

@@ -111,6 +111,8 @@ impl Api {
     /// Change a record
     ///
     /// What is not named stays; a field that is `null` is removed ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
+    /// A field that is named is sealed anew, and logged as changed, though its value be the same: no value is opened to
+    /// find that out.
     #[oai(path = "/records/:id", method = "patch", operation_id = "changeRecord")]
     async fn change(
         &self,

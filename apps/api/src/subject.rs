@@ -125,6 +125,8 @@ impl Api {
     /// Change a subject
     ///
     /// What is not named stays; a field that is `null` is removed ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
+    /// A field that is named is sealed anew, and logged as changed, though its value be the same: no value is opened to
+    /// find that out.
     #[oai(path = "/subjects/:id", method = "patch", operation_id = "changeSubject")]
     async fn change(
         &self,

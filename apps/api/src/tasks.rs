@@ -35,6 +35,8 @@ pub(crate) static FORGET_ANSWERS: Operation = Operation {
 };
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// Logged with what it came from.
+type Cause<'a> = &'a (dyn std::error::Error + 'static);
 
 /// Starts everything that runs beside the requests.
 pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
@@ -59,10 +61,7 @@ where
 {
     loop {
         if let Err(error) = work(app.clone()).await {
-            tracing::warn!(
-                error = &*error as &(dyn std::error::Error + 'static),
-                "a task beside the requests failed"
-            );
+            tracing::warn!(error = &*error as Cause, "a task beside the requests failed");
         }
         tokio::time::sleep(pause).await;
     }
@@ -71,10 +70,10 @@ where
 /// Writes what was counted in memory, as far as its minute is over at `now`.
 pub(crate) async fn flush(app: &App, now: DateTime<Utc>) {
     if let Err(error) = app.usage.write(&*app.credentials).await {
-        tracing::warn!(%error, "when keys were used could not be written");
+        tracing::warn!(error = &error as Cause, "when keys were used could not be written");
     }
     if let Err(error) = app.refusals.write(&*app.store, &app.policy, now).await {
-        tracing::warn!(%error, "refusals could not be logged");
+        tracing::warn!(error = &error as Cause, "refusals could not be logged");
     }
 }
 
@@ -154,8 +153,7 @@ async fn forget_answers(app: &App) -> Result<(), Failure> {
     for tenant in app.tenants().await? {
         // One whose keys can't be had, say, keeps no other waiting.
         if let Err(error) = forget_all_answers_of(app, tenant).await {
-            let (tenant, error) = (Uuid::from(tenant), &*error as &(dyn std::error::Error + 'static));
-            tracing::warn!(%tenant, error, "answers are kept longer than a day");
+            tracing::warn!(tenant = %Uuid::from(tenant), error = &*error as Cause, "answers are kept longer than a day");
         }
     }
     Ok(())

@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         println!("{HELP}");
         return Ok(());
     };
+    options.may_listen()?;
     provide::postgres()?;
     eprintln!("building Ward");
     run_aside(cargo().args(["build", "--locked", "--bin", "ward-api"]))?;

@@ -52,6 +52,15 @@ impl Options {
         Ok(Some(Self { listen, admin_listen, data_dir, profile, empty, json }))
     }
 
+    /// Found out before the build, which may take minutes.
+    pub(super) fn may_listen(&self) -> Outcome {
+        for (option, address) in [("--listen", self.listen), ("--admin-listen", self.admin_listen)] {
+            TcpListener::bind(address)
+                .map_err(|error| format!("can't listen on {address}: {error}; `{option}` chooses another"))?;
+        }
+        Ok(())
+    }
+
     /// The URL of the API as this machine reaches it.
     pub(super) fn url(&self) -> String {
         let ip = match self.listen.ip() {

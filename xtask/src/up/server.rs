@@ -1,6 +1,5 @@
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -29,13 +28,13 @@ pub(super) struct Server {
     child: Child,
     settings: Vec<(&'static str, String)>,
     data_dir: PathBuf,
+    /// Where in the log its own words begin.
+    log_from: u64,
     told: Arc<AtomicBool>,
 }
 
 impl Server {
     pub(super) fn start(options: &Options) -> Outcome<Self> {
-        TcpListener::bind(options.listen)
-            .map_err(|error| format!("can't listen on {}: {error}", options.listen))?;
         let settings = vec![
             ("WARD_LISTEN", options.listen.to_string()),
             ("WARD_ADMIN_LISTEN", options.admin_listen.to_string()),
@@ -48,6 +47,7 @@ impl Server {
             signal_hook::flag::register(event, Arc::clone(&told))?;
         }
         let log = log(&options.data_dir)?;
+        let log_from = log.metadata()?.len();
         let mut serve = ward_api(&settings)?;
         // A Ctrl-C reaches it through this process, once.
         serve.arg("serve").process_group(0).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -55,7 +55,15 @@ impl Server {
         // An idle connection would hold up Ward when it stops.
         let plain = Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
         let agent = Agent::new_with_config(plain.build());
-        Ok(Self { url: options.url(), agent, child, settings, data_dir: options.data_dir.clone(), told })
+        Ok(Self {
+            url: options.url(),
+            agent,
+            child,
+            settings,
+            data_dir: options.data_dir.clone(),
+            log_from,
+            told,
+        })
     }
 
     /// Waits until it answers that it is ready, and says how to reach its database; `None` when it was told
@@ -109,8 +117,10 @@ impl Server {
 
     fn last_words(&self) -> String {
         let log = log_file(&self.data_dir);
-        let text = fs::read_to_string(&log).unwrap_or_default();
-        let lines: Vec<_> = text.lines().collect();
+        let text = fs::read(&log).unwrap_or_default();
+        let own = usize::try_from(self.log_from).ok().and_then(|from| text.get(from..));
+        let own = String::from_utf8_lossy(own.unwrap_or(&text));
+        let lines: Vec<_> = own.lines().collect();
         let tail = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
         format!("{tail}\n(from `{}`)", log.display())
     }
@@ -118,8 +128,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
         let begun = Instant::now();
-        let _ = signal(self.child.id(), "TERM"); // it may be gone already
+        let _ = signal(self.child.id(), "TERM"); // it may be gone meanwhile
         while begun.elapsed() < STOP {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;

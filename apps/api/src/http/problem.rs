@@ -258,8 +258,13 @@ pub(crate) async fn answer(error: poem::Error) -> Response {
         return error.into_response();
     }
     if let Some(parameter) = error.downcast_ref::<poem_openapi::error::ParseParamError>() {
-        let fault = given::fault(&parameter.reason).unwrap_or("is not a value this parameter takes");
+        let missing = parameter.reason.ends_with("expects an input value.");
+        let other = if missing { "must be given" } else { "is not a value this parameter takes" };
+        let fault = given::fault(&parameter.reason).unwrap_or(other);
         return Refused::at(&format!("?{}", parameter.name), fault).into_response();
+    }
+    if error.is::<poem_openapi::error::ParsePathError>() {
+        return Refused::malformed("the id in the path is not written as one").into_response();
     }
     let status = error.status();
     let (kind, detail) = match status {

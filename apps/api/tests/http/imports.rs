@@ -192,6 +192,7 @@ async fn media_types_mean_the_same_however_they_are_written() -> Outcome {
         ("application/json;q=0.5, Application/X-NDJSON", NDJSON),
         ("text/html, application/x-ndjson; q=0.1", NDJSON),
         ("application/x-ndjson;q=0.5, */*", "application/json"),
+        ("application/x-ndjson;q=0", "application/json"),
         ("application/json", "application/json"),
         ("text/html", "application/json"),
     ] {

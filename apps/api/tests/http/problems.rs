@@ -108,6 +108,19 @@ async fn every_refusal_is_a_problem_document() -> Outcome {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_parameter_is_told_at_its_place() -> Outcome {
+    let client = client().await?;
+    let path = client.get("/v1/subjects/x").await?.expect(400)?;
+    assert_eq!(path["detail"], "the id in the path is not written as one");
+    for (query, detail) in [("", "must be given"), ("?kind=x", "is not a value this parameter takes")] {
+        let ask = Ask::new("POST", format!("/v1/imports{query}")).typed("text/csv", "");
+        let fault = client.send(&ask).await?.expect(422)?["errors"][0].clone();
+        assert_eq!(fault, json!({ "pointer": "?kind", "detail": detail }));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_parameter_that_an_operation_does_not_have_is_refused_but_where_others_add_some() -> Outcome {
     const LENIENT: [&str; 3] = ["health", "ready", "trustPage"];
     let client = client().await?;

@@ -6,7 +6,7 @@ use sea_orm_migration::sea_query::IntoIden as _;
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-/// The migrations, forward only, in order: each safe beside live traffic.
+/// The migrations, forward only, in order: each safe beside live traffic, which may have to wait for it.
 const MIGRATIONS: [(&str, &str); 7] = [
     ("0001_spine", SPINE),
     ("0002_narrower", NARROWER),
