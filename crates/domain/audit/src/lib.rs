@@ -21,8 +21,10 @@
 pub mod authority;
 mod change;
 mod event;
+pub mod note;
 mod receipt;
 mod trail;
+pub mod tree;
 mod view;
 
 pub use change::{Change, Value};
