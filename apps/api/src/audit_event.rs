@@ -12,7 +12,7 @@ use ward::kernel::{EventId, TenantId};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::http::given::{ActionName, Cursor, Given, Instant, Limit, Words};
+use crate::http::given::{ActionName, Cursor, Form as _, Given, Instant, Limit, Words};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
@@ -26,7 +26,8 @@ impl Api {
     /// Search the audit log
     ///
     /// Newest first. Personal values appear as commitments only, which show later what was meant and nothing before.
-    /// The search itself is logged.
+    /// The search itself is logged. For `actor`, `action`, `outcome` and `q` it looks at 10,000 entries at a time: a page may
+    /// hold fewer than asked for, or none, and lead on to older ones all the same.
     #[oai(path = "/audit/events", method = "get", operation_id = "listAuditEvents")]
     #[expect(clippy::too_many_arguments, reason = "one for each filter")]
     async fn list(
@@ -61,8 +62,10 @@ impl Api {
         let search = Search { from, to, actor, action, entity, outcome, words };
 
         let mut reading = self.0.read(&caller, &LIST_EVENTS).await?;
-        let mut entries = reading.entries(&search, page.after.map(Into::into), page.fetch()).await?;
-        let next_cursor = page.cut(&mut entries, |entry| entry.id.into());
+        let found = reading.entries(&search, page.after.map(Into::into), page.fetch()).await?;
+        let mut entries = found.entries;
+        let further = found.reached.map(|id| Cursor::write(&id.into()));
+        let next_cursor = page.cut(&mut entries, |entry| entry.id.into()).or(further);
 
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
         reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;

@@ -103,7 +103,7 @@ impl Export {
             self.app.recheck(&self.caller).await?;
             let mut reading = self.app.store.read(self.permit()?).await?;
             let keys = reading.keys();
-            let entries = reading.entries(&self.search, before, PAGE).await?;
+            let entries = reading.entries(&self.search, before, PAGE).await?.entries;
             let Some(last) = entries.last() else { break };
             before = Some(last.id);
             self.count += entries.len() as u64;
@@ -158,12 +158,21 @@ fn row(event: EventView) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-/// Quoted where RFC 4180 needs it, and where a spreadsheet would take it for a formula, with an apostrophe before it.
+/// Quoted where RFC 4180 needs it; with an apostrophe before what a spreadsheet would take for a formula, also behind what
+/// it may take for the end of a cell.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    let quoted = formula || text.contains([',', '"', '\r', '\n']);
-    if quoted { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let (mut safe, mut begins) = (String::with_capacity(text.len()), true);
+    for character in text.chars() {
+        if begins
+            && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠')
+        {
+            safe.push('\'');
+        }
+        begins = matches!(character, ';' | '|' | '\t' | '\r' | '\n');
+        safe.push(character);
+    }
+    let quoted = safe.len() > text.len() || safe.contains([',', '"', ';', '\r', '\n']);
+    if quoted { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
 }
 
 /// The log, as it is read.
@@ -204,7 +213,8 @@ mod tests {
             ("＝1", "\"'＝1\""),
             ("@x", "\"'@x\""),
             ("a,\"b\"", "\"a,\"\"b\"\"\""),
-            ("a\r\nb", "\"a\r\nb\""),
+            ("a\r\nb", "\"a\r'\nb\""),
+            ("a;=1;2|@x", "\"a;'=1;2|'@x\""),
         ] {
             assert_eq!(cell(text), safe);
         }

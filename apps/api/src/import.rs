@@ -50,7 +50,8 @@ impl Api {
     /// the body pauses, each with its audit events. When an import ends early, what was answered is stored and what
     /// follows may be: sending the same file again completes it, and what was stored changes no more. With `Accept:
     /// application/x-ndjson` every row is answered as soon as it is stored, in order; a line `problem` ends an answer
-    /// that is not whole.
+    /// that is not whole. A row is `unchanged` if its person was last imported by the same row. In the log stand `import.started` and `import.ended`, with the counts, and why where it ended
+    /// early.
     #[oai(path = "/imports", method = "post", operation_id = "importData")]
     async fn import(
         &self,
@@ -63,13 +64,14 @@ impl Api {
         let _permitted = self.0.permit(&caller, &IMPORT_DATA).await?;
         let ImportBody { syntax, body } = body;
         let mapping = Mapping::standard(kind.0.into());
-        let import = |lines| Import::new(self.0.clone(), caller, mapping, syntax, Report::new(lines));
-        if wants_lines(&accept) {
-            let (sender, lines) = mpsc::channel(16);
-            tokio::spawn(import(Some(sender)).run(body).in_current_span());
-            return Ok(Imported::Lines(lines));
+        let (sender, lines) = wants_lines(&accept).then(|| mpsc::channel(16)).unzip();
+        let import = Import::new(self.0.clone(), caller, mapping, syntax, Report::new(sender));
+        // It goes on to its end, whole or not, when its sender doesn't wait for that.
+        let run = tokio::spawn(import.run(body).in_current_span());
+        match lines {
+            Some(lines) => Ok(Imported::Lines(lines)),
+            None => Ok(Imported::Whole(Shown(run.await.map_err(|error| Refused::logged(&error)).flatten()?))),
         }
-        Ok(Imported::Whole(Shown(import(None).run(body).await?)))
     }
 }
 

@@ -75,6 +75,14 @@ impl Refused {
         Self::Problem(Box::new(problem), Vec::new())
     }
 
+    /// The last word of its type.
+    pub(crate) fn kind(&self) -> Option<&str> {
+        match self {
+            Self::Problem(problem, _) => problem.kind.rsplit(':').next(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn malformed(detail: impl ToString) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
     }

@@ -28,12 +28,16 @@ impl Batches {
 
     /// Stores `rows`, if their sender may still do so.
     ///
-    /// A batch that another was in the way of is tried again while no other import is under way here: of many that bring
+    /// A batch that another was in the way of is tried again while no other import of the tenant is under way here: of many that bring
     /// the same people, whatever their order, each ends.
     pub(super) async fn store(self, rows: Vec<ImportRow>) -> Result<Batch, Refused> {
+        if rows.is_empty() {
+            self.app.recheck(&self.caller).await?;
+            return Ok(Batch::default());
+        }
         for again in 0..TRIES {
-            let share = &self.app.imports;
-            let _room = if again == 0 { share.one().await } else { share.alone().await };
+            let (share, tenant) = (&self.app.imports, self.caller.0.who.tenant());
+            let _room = if again == 0 { share.one(tenant).await } else { share.alone(tenant).await };
             self.app.recheck(&self.caller).await?;
             match self.attempt(&rows).await {
                 Err(Failed::Raced) => {}

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use ward::audit::Event;
 use ward::kernel::TenantId;
 use ward::subject::import::{ImportRow, Line, Mapping, RowError, Rows, Syntax};
-use ward::subject::{IMPORT_COMPLETED, IMPORT_DATA, IMPORT_STARTED};
+use ward::subject::{IMPORT_DATA, IMPORT_ENDED, IMPORT_STARTED};
 
 use super::ImportSummary;
 use super::batches::Batches;
@@ -61,9 +61,23 @@ impl Import {
             Err(refused) => {
                 // What is under way may be stored already.
                 let _also = self.finish().await;
+                let _unless_the_store_is_gone = self.end(Some(&refused)).await;
                 Err(self.report.fail(refused, &self.request).await)
             }
         }
+    }
+
+    /// Logs what the import came to, and why it ended early, if it did.
+    async fn end(&self, early: Option<&Refused>) -> Result<(), Refused> {
+        let ImportSummary { accepted, updated, unchanged, refused, .. } = &self.report.summary;
+        let event = Event::of(&IMPORT_DATA, IMPORT_ENDED, self.tenant)
+            .noting("accepted", accepted)
+            .noting("updated", updated)
+            .noting("unchanged", unchanged)
+            .noting("refused", refused)
+            .noting("whole", early.is_none());
+        let why = early.and_then(Refused::kind);
+        self.batches.record(why.iter().fold(event, |event, why| event.noting("reason", why))).await
     }
 
     async fn store_all(&mut self, body: Body) -> Result<(), Refused> {
@@ -86,13 +100,7 @@ impl Import {
         if self.syntax == Syntax::Csv && self.header.is_none() {
             return Err(Refused::at("", "a header line is needed"));
         }
-        let ImportSummary { accepted, updated, unchanged, refused, .. } = &self.report.summary;
-        let completed = Event::of(&IMPORT_DATA, IMPORT_COMPLETED, self.tenant)
-            .noting("accepted", accepted)
-            .noting("updated", updated)
-            .noting("unchanged", unchanged)
-            .noting("refused", refused);
-        self.batches.record(completed).await
+        self.end(None).await
     }
 
     async fn store(&mut self, lines: Vec<Line>) -> Result<(), Refused> {

@@ -81,6 +81,36 @@ async fn the_log_is_searched_by_words_and_by_nothing_that_there_is_not() -> Outc
 }
 
 #[tokio::test]
+async fn a_search_for_what_is_rare_goes_on_from_page_to_page() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let mut root = deployment.database.connect("postgres").await?;
+    let many = format!(
+        "INSERT INTO ward.audit_leaf (tenant, id, unit, actor_kind, roles, operation, action, outcome, entity_kind, entity, covers, changes,
+             discloses, details, request)
+         SELECT '{id}', (lpad(to_hex((1000 * extract(epoch FROM clock_timestamp()))::bigint), 12, '0') || '7000'
+             || '8' || lpad(to_hex(n), 15, '0'))::uuid, '{id}', 'system:test', '{{}}', 'test', 'test.made', 'success', 'tenant', '{id}',
+             '[]', '{{}}', '[]', '{{}}', 'none' FROM generate_series(1, 10000) n",
+        id = tenant.id
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(many)).execute(&mut root).await?;
+    for query in ["q=founded", "action=tenant.founded", &format!("q=founded&entity={}", tenant.id)] {
+        let path = format!("/v1/audit/events?limit=2&{query}");
+        let first = tenant.client.get(&path).await?.expect(200)?;
+        assert_eq!(first["items"], json!([]), "{query}");
+        let cursor = first["next_cursor"].as_str().ok_or("the search ends too soon")?;
+        let second = tenant.client.get(&format!("{path}&cursor={cursor}")).await?.expect(200)?;
+        assert_eq!(second["items"][0]["action"], "tenant.founded", "{query}");
+        assert_eq!(second["next_cursor"], json!(null), "{query}");
+    }
+    let all = "/v1/audit/events?limit=200&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
+    assert_eq!(tenant.client.get(all).await?.expect(200)?["items"].as_array().map(Vec::len), Some(200));
+    let none = tenant.client.get("/v1/audit/events?q=founded&to=2020-01-01T00:00:00Z").await?.expect(200)?;
+    assert_eq!(none, json!({ "items": [], "next_cursor": null }));
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_address_that_was_tampered_with_is_said_to_be_unreadable() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;

@@ -47,7 +47,7 @@ async fn the_three_files_come_in_whole_and_a_second_time_change_nothing() -> Out
             .await?
             .into_iter()
             .for_each(|event| *events.entry(event.action).or_default() += 1);
-        let expected = [("import.completed", 1), ("import.started", 1), ("subject.imported", lines)];
+        let expected = [("import.ended", 1), ("import.started", 1), ("subject.imported", lines)];
         assert_eq!(events, expected.map(|(name, count)| (name.to_owned(), count)).into(), "{file}");
 
         let again = import(kind, "text/csv", body);

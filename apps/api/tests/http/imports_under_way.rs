@@ -66,6 +66,9 @@ async fn a_key_that_is_revoked_meanwhile_stores_no_further_row() -> Outcome {
         "{told}"
     );
     assert_eq!(rows(deployment, &tenant, "subject WHERE true").await?, 500);
+    let ended = "audit_leaf WHERE action = 'import.ended' AND details::json ->> 'reason' = 'unauthenticated'
+                 AND details::json ->> 'whole' = 'false' AND details::json ->> 'accepted' = '500'";
+    assert_eq!(rows(deployment, &tenant, ended).await?, 1, "the log says how it ended");
     Ok(())
 }
 

@@ -213,7 +213,10 @@ async fn a_card_number_is_refused_wherever_text_is_taken() -> Outcome {
                     let answer = client.send(&ask(&operation, &case, spoilt.to_string())).await?;
                     let told = format!("{} {place}: {}", operation.id, answer.text());
                     assert_eq!(answer.status, 422, "{told}");
-                    assert!(!answer.text().contains("4111"), "{told}");
+                    assert!(
+                        !["4111 1", "4111-1", "4111111"].iter().any(|part| answer.text().contains(part)),
+                        "{told}"
+                    );
                     tried += 1;
                 }
             }

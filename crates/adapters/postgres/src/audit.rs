@@ -50,7 +50,7 @@ impl Trail for PgUnit {
 impl Trail for PgReading {
     async fn append(&mut self, leaves: &[Leaf<'_>]) -> Result<DateTime<Utc>, StoreError> {
         let statement = statement(&self.writer, &self.keys, leaves)?;
-        latest(&statement.alone(&self.pool).await?, leaves.len())
+        latest(&statement.alone(&self.pool, self.tenant()).await?, leaves.len())
     }
 }
 

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use futures::lock::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _};
 use sqlx_core::transaction::TransactionManager as _;
 use uuid::Uuid;
+
+use crate::turns::{Leased, Shared};
 
 type Manager = <Postgres as sqlx::Database>::TransactionManager;
 
@@ -26,7 +27,7 @@ enum Phase {
 
 #[derive(Debug)]
 struct Lease {
-    conn: PoolConnection<Postgres>,
+    conn: Leased,
     phase: Phase,
 }
 
@@ -34,8 +35,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         match self.phase {
             // sqlx 0.9.0 queues no ROLLBACK for a BEGIN cut short: never reuse the connection.
-            Phase::Opening => self.conn.close_on_drop(),
-            Phase::Open | Phase::Failed => Manager::start_rollback(&mut self.conn),
+            Phase::Opening => self.conn.conn.close_on_drop(),
+            Phase::Open | Phase::Failed => Manager::start_rollback(&mut self.conn.conn),
             Phase::Done => {}
         }
     }
@@ -46,13 +47,13 @@ pub(crate) struct Connection(Mutex<Lease>);
 
 impl Connection {
     /// Begins and names the tenant in one message, so no moment lies between the two.
-    pub(crate) async fn open(pool: &PgPool, tenant: Uuid, writes: bool) -> Result<Self, sqlx::Error> {
-        let conn = pool.acquire().await?;
+    pub(crate) async fn open(pool: &Shared, tenant: Uuid, writes: bool) -> Result<Self, sqlx::Error> {
+        let conn = pool.acquire(tenant).await?;
         let mut lease = Lease { conn, phase: Phase::Opening };
         let mode = if writes { "READ WRITE" } else { "READ ONLY" };
         // `Uuid` prints as hex and hyphens only: nothing to escape.
         let begin = AssertSqlSafe(format!("BEGIN {mode}; SET LOCAL ward.tenant = '{tenant}'"));
-        Manager::begin(&mut lease.conn, Some(begin.into_sql_str())).await?;
+        Manager::begin(&mut lease.conn.conn, Some(begin.into_sql_str())).await?;
         lease.phase = Phase::Open;
         Ok(Self(Mutex::new(lease)))
     }
@@ -65,7 +66,7 @@ impl Connection {
         }
         // Until COMMIT is answered its outcome is unknown, and so is the connection's state.
         lease.phase = Phase::Opening;
-        Manager::commit(&mut lease.conn).await?;
+        Manager::commit(&mut lease.conn.conn).await?;
         lease.phase = Phase::Done;
         Ok(true)
     }
@@ -85,7 +86,7 @@ macro_rules! run {
     ($self:ident, $query:expr, $method:ident) => {{
         let mut lease = $self.0.lock().await;
         let before = mem::replace(&mut lease.phase, Phase::Failed);
-        let out = $query.$method(&mut *lease.conn).await?;
+        let out = $query.$method(&mut *lease.conn.conn).await?;
         lease.phase = before;
         out
     }};

@@ -8,6 +8,7 @@ use ward_testkit::Database;
 
 use crate::connection::{Connection, bind};
 use crate::gated::Gated;
+use crate::turns::Shared;
 
 /// What every `$1` stands for.
 const NUMBER: i32 = 40;
@@ -122,7 +123,7 @@ fn plain<'a>(rows: impl Iterator<Item = &'a sqlx::postgres::PgRow>) -> Rows {
 }
 
 /// What a unit finds, which must be what a gated statement finds.
-async fn found(pool: &PgPool, tenant: Uuid, shape: &str) -> Rows {
+async fn found(pool: &Shared, tenant: Uuid, shape: &str) -> Rows {
     let rows = through(&Connection::open(pool, tenant, false).await.unwrap(), shape).await;
     let gated = through(&Gated::new(pool.clone(), tenant), shape).await;
     assert!(gated == rows, "{shape}: {} rows through the gate, {} in a unit", gated.len(), rows.len());
@@ -158,12 +159,14 @@ async fn both_doors_find_the_same_rows_however_a_statement_is_planned() {
     for plan in PLANS {
         let options: PgConnectOptions = db.url("ward_app").parse().unwrap();
         let options = options.options(plan.iter().copied());
-        let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await.unwrap();
+        let pooled = PgPoolOptions::new().max_connections(2);
+        let pool = pooled.clone().connect_with(options).await.unwrap();
+        let shared = Shared::new(pool.clone(), &pooled);
         for shape in SHAPES {
-            let (of_a, of_b) = (found(&pool, a, shape).await, found(&pool, b, shape).await);
+            let (of_a, of_b) = (found(&shared, a, shape).await, found(&shared, b, shape).await);
             let nothing = without_a_tenant(&pool, shape).await;
             assert!(of_a != of_b && of_a != nothing && of_b != nothing, "{plan:?} {shape}: it tells nothing");
-            let of_nobody = found(&pool, empty, shape).await;
+            let of_nobody = found(&shared, empty, shape).await;
             assert!(of_nobody == nothing, "{plan:?} {shape}: without a tenant it finds something");
         }
         pool.close().await;

@@ -11,12 +11,14 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
 use sqlx::query::Query;
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, IntoArguments as _, PgPool, Postgres, Type};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, IntoArguments as _, Postgres, Type};
 use uuid::Uuid;
+
+use crate::turns::{Leased, Shared};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Gated {
-    pool: PgPool,
+    pool: Shared,
     tenant: Uuid,
 }
 
@@ -36,12 +38,17 @@ impl Encode<'_, Postgres> for Reader {
 }
 
 impl Gated {
-    pub(crate) fn new(pool: PgPool, tenant: Uuid) -> Self {
+    pub(crate) fn new(pool: Shared, tenant: Uuid) -> Self {
         Self { pool, tenant }
     }
 
     pub(crate) async fn fetch(&self, sql: &str, arguments: PgArguments) -> Result<Vec<PgRow>, sqlx::Error> {
-        self.gate(sql, arguments)?.fetch_all(&self.pool).await
+        let query = self.gate(sql, arguments)?;
+        query.fetch_all(&mut *self.leased().await?.conn).await
+    }
+
+    async fn leased(&self) -> Result<Leased, sqlx::Error> {
+        self.pool.acquire(self.tenant).await
     }
 
     fn gate(
@@ -83,12 +90,14 @@ impl ConnectionTrait for Gated {
     }
 
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let row = self.bind(stmt)?.fetch_optional(&self.pool).await.map_err(driver)?;
+        let (query, mut leased) = (self.bind(stmt)?, self.leased().await.map_err(driver)?);
+        let row = query.fetch_optional(&mut *leased.conn).await.map_err(driver)?;
         Ok(row.map(Into::into))
     }
 
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let rows = self.bind(stmt)?.fetch_all(&self.pool).await.map_err(driver)?;
+        let (query, mut leased) = (self.bind(stmt)?, self.leased().await.map_err(driver)?);
+        let rows = query.fetch_all(&mut *leased.conn).await.map_err(driver)?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 }

@@ -5,8 +5,8 @@ use std::iter::successors;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, SubjectKey, Suite, TenantKeys, WrappedKey};
 use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
@@ -14,6 +14,7 @@ use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId
 use crate::error::failed;
 use crate::gated::Gated;
 use crate::scoped::Scoped;
+use crate::turns::Shared;
 use crate::unit::PgUnit;
 
 const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
@@ -28,7 +29,7 @@ const KEEP: &str = "
     ON CONFLICT (tenant, id) DO NOTHING RETURNING id";
 
 pub(crate) async fn load(
-    pool: &PgPool,
+    pool: &Shared,
     keyring: &Keyring,
     tenant: TenantId,
 ) -> Result<Arc<TenantKeys>, StoreError> {

@@ -88,6 +88,7 @@ mod subject;
 mod support;
 mod table;
 mod tenant;
+mod turns;
 mod unit;
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Postgres {
 
     /// The row of a subject or a record as it lies in the database: every column as text, bytes in hexadecimal.
     pub async fn stored(&self, tenant: TenantId, entity: Entity) -> Result<Option<String>, StoreError> {
-        let gate = Gated::new(self.pool.clone(), tenant.into());
+        let gate = Gated::new(self.shared.clone(), tenant.into());
         let row = if entity.kind() == "record" { RECORD } else { SUBJECT };
         let rows = Scoped::new(tenant.into(), row).bind(entity.id()).through(&gate).await?;
         rows.first().map(|row| row.try_get("row")).transpose().map_err(failed)

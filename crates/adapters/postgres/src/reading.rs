@@ -2,7 +2,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::PgPool;
 use uuid::Uuid;
 use ward::Reading;
 use ward::audit::Writer;
@@ -12,11 +11,12 @@ use ward::kernel::{Ids, Machine, StoreError, SubjectId};
 use crate::gated::Gated;
 use crate::keys;
 use crate::scoped::Scoped;
+use crate::turns::Shared;
 
 /// One tenant's data, to read: each statement names its tenant, and no transaction is open between two.
 pub struct PgReading {
     pub(crate) gate: Gated,
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Shared,
     pub(crate) keys: Arc<TenantKeys>,
     pub(crate) machine: Arc<dyn Machine>,
     pub(crate) writer: Writer,
@@ -26,7 +26,7 @@ pub struct PgReading {
 
 impl PgReading {
     pub(crate) fn new(
-        pool: PgPool,
+        pool: Shared,
         keys: Arc<TenantKeys>,
         machine: Arc<dyn Machine>,
         writer: Writer,

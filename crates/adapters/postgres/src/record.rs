@@ -19,7 +19,12 @@ const ADD: &str = "
     SELECT $1, r.* FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::date[], $6::bytea[], $7::integer[],
         $8::timestamptz[], $9::timestamptz[]) r";
 const HOLD: &str = "
-    SELECT *, subject AS about FROM ward.record WHERE tenant = $1 AND id = ANY ($2) ORDER BY id FOR NO KEY UPDATE";
+    WITH held AS MATERIALIZED (
+        SELECT s.id FROM ward.subject s WHERE s.tenant = $1
+            AND s.id IN (SELECT about.subject FROM ward.record about WHERE about.tenant = $1 AND about.id = ANY ($2))
+        ORDER BY s.id FOR NO KEY UPDATE)
+    SELECT r.*, r.subject AS about FROM ward.record r JOIN held ON held.id = r.subject WHERE r.tenant = $1 AND r.id = ANY ($2)
+    ORDER BY r.id FOR NO KEY UPDATE OF r";
 const REPLACE: &str = "
     UPDATE ward.record SET occurred_on = $3, fields = $4, version = $5, updated_at = $6 WHERE tenant = $1 AND id = $2";
 const REMOVE: &str = "DELETE FROM ward.record WHERE tenant = $1 AND id = $2";

@@ -8,6 +8,7 @@ use ward::kernel::StoreError;
 use crate::connection::Connection;
 use crate::error::failed;
 use crate::gated::Gated;
+use crate::turns::Shared;
 
 pub(crate) struct Scoped {
     sql: &'static str,
@@ -37,9 +38,10 @@ impl Scoped {
     }
 
     /// Autocommitted as it stands: for the one statement that sets its tenant itself.
-    pub(crate) async fn alone(self, pool: &sqlx::PgPool) -> Result<Vec<PgRow>, StoreError> {
+    pub(crate) async fn alone(self, pool: &Shared, tenant: Uuid) -> Result<Vec<PgRow>, StoreError> {
         let (sql, arguments) = self.whole()?;
-        sqlx::query_with(sql, arguments).fetch_all(pool).await.map_err(failed)
+        let mut leased = pool.acquire(tenant).await.map_err(failed)?;
+        sqlx::query_with(sql, arguments).fetch_all(&mut *leased.conn).await.map_err(failed)
     }
 
     fn whole(self) -> Result<(&'static str, PgArguments), StoreError> {

@@ -16,6 +16,7 @@ use crate::error::failed;
 use crate::gated::Gated;
 use crate::reading::PgReading;
 use crate::scoped::Scoped;
+use crate::turns::Shared;
 use crate::unit::PgUnit;
 use crate::{keys, lookup};
 
@@ -23,6 +24,7 @@ use crate::{keys, lookup};
 #[derive(Clone)]
 pub struct Postgres {
     pub(crate) pool: PgPool,
+    pub(crate) shared: Shared,
     keyring: Arc<Keyring>,
     suite: Suite,
     machine: Arc<dyn Machine>,
@@ -49,22 +51,27 @@ impl Postgres {
         machine: Arc<dyn Machine>,
     ) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.options(LIMITS).application_name("ward");
-        let pool = PgPoolOptions::new()
+        let pooled = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
             // A ping on every acquire would be a round trip more on every statement.
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await?;
+            .test_before_acquire(false);
+        let pool = pooled.clone().connect_with(options).await?;
+        let shared = Shared::new(pool.clone(), &pooled);
         let unconfined: bool = sqlx::query_scalar(UNCONFINED).fetch_one(&pool).await?;
-        if unconfined { Err(OpenError::Unconfined) } else { Ok(Self { pool, keyring, suite, machine }) }
+        if unconfined {
+            Err(OpenError::Unconfined)
+        } else {
+            Ok(Self { pool, shared, keyring, suite, machine })
+        }
     }
 
     /// A store without a database, to describe what would be served; whatever it is asked fails.
     pub fn unconnected(keyring: Arc<Keyring>, suite: Suite, machine: Arc<dyn Machine>) -> Self {
         let nowhere = PgConnectOptions::new_without_pgpass().socket("/nowhere");
-        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1)).connect_lazy_with(nowhere);
-        Self { pool, keyring, suite, machine }
+        let pooled = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
+        let pool = pooled.clone().connect_lazy_with(nowhere);
+        Self { shared: Shared::new(pool.clone(), &pooled), pool, keyring, suite, machine }
     }
 
     /// Like [`Store::begin`], for a product team that has tables of its own.
@@ -77,7 +84,7 @@ impl Postgres {
     pub async fn reading(&self, permit: Permit) -> Result<PgReading, StoreError> {
         let keys = self.keys(permit.tenant()).await?;
         let writer = self.writer(permit.principal().clone(), permit.operation());
-        Ok(PgReading::new(self.pool.clone(), keys, self.machine.clone(), writer))
+        Ok(PgReading::new(self.shared.clone(), keys, self.machine.clone(), writer))
     }
 
     /// Whether the database answers.
@@ -87,7 +94,7 @@ impl Postgres {
 
     /// Whether the tenant was founded.
     pub async fn is_founded(&self, tenant: TenantId) -> Result<bool, StoreError> {
-        let gate = Gated::new(self.pool.clone(), tenant.into());
+        let gate = Gated::new(self.shared.clone(), tenant.into());
         let found = Scoped::new(tenant.into(), "SELECT tenant FROM ward.tenant WHERE tenant = $1");
         Ok(!found.through(&gate).await?.is_empty())
     }
@@ -122,7 +129,7 @@ impl Postgres {
     pub(crate) async fn keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
         match self.keyring.cached(tenant) {
             Some(keys) => Ok(keys),
-            None => keys::load(&self.pool, &self.keyring, tenant).await,
+            None => keys::load(&self.shared, &self.keyring, tenant).await,
         }
     }
 
@@ -132,7 +139,7 @@ impl Postgres {
 
     async fn open_unit(&self, writer: Writer, keys: Arc<TenantKeys>) -> Result<PgUnit, StoreError> {
         let (tenant, writes) = (writer.tenant().into(), writer.operation.writes);
-        let conn = Connection::open(&self.pool, tenant, writes).await.map_err(failed)?;
+        let conn = Connection::open(&self.shared, tenant, writes).await.map_err(failed)?;
         Ok(PgUnit::new(conn, keys, self.machine.clone(), writer))
     }
 }
@@ -160,7 +167,7 @@ impl Store for Postgres {
     async fn refuse(&self, denied: &Denied) -> Result<(), StoreError> {
         let keys = self.keys(denied.principal().tenant()).await?;
         let writer = self.writer(denied.principal().clone(), denied.operation());
-        let mut log = PgReading::new(self.pool.clone(), keys, self.machine.clone(), writer.clone());
+        let mut log = PgReading::new(self.shared.clone(), keys, self.machine.clone(), writer.clone());
         let (entity, reason): (Entity, _) = (denied.entity(), denied.reason().as_str());
         #[expect(clippy::disallowed_methods, reason = "nothing else is written")]
         audit::refuse(&mut log, &*self.machine, &writer, entity, reason).await.map(drop)

@@ -32,6 +32,6 @@ pub use event::{Event, Events};
 pub use receipt::{Receipt, Recorded};
 pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
 pub use view::{
-    AuditView, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Entry, LIST_EVENTS, SEARCHED,
+    AuditView, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Entry, Found, LIST_EVENTS, SEARCHED,
     SHOW_EVENT, Search,
 };

@@ -111,6 +111,15 @@ impl Entry {
     }
 }
 
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// What is older was not looked at: a search looks at so many entries at a time, however few it finds.
+    pub reached: Option<EventId>,
+}
+
 /// Port: the reader's own log, newest first.
 #[async_trait]
 pub trait AuditView: Send {
@@ -120,7 +129,7 @@ pub trait AuditView: Send {
         search: &Search,
         before: Option<EventId>,
         most: u32,
-    ) -> Result<Vec<Entry>, StoreError>;
+    ) -> Result<Found, StoreError>;
 
     /// One entry.
     async fn entry(&mut self, id: EventId) -> Result<Option<Entry>, StoreError>;

@@ -73,20 +73,29 @@ fn past_uuid(text: &str) -> Option<&str> {
 
 /// Spaces, hyphens and dashes, seen or not, and what else parts the digits of one number. A comma parts numbers.
 fn is_separator(character: char) -> bool {
-    let dash = matches!(character, '-' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}');
-    let unseen = matches!(
-        character,
+    match character {
+        '-'
+        | '\u{ad}'
+        | '\u{2010}'..='\u{2015}'
+        | '\u{2043}'
+        | '\u{2212}'
+        | '\u{2e3a}'
+        | '\u{2e3b}'
+        | '\u{fe58}'
+        | '\u{fe63}'
+        | '\u{ff0d}' => true,
+        '.' | '/' | '\\' | '_' | '|' | '+' | '*' | '~' | '\u{b7}' | '\u{2022}' | '\u{2027}' | '\u{2219}'
+        | '\u{22c5}' | '\u{30fb}' | '\u{ff65}' => true,
         '\u{34f}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-    );
-    dash || unseen
-        || character.is_whitespace()
-        || matches!(character, '.' | '/' | '_' | '\u{b7}' | '\u{2022}' | '\u{30fb}')
+        | '\u{61c}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' => true,
+        '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' => true,
+        '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e01ef}' => true,
+        other => other.is_whitespace(),
+    }
 }
 
 /// Groups of digits may stand beside others ("suite 12 4111 1111 …"), so every run of whole groups is tried.
@@ -122,15 +131,12 @@ mod tests {
 
     #[test]
     fn every_scheme_is_known_at_every_length_behind_every_separator() {
-        let gaps =
-            ["", " ", "  ", " - ", "-", ".", "/", "_", "\t", "\n", "\r\n", "\u{a0}", "\u{2009}", "\u{ad}"];
-        let unseen = [
-            "\u{34f}", "\u{180e}", "\u{202a}", "\u{2061}", "\u{fe0f}", "\u{b7}", "\u{2022}", "\u{30fb}",
-            "\u{200b}", "\u{2011}", "\u{2013}", "\u{2014}", "\u{2212}", "\u{3000}", "\u{feff}", "\u{ff0d}",
-        ];
-        for (pan, gap) in
-            samples().flat_map(|pan| gaps.into_iter().chain(unseen).map(move |gap| (pan.clone(), gap)))
-        {
+        let gaps = ["", " ", "  ", " - ", "-", ".", "/", "_", "|", "+", "\t", "\n", "\r\n"];
+        let unseen = "\u{a0}\u{ad}\u{b7}\u{34f}\u{61c}\u{180e}\u{2009}\u{200b}\u{2011}\u{2013}\u{2014}\u{2022}\u{202a}\u{2061}\u{2212}\
+                      \u{3000}\u{30fb}\u{3164}\u{fe0f}\u{fe63}\u{feff}\u{ff0d}\u{ff65}\u{e0020}";
+        let gaps: Vec<_> =
+            gaps.map(str::to_owned).into_iter().chain(unseen.chars().map(String::from)).collect();
+        for (pan, gap) in samples().flat_map(|pan| gaps.iter().map(move |gap| (pan.clone(), gap))) {
             let grouped = |first: usize, then: usize| {
                 let (start, rest) = pan.as_bytes().split_at(first);
                 let groups: Vec<_> =

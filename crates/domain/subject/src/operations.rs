@@ -23,7 +23,7 @@ pub const RECORD_LISTED: Action = Action::new("record.listed");
 /// An import began.
 pub const IMPORT_STARTED: Action = Action::new("import.started");
 /// An import reached the end of its file.
-pub const IMPORT_COMPLETED: Action = Action::new("import.completed");
+pub const IMPORT_ENDED: Action = Action::new("import.ended");
 /// An imported row added or changed a subject.
 pub const SUBJECT_IMPORTED: Action = Action::new("subject.imported");
 
@@ -120,7 +120,7 @@ pub static DELETE_RECORD: Operation = Operation {
 pub static IMPORT_DATA: Operation = Operation {
     id: "importData",
     requires: Requires::Permission("imports.run"),
-    events: &[IMPORT_STARTED, SUBJECT_IMPORTED, IMPORT_COMPLETED],
+    events: &[IMPORT_STARTED, SUBJECT_IMPORTED, IMPORT_ENDED],
     controls: &["A1", "C1", "D5", "T4", "W4"],
     rate: "bulk",
     ..BASE

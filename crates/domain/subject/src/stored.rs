@@ -113,7 +113,8 @@ pub trait Records: Send {
     /// Adds records of subjects that there are.
     async fn add_records(&mut self, records: &[StoredRecord]) -> Result<(), StoreError>;
 
-    /// Those of `ids` that there are, which nobody else changes until the unit ends.
+    /// Those of `ids` that there are, which nobody else changes until the unit ends. The subjects they are about are held
+    /// first, as everywhere: who held a record and waited for its subject could meet who does it the other way round.
     async fn hold_records(&mut self, ids: &[RecordId]) -> Result<Vec<StoredRecord>, StoreError>;
 
     /// Replaces what is stored of a record.
