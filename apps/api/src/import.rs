@@ -50,8 +50,8 @@ impl Api {
     /// the body pauses, each with its audit events. When an import ends early, what was answered is stored and what
     /// follows may be: sending the same file again completes it, and what was stored changes no more. With `Accept:
     /// application/x-ndjson` every row is answered as soon as it is stored, in order; a line `problem` ends an answer
-    /// that is not whole. A row is `unchanged` if its person was last imported by the same row. In the log stand `import.started` and `import.ended`, with the counts, and why where it ended
-    /// early.
+    /// that is not whole. A row is `unchanged` if its person was last imported by the same row. In the log stand
+    /// `import.started` and `import.ended`, with the counts, and with the reason where it ended early.
     #[oai(path = "/imports", method = "post", operation_id = "importData")]
     async fn import(
         &self,

@@ -28,8 +28,8 @@ impl Batches {
 
     /// Stores `rows`, if their sender may still do so.
     ///
-    /// A batch that another was in the way of is tried again while no other import of the tenant is under way here: of many that bring
-    /// the same people, whatever their order, each ends.
+    /// A batch that another was in the way of is tried again while no other batch of the tenant is under way here: of many
+    /// imports of the same people, whatever their order, each ends.
     pub(super) async fn store(self, rows: Vec<ImportRow>) -> Result<Batch, Refused> {
         if rows.is_empty() {
             self.app.recheck(&self.caller).await?;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// A pool of which each tenant may use half at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
-    pub(crate) pool: PgPool,
+    pool: PgPool,
     turns: Arc<Turns>,
 }
 
