@@ -49,13 +49,11 @@ pub fn verify_consistency(
         return Err(Disproved::Size);
     }
     if from == 0 || from == to {
-        let same = if from == to { older == newer } else { older == Hash::empty() };
-        return if !proof.is_empty() {
-            Err(Disproved::Length)
-        } else if same {
-            Ok(())
-        } else {
-            Err(Disproved::Root)
+        let same = (from > 0 || older == Hash::empty()) && (from < to || older == newer);
+        return match proof {
+            [] if same => Ok(()),
+            [] => Err(Disproved::Root),
+            _ => Err(Disproved::Length),
         };
     }
     let mut at = Climb { leaf: from - 1, last: to - 1 };
