@@ -260,18 +260,18 @@ async fn nobody_holds_a_record_while_waiting_for_its_subject() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_asks_for_every_connection_leaves_half_to_the_others() {
+async fn a_tenant_that_asks_for_every_connection_leaves_one_to_the_others() {
     let w = world_of(4).await;
     let (greedy, other) = (w.tenant().await, w.tenant().await);
     let mut held = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         held.push(w.store.begin(w.permit(greedy, &WRITE)).await.unwrap());
     }
     let mut more = Box::pin(w.store.begin(w.permit(greedy, &WRITE)));
     let served = w.store.begin(w.permit(other, &WRITE));
     tokio::select! {
         biased;
-        _ = &mut more => panic!("a third connection for the greedy one"),
+        _ = &mut more => panic!("a fourth connection for the greedy one"),
         unit = served => drop(unit.unwrap()),
     }
     held.pop();
