@@ -129,7 +129,7 @@ pub(crate) struct ImportSummary {
     pub(crate) accepted: u64,
     /// Rows that changed one.
     pub(crate) updated: u64,
-    /// Rows that say what is stored already.
+    /// Rows that were the last to be imported for their person, and say nothing new.
     pub(crate) unchanged: u64,
     /// Rows that were not stored.
     pub(crate) refused: u64,

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// A pool of which each tenant may use half at a time.
+/// A pool of which each tenant may use seven eighths at a time: enough to lose nothing where it is alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pool: PgPool,
@@ -35,7 +35,8 @@ pub(crate) struct Leased {
 impl Shared {
     /// Shares out the connections of a pool that `options` make.
     pub(crate) fn new(pool: PgPool, options: &PgPoolOptions) -> Self {
-        let each = (options.get_max_connections() / 2).max(1) as usize;
+        let connections = options.get_max_connections();
+        let each = connections.saturating_sub((connections / 8).max(1)).max(1) as usize;
         let turns = Turns { each, patience: options.get_acquire_timeout(), of: Mutex::default() };
         Self { pool, turns: Arc::new(turns) }
     }

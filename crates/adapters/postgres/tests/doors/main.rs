@@ -4,6 +4,7 @@
 mod due;
 mod isolation;
 mod lookup;
+mod order;
 mod reading;
 mod support;
 mod unit;

@@ -158,13 +158,13 @@ impl Importer<'_> {
             let id = update.id;
             categories(update.row).into_iter().map(move |category| imported(id, category)).collect::<Vec<_>>()
         };
-        // Records before their subjects, as everywhere, so that two units never wait for each other.
-        let old = unit.hold_records(&updates.iter().flat_map(of).collect::<Vec<_>>()).await?;
-        let old: HashMap<RecordId, StoredRecord> =
-            old.into_iter().map(|record| (record.id, record)).collect();
+        // All subjects, and then their records: two units that hold in one order don't wait for each other.
         let held = unit.hold(&ids).await?;
         let held: HashMap<SubjectId, StoredSubject> =
             held.into_iter().map(|subject| (subject.id, subject)).collect();
+        let old = unit.hold_records(&updates.iter().flat_map(of).collect::<Vec<_>>()).await?;
+        let old: HashMap<RecordId, StoredRecord> =
+            old.into_iter().map(|record| (record.id, record)).collect();
         let (keys, indexer) = (unit.of(&ids).await?, unit.indexer());
         for (update, key) in updates.iter().zip(keys) {
             let (line, before) = (update.row.line, held.get(&update.id).ok_or(SubjectError::Absent)?);
