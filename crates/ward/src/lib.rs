@@ -62,11 +62,13 @@
 
 mod credentials;
 mod job;
+mod log;
 mod once;
 mod store;
 
 pub use credentials::{Credentials, KeyHolder};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
+pub use log::{Logs, Sequencer};
 pub use once::{Answers, Earlier, Once};
 pub use store::{Reading, Store, Unit};
 pub use ward_assurance as assurance;

@@ -51,7 +51,6 @@
 
 mod api_key;
 mod audit;
-mod audit_view;
 mod connection;
 #[cfg(test)]
 mod equivalence;
@@ -60,9 +59,9 @@ mod gated;
 mod job;
 mod keys;
 pub mod launcher;
-mod leaf;
 mod ledger;
 mod local;
+mod log;
 mod lookup;
 mod migrate;
 mod once;

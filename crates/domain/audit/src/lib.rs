@@ -19,19 +19,28 @@
 //! ```
 
 pub mod authority;
+mod body;
 mod change;
+pub mod entry;
 mod event;
+pub mod log;
 pub mod note;
 mod receipt;
+mod search;
+pub mod sequence;
+mod source;
 mod trail;
 pub mod tree;
 mod view;
 
+pub use body::{LONGEST, Unwritable};
 pub use change::{Change, Value};
+pub use entry::Entry;
 pub use event::{Event, Events};
 pub use receipt::{Receipt, Recorded};
+pub use search::{Search, Words};
+pub use source::Origin;
 pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
 pub use view::{
-    AuditView, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Entry, Found, LIST_EVENTS, SEARCHED,
-    SHOW_EVENT, Search,
+    AuditView, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found, LIST_EVENTS, SEARCHED, SHOW_EVENT,
 };

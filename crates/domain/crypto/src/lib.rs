@@ -20,7 +20,7 @@
 //!
 //! let tenant = TenantId::from(Uuid::from_u128(1));
 //! let (keys, stored) = TenantKeys::create(tenant, &service, Suite::XChaCha20Poly1305, entropy.clone()).await?;
-//! assert_eq!(stored.len(), 7); // one for the tenant, six for its purposes; all are to be stored
+//! assert_eq!(stored.len(), 8); // one for the tenant, seven for its purposes; all are to be stored
 //!
 //! let subject = SubjectId::from(Uuid::from_u128(2));
 //! let (key, wrapped) = keys.make_subject_key(ward_crypto::KeyId::FIRST_SUBJECT, subject)?;
@@ -43,6 +43,8 @@
 
 mod keyring;
 mod local;
+mod log;
+mod log_keys;
 mod material;
 mod purpose;
 mod sealed;
@@ -57,6 +59,7 @@ mod wrapped;
 
 pub use keyring::{Keyring, KeyringError};
 pub use local::{LocalKeys, RootKey};
+pub use log::{LogKey, LogSigner};
 pub use material::InvalidKey;
 pub use purpose::{DigestKey, IndexKey, SecretError, SecretKey};
 pub use sealed::{Malformed, Sealed};

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq as _;
 use ward_kernel::{BlindIndex, Entropy, Indexer, Place, SealError, TenantId};
 
 use crate::material::{Hmac256, Material, redacted};
@@ -37,6 +38,11 @@ impl DigestKey {
     /// The digest of `text`; nobody without the key can check a guess at it.
     pub fn digest(&self, text: &[u8]) -> [u8; 32] {
         self.0.of(&[text])
+    }
+
+    /// Whether `digest` is that of `text`, in constant time.
+    pub fn is_of(&self, text: &[u8], digest: &[u8]) -> bool {
+        self.digest(text).ct_eq(digest).into()
     }
 
     pub(crate) fn new(key: &Material) -> Self {

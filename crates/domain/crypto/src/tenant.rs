@@ -7,7 +7,7 @@ use crate::sealed::Sealing;
 use crate::suite::Cipher;
 use crate::wrapped::{unwrap, wrap};
 use crate::{
-    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, SecretKey, SubjectKey, Suite, TenantKey,
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, SecretKey, SubjectKey, Suite, TenantKey,
     WrappedKey,
 };
 
@@ -16,6 +16,8 @@ pub struct TenantKeys {
     wrapper: Sealing,
     index: Arc<IndexKey>,
     audit: SecretKey,
+    leaf: DigestKey,
+    log: LogKey,
     idempotency: SecretKey,
     request: DigestKey,
     queue: SecretKey,
@@ -96,6 +98,16 @@ impl TenantKeys {
         &self.audit
     }
 
+    /// Codes that guard leaves of the audit log until they have a place.
+    pub fn leaf(&self) -> &DigestKey {
+        &self.leaf
+    }
+
+    /// Signs the heads of the audit log.
+    pub fn log(&self) -> &LogKey {
+        &self.log
+    }
+
     /// Stored answers of idempotent requests.
     pub fn idempotency(&self) -> &SecretKey {
         &self.idempotency
@@ -138,10 +150,11 @@ impl TenantKeys {
         let digest = |purpose| key(purpose).map(|(_, key)| DigestKey::new(&key));
         let index = Arc::new(IndexKey::new(&key(KeyPurpose::Index)?.1));
         let (audit, idempotency) = (secret(KeyPurpose::Audit)?, secret(KeyPurpose::Idempotency)?);
-        let request = digest(KeyPurpose::Idempotency)?;
+        let (leaf, request) = (digest(KeyPurpose::Audit)?, digest(KeyPurpose::Idempotency)?);
+        let log = LogKey::new(&key(KeyPurpose::Log)?.1);
         let queue = secret(KeyPurpose::Queue)?;
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
-        Ok(Self { wrapper, index, audit, idempotency, request, queue, api_key, import })
+        Ok(Self { wrapper, index, audit, leaf, log, idempotency, request, queue, api_key, import })
     }
 }
 

@@ -54,14 +54,23 @@ pub enum KeyPurpose {
     ApiKey,
     /// Digests of imported rows.
     Import,
+    /// Signs the heads of the tenant's audit log.
+    Log,
 }
 
 impl KeyPurpose {
     /// Those that a tenant has one key for, beside its own.
-    pub(crate) const SINGLE: [Self; 6] =
-        [Self::Index, Self::Audit, Self::Idempotency, Self::Queue, Self::ApiKey, Self::Import];
+    pub(crate) const SINGLE: [Self; 7] = [
+        Self::Index,
+        Self::Audit,
+        Self::Idempotency,
+        Self::Queue,
+        Self::ApiKey,
+        Self::Import,
+        Self::Log,
+    ];
 
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Tenant,
         Self::Subject,
         Self::Index,
@@ -70,6 +79,7 @@ impl KeyPurpose {
         Self::Queue,
         Self::ApiKey,
         Self::Import,
+        Self::Log,
     ];
 
     /// The id of the key that a tenant is made with.
@@ -88,6 +98,7 @@ impl KeyPurpose {
             Self::Queue => "queue",
             Self::ApiKey => "api_key",
             Self::Import => "import",
+            Self::Log => "log",
         }
     }
 

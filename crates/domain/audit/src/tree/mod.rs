@@ -5,10 +5,12 @@ mod frontier;
 mod hash;
 mod path;
 mod proof;
+mod stored;
 mod tile;
 
 pub use frontier::Frontier;
 pub use hash::Hash;
 pub use path::{Node, Path};
 pub use proof::{Disproved, verify_consistency, verify_inclusion};
+pub use stored::{Run, StoredTree, edge, follow};
 pub use tile::{InvalidTile, Tile, TileKind};

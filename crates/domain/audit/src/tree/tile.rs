@@ -1,8 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Node;
-
 /// Up to 256 hashes, or entries, that stand beside each other; written as the path under which it is served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tile {
@@ -49,14 +47,6 @@ impl Tile {
     /// Whether nothing will ever be added to it.
     pub fn is_full(&self) -> bool {
         self.width == Self::WIDTH
-    }
-
-    /// The tile of hashes that shows a subtree, and which of its hashes that consists of: as many as a power of two.
-    pub fn showing(node: Node) -> (u8, u64, std::ops::Range<usize>) {
-        let (level, height) = (node.level / 8, node.level % 8);
-        let first = (node.index << height) % u64::from(Self::WIDTH);
-        let index = node.index >> (8 - height);
-        (level, index, first as usize..first as usize + (1 << height))
     }
 }
 

@@ -53,8 +53,8 @@ fn a_tree_of_70_000_has_the_tiles_that_the_specification_says() {
 
 #[test]
 fn a_subtree_is_shown_by_the_hashes_below_it() {
-    assert_eq!(Tile::showing(Node { level: 0, index: 257 }), (0, 1, 1..2));
-    assert_eq!(Tile::showing(Node { level: 3, index: 33 }), (0, 1, 8..16));
-    assert_eq!(Tile::showing(Node { level: 8, index: 3 }), (1, 0, 3..4));
-    assert_eq!(Tile::showing(Node { level: 15, index: 1 }), (1, 0, 128..256));
+    assert_eq!(Run::of(Node { level: 0, index: 257 }), Run { level: 0, first: 257, count: 1 });
+    assert_eq!(Run::of(Node { level: 3, index: 33 }), Run { level: 0, first: 264, count: 8 });
+    assert_eq!(Run::of(Node { level: 8, index: 3 }), Run { level: 1, first: 3, count: 1 });
+    assert_eq!(Run::of(Node { level: 15, index: 1 }), Run { level: 1, first: 128, count: 128 });
 }

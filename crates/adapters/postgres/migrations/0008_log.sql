@@ -1,0 +1,184 @@
+-- Run as ward_owner. The audit log becomes a tree: leaves are slim, wait for a place, and get one for good.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- What was logged before carries no code of Ward's, so nobody could vouch for it.
+ALTER TABLE ward.audit_leaf NO FORCE ROW LEVEL SECURITY;
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM ward.audit_leaf) THEN
+        RAISE EXCEPTION 'a log from before 0.1 can''t be carried over: start with an empty database'
+            USING HINT = 'a private database is begun anew where its data directory is removed';
+    END IF;
+END $$;
+DROP TABLE ward.audit_leaf;
+
+-- What happened, month by month. The body is what was said; storage dates it, and the writer's code guards it until it has a place.
+CREATE TABLE ward.audit_leaf (
+    tenant uuid NOT NULL DEFAULT ward.tenant(),
+    id     uuid NOT NULL,
+    at     timestamptz NOT NULL,
+    body   text NOT NULL CHECK (octet_length(body) <= 65400),
+    mac    bytea NOT NULL CHECK (length(mac) = 32),
+    source bytea, -- address and agent, sealed
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT audit_leaf_dated CHECK (
+        abs(('x' || left(id::text, 8) || substr(id::text, 10, 4))::bit(48)::bigint - 1000 * date_part('epoch', at)) <= 600000)
+) PARTITION BY RANGE (id);
+CREATE TRIGGER stamp BEFORE INSERT ON ward.audit_leaf FOR EACH ROW EXECUTE FUNCTION ward.stamp();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ward.audit_leaf FOR EACH ROW EXECUTE FUNCTION ward.forbid();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON ward.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION ward.forbid();
+SELECT ward.isolate('ward.audit_leaf');
+
+-- Where a leaf stands in its tenant's tree.
+CREATE TABLE ward.audit_place (
+    tenant uuid NOT NULL DEFAULT ward.tenant(),
+    index  bigint NOT NULL CHECK (index >= 0),
+    leaf   uuid NOT NULL,
+    hash   bytea NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (tenant, index),
+    UNIQUE (tenant, leaf)
+);
+
+-- Tiles that are full: 256 hashes beside each other, the root over them, and the latest time of all entries up to their end.
+CREATE TABLE ward.audit_tile (
+    tenant uuid NOT NULL DEFAULT ward.tenant(),
+    level  smallint NOT NULL CHECK (level BETWEEN 0 AND 6),
+    index  bigint NOT NULL CHECK (index >= 0),
+    root   bytea NOT NULL CHECK (length(root) = 32),
+    hashes bytea NOT NULL CHECK (length(hashes) = 8192),
+    latest timestamptz NOT NULL,
+    PRIMARY KEY (tenant, level, index)
+);
+ALTER TABLE ward.audit_tile ALTER hashes SET STORAGE EXTERNAL; -- hashes can't be compressed
+CREATE INDEX audit_tile_latest ON ward.audit_tile (tenant, latest, index) WHERE level = 0;
+
+-- What each log last said of itself.
+CREATE TABLE ward.audit_head (
+    tenant uuid NOT NULL DEFAULT ward.tenant() PRIMARY KEY,
+    origin text NOT NULL,
+    size   bigint NOT NULL CHECK (size >= 0),
+    root   bytea NOT NULL CHECK (length(root) = 32),
+    note   text NOT NULL,
+    latest timestamptz NOT NULL
+) WITH (fillfactor = 50); -- it changes all the time
+CREATE FUNCTION ward.only_grow() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.origin <> OLD.origin OR NEW.size < OLD.size OR NEW.size = OLD.size AND NEW.root <> OLD.root THEN
+        RAISE EXCEPTION 'a log only grows' USING ERRCODE = '42501';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER only_grow BEFORE UPDATE ON ward.audit_head FOR EACH ROW EXECUTE FUNCTION ward.only_grow();
+
+-- In which entries of a tile a word occurs; by a part of its digest, since what is found is looked at anyway.
+CREATE TABLE ward.audit_word (
+    tenant uuid NOT NULL DEFAULT ward.tenant(),
+    word   bigint NOT NULL,
+    tile   bigint NOT NULL,
+    hits   bit(256) NOT NULL,
+    PRIMARY KEY (tenant, word, tile)
+) WITH (fillfactor = 80);
+
+SELECT ward.isolate(t) FROM unnest('{ward.audit_place, ward.audit_tile, ward.audit_head, ward.audit_word}'::regclass[]) t;
+SELECT ward.append_only(t) FROM unnest('{ward.audit_place, ward.audit_tile}'::regclass[]) t;
+
+-- Nobody writes to a log whose latest entry lies in the future: a clock was set back.
+CREATE FUNCTION ward.not_before() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM ward.audit_head h WHERE h.tenant = ward.tenant() AND h.latest > clock_timestamp() + interval '10 minutes') THEN
+        RAISE EXCEPTION 'the clock is behind the log' USING ERRCODE = '55000';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER not_before AFTER INSERT ON ward.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION ward.not_before();
+
+GRANT SELECT, INSERT (tenant, id, body, mac, source) ON ward.audit_leaf TO ward_app;
+GRANT SELECT, INSERT ON ward.audit_place, ward.audit_tile TO ward_app;
+GRANT SELECT, INSERT, UPDATE (size, root, note, latest) ON ward.audit_head TO ward_app;
+GRANT SELECT, INSERT, UPDATE (hits) ON ward.audit_word TO ward_app;
+
+-- The partitions of the log: one a month, made ahead. Leaves of a month for which there is none can't be written.
+CREATE FUNCTION ward.keep_months(ahead integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+DECLARE
+    month timestamptz;
+    name text;
+    made integer := 0;
+BEGIN
+    -- One replica at a time; the month before this one, since an id may be ten minutes older than its entry.
+    PERFORM pg_advisory_xact_lock(hashtextextended('ward.keep_months', 0));
+    FOR month IN SELECT generate_series(date_trunc('month', now(), 'UTC') - interval '1 month',
+                                        date_trunc('month', now(), 'UTC') + least(greatest(ahead, 0), 24) * interval '1 month', '1 month') LOOP
+        name := 'audit_leaf_' || to_char(month AT TIME ZONE 'UTC', 'YYYY_MM');
+        CONTINUE WHEN to_regclass('ward.' || name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE ward.%I (LIKE ward.audit_leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (toast_tuple_target = 8160)', name);
+        EXECUTE format('CREATE TRIGGER never_truncated BEFORE TRUNCATE ON ward.%I FOR EACH STATEMENT EXECUTE FUNCTION ward.forbid()', name);
+        PERFORM ward.isolate(format('ward.%I', name)::regclass);
+        EXECUTE format('ALTER TABLE ward.audit_leaf ATTACH PARTITION ward.%I FOR VALUES FROM (%L) TO (%L)', name,
+                       ward.first_id(month), ward.first_id(month + interval '1 month'));
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END $$;
+
+-- Below every id that is made at `at` or later.
+CREATE FUNCTION ward.first_id(at timestamptz) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (lpad(to_hex((1000 * date_part('epoch', at))::bigint), 12, '0') || repeat('0', 20))::uuid;
+SELECT ward.keep_months(3);
+
+-- Leaves without a place, by the units that wrote them --------------------------------------------------------------------------
+
+CREATE TABLE ward.audit_waiting (
+    tenant      uuid NOT NULL,
+    first       uuid NOT NULL,
+    leaves      uuid[] NOT NULL,
+    rejected_at timestamptz, -- when they were found to be other than what was written
+    PRIMARY KEY (tenant, first)
+);
+
+-- Says that leaves of the current tenant were just written.
+CREATE FUNCTION ward.await_place(leaves uuid[]) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+BEGIN
+    INSERT INTO ward.audit_waiting (tenant, first, leaves) VALUES (ward.tenant(), leaves[1], leaves);
+    RETURN true;
+END $$;
+
+-- Tenants whose leaves wait for a place, and since when at least.
+CREATE FUNCTION ward.awaiting_place(most integer) RETURNS TABLE (tenant uuid, first uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT w.tenant, min(w.first::text)::uuid FROM ward.audit_waiting w WHERE w.rejected_at IS NULL
+                 GROUP BY w.tenant ORDER BY 2 LIMIT least(most, 10000);
+END $$;
+
+-- The leaves of the current tenant that have waited longest: whole units, up to `most` leaves and the rest of a unit.
+CREATE FUNCTION ward.waiting_leaves(most integer) RETURNS TABLE (first uuid, leaves uuid[])
+    LANGUAGE plpgsql STABLE ROWS 100 SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT u.first, u.leaves FROM (
+        SELECT w.first, w.leaves, sum(cardinality(w.leaves)) OVER (ORDER BY w.first) - cardinality(w.leaves) AS before
+        FROM ward.audit_waiting w WHERE w.tenant = ward.tenant() AND w.rejected_at IS NULL ORDER BY w.first LIMIT most) u
+    WHERE u.before < most ORDER BY u.first;
+END $$;
+
+-- Takes units of the current tenant off the list, and sets those of their leaves aside that got no place.
+CREATE FUNCTION ward.leaves_placed(units uuid[], rejected uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+BEGIN
+    DELETE FROM ward.audit_waiting w WHERE w.tenant = ward.tenant() AND w.first = ANY (units);
+    INSERT INTO ward.audit_waiting (tenant, first, leaves, rejected_at)
+    SELECT ward.tenant(), r.leaf, ARRAY[r.leaf], clock_timestamp() FROM unnest(rejected) r(leaf);
+END $$;
+
+-- How the current tenant's log stands: since when a leaf waits, and how many were set aside.
+CREATE FUNCTION ward.log_backlog() RETURNS TABLE (oldest uuid, waiting bigint, rejected bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT min(w.first::text) FILTER (WHERE w.rejected_at IS NULL)::uuid,
+                        coalesce(sum(cardinality(w.leaves)) FILTER (WHERE w.rejected_at IS NULL), 0)::bigint,
+                        coalesce(sum(cardinality(w.leaves)) FILTER (WHERE w.rejected_at IS NOT NULL), 0)::bigint
+                 FROM ward.audit_waiting w WHERE w.tenant = ward.tenant();
+END $$;
+
+GRANT EXECUTE ON FUNCTION ward.keep_months(integer), ward.await_place(uuid[]), ward.awaiting_place(integer), ward.waiting_leaves(integer),
+    ward.leaves_placed(uuid[], uuid[]), ward.log_backlog() TO ward_app;

@@ -1,0 +1,49 @@
+//! The log, served as a tree.
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+use ward::audit::entry::text;
+use ward::audit::log::LogView;
+use ward::audit::sequence::Head;
+use ward::kernel::{EventId, StoreError};
+
+use super::growth::head;
+use super::tree::number;
+use crate::error::failed;
+use crate::reading::PgReading;
+
+const HEAD: &str = "SELECT origin, size, root, note, latest FROM ward.audit_head WHERE tenant = $1";
+
+const LOCATED: &str = "
+    SELECT p.index, l.at, l.body FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = $1 AND l.id = $2
+    WHERE p.tenant = $1 AND p.leaf = $2";
+
+const TEXTS: &str = "
+    SELECT p.index, l.at, l.body FROM ward.audit_place p CROSS JOIN LATERAL (
+        SELECT l.at, l.body FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = p.leaf OFFSET 0) l
+    WHERE p.tenant = $1 AND p.index >= $2 AND p.index < $2 + $3 ORDER BY p.index";
+
+#[async_trait]
+impl LogView for PgReading {
+    async fn head(&mut self) -> Result<Option<Head>, StoreError> {
+        let rows = self.scoped(HEAD).through(&self.gate).await?;
+        rows.first().map(head).transpose()
+    }
+
+    async fn located(&mut self, id: EventId) -> Result<Option<(u64, String)>, StoreError> {
+        let rows = self.scoped(LOCATED).bind(Uuid::from(id)).through(&self.gate).await?;
+        rows.first().map(|row| Ok((number(row, "index")?, written(row)?))).transpose()
+    }
+
+    async fn texts(&mut self, first: u64, count: u16) -> Result<Vec<String>, StoreError> {
+        let texts = self.scoped(TEXTS).bind(first.cast_signed()).bind(i64::from(count));
+        texts.through(&self.gate).await?.iter().map(written).collect()
+    }
+}
+
+fn written(row: &PgRow) -> Result<String, StoreError> {
+    let body: &str = row.try_get("body").map_err(failed)?;
+    Ok(text(row.try_get("at").map_err(failed)?, body))
+}

@@ -1,0 +1,321 @@
+//! Leaves are given their places: gapless, in the order in which they are seen committed, and by one replica at a time.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use ward_kernel::{EventId, SealError, StoreError};
+
+use crate::entry::{Entry, text};
+use crate::note::{Checkpoint, InvalidKey, InvalidNote, Note, NoteSigner};
+use crate::search::Words;
+use crate::tree::{Frontier, Hash, Run, StoredTree, Tile, edge};
+
+/// What a log last said of itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// Its size and root.
+    pub checkpoint: Checkpoint,
+    /// The signed note that says so.
+    pub note: String,
+    /// The latest time of its entries.
+    pub latest: DateTime<Utc>,
+}
+
+/// A leaf that has no place yet.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Names it.
+    pub id: EventId,
+    /// What is stored; nothing, if it is gone.
+    pub leaf: Option<StoredLeaf>,
+}
+
+/// A leaf as it lies in storage.
+#[derive(Clone, Debug)]
+pub struct StoredLeaf {
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// What it says.
+    pub body: String,
+    /// The code that guards it until it has a place.
+    pub mac: Vec<u8>,
+    /// Where it came from, sealed.
+    pub source: Option<Vec<u8>>,
+}
+
+/// A leaf in its place.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Which.
+    pub id: EventId,
+    /// Its hash.
+    pub hash: Hash,
+    /// What it can be found by.
+    pub words: Words,
+}
+
+/// A tile that will never change again.
+#[derive(Clone, Debug)]
+pub struct FullTile {
+    /// How high it is.
+    pub level: u8,
+    /// Which one, from the left.
+    pub index: u64,
+    /// The root of the subtree that it holds.
+    pub root: Hash,
+    /// Its hashes.
+    pub hashes: Vec<Hash>,
+    /// The latest time of all entries up to its end.
+    pub latest: DateTime<Utc>,
+}
+
+/// Port: one step of one log's growth. What isn't [finished](Self::finish) leaves nothing.
+#[async_trait]
+pub trait Growth: StoredTree {
+    /// The log's head, held against other replicas until the step is over; nothing, before the first.
+    async fn head(&mut self) -> Result<Option<Head>, StoreError>;
+
+    /// The leaves that have waited longest, whole units of them, up to `most` and the rest of a unit.
+    async fn waiting(&mut self, most: u32) -> Result<Vec<Waiting>, StoreError>;
+
+    /// Gives leaves the places from `first` on.
+    async fn place(&mut self, first: u64, leaves: &[Placed]) -> Result<(), StoreError>;
+
+    /// Reads the text and the hash in each place from `first` on, as they are stored now.
+    async fn placed(&mut self, first: u64) -> Result<Vec<(String, Hash)>, StoreError>;
+
+    /// Keeps tiles that are full.
+    async fn keep(&mut self, tiles: &[FullTile]) -> Result<(), StoreError>;
+
+    /// Sets aside leaves that are not what was written: they get no place, and stay for whoever looks into it.
+    async fn reject(&mut self, leaves: &[EventId]) -> Result<(), StoreError>;
+
+    /// Replaces the head of `size` by a later one, and makes all of it durable.
+    async fn finish(self: Box<Self>, size: u64, head: &Head) -> Result<(), StoreError>;
+}
+
+/// Port: what only the keys of a tenant can tell.
+pub trait LogKeys: Send + Sync {
+    /// Whether `mac` is the code of `body`.
+    fn guards(&self, body: &str, mac: &[u8]) -> bool;
+
+    /// The word by which the address is found from which an entry came.
+    fn address(&self, entry: &Entry) -> Option<String>;
+
+    /// Who signs the heads of the log called `origin`: one key, or two while one follows another.
+    fn signers(&self, origin: &str) -> Result<Vec<Box<dyn NoteSigner>>, InvalidKey>;
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// The head now.
+    pub head: Head,
+    /// How many leaves got a place.
+    pub placed: u64,
+    /// Leaves that were altered, or deleted, before they had one.
+    pub rejected: Vec<EventId>,
+}
+
+/// Why a log doesn't grow: nothing is signed over what isn't right.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SequenceError {
+    /// Its head is older than one that was signed before.
+    #[error("the log was taken back from {seen} entries to {found}")]
+    TakenBack {
+        /// The size that was signed.
+        seen: u64,
+        /// The size found.
+        found: u64,
+    },
+    /// It goes on from other entries than were signed before.
+    #[error("the log has other entries than the {size} that were signed before")]
+    Forked {
+        /// The size that was signed.
+        size: u64,
+    },
+    /// Nobody known has signed the head.
+    #[error("the head of the log isn't signed by its key")]
+    Unsigned(#[from] InvalidNote),
+    /// The stored tree is not the one that was signed.
+    #[error("the stored tree has another root than the head of {size} entries")]
+    Diverged {
+        /// How many entries the head has.
+        size: u64,
+    },
+    /// What was just stored reads otherwise.
+    #[error("entry {index} is not stored as it was written")]
+    Rotten {
+        /// Its place.
+        index: u64,
+    },
+    /// Its name can't be that of a key.
+    #[error("the name of the log is not one that a key can have")]
+    Name(#[from] InvalidKey),
+    /// The key doesn't sign.
+    #[error("the head can't be signed")]
+    Key(#[from] SealError),
+    /// Storage failed, or another step was in the way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SequenceError {
+    /// Whether another step of the same log was merely in the way.
+    pub fn is_raced(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Raced(_)))
+    }
+}
+
+/// Gives up to `most` waiting leaves their places, if there are any, and signs the head. `seen` is the last head of this log that
+/// the caller knows of, and `origin` the name of a log that has none.
+pub async fn sequence(
+    mut log: Box<dyn Growth>,
+    keys: &dyn LogKeys,
+    (origin, seen): (&str, Option<&Head>),
+    most: u32,
+) -> Result<Option<Step>, SequenceError> {
+    let old = log.head().await?;
+    let size = old.as_ref().map_or(0, |head| head.checkpoint.size);
+    let origin = old.as_ref().map_or(origin, |head| &head.checkpoint.origin).to_owned();
+    let signers = keys.signers(&origin)?;
+    let edge = check(&mut *log, old.as_ref(), seen, &signers).await?;
+    let waiting = log.waiting(most).await?;
+    if waiting.is_empty() {
+        return Ok(None);
+    }
+    let began = old.as_ref().map_or(DateTime::UNIX_EPOCH, |head| head.latest);
+    let (batch, rejected) = Batch::of(size, began, waiting, keys);
+    log.reject(&rejected).await?;
+    log.place(size, &batch.leaves).await?;
+    let edge = reread(&mut *log, edge, &batch.leaves).await?;
+    fill(&mut *log, size, &batch).await?;
+
+    let checkpoint = Checkpoint { origin, size: edge.size(), root: edge.root() };
+    let mut note = checkpoint.note();
+    signers.iter().try_for_each(|signer| note.sign(&**signer))?;
+    let head = Head { checkpoint, note: note.to_string(), latest: batch.latest() };
+    log.finish(size, &head).await?;
+    Ok(Some(Step { head, placed: batch.leaves.len() as u64, rejected }))
+}
+
+/// The right edge of the tree below `head`, if that is the last that was signed.
+async fn check(
+    log: &mut dyn Growth,
+    head: Option<&Head>,
+    seen: Option<&Head>,
+    signers: &[Box<dyn NoteSigner>],
+) -> Result<Frontier, SequenceError> {
+    let size = head.map_or(0, |head| head.checkpoint.size);
+    if let Some(seen) = seen.map(|seen| &seen.checkpoint) {
+        if size < seen.size {
+            return Err(SequenceError::TakenBack { seen: seen.size, found: size });
+        }
+        if edge(log, seen.size).await?.is_none_or(|edge| edge.root() != seen.root) {
+            return Err(SequenceError::Forked { size: seen.size });
+        }
+    }
+    let Some(head) = head else { return Ok(Frontier::default()) };
+    let note = Note::parse(&head.note)?;
+    let known: Vec<_> = signers.iter().map(|signer| signer.key().clone()).collect();
+    note.verify(&known)?;
+    let edge = edge(log, size).await?.filter(|edge| edge.root() == head.checkpoint.root);
+    match edge {
+        Some(edge) if Checkpoint::parse(&note)? == head.checkpoint => Ok(edge),
+        _ => Err(SequenceError::Diverged { size }),
+    }
+}
+
+/// Lets the tree grow by what is stored, which has to be what was written.
+async fn reread(
+    log: &mut dyn Growth,
+    mut edge: Frontier,
+    leaves: &[Placed],
+) -> Result<Frontier, SequenceError> {
+    let stored = log.placed(edge.size()).await?;
+    for (written, (text, hash)) in leaves.iter().zip(&stored) {
+        if Hash::leaf(text.as_bytes()) != *hash || *hash != written.hash {
+            return Err(SequenceError::Rotten { index: edge.size() });
+        }
+        edge.push(*hash);
+    }
+    if stored.len() == leaves.len() { Ok(edge) } else { Err(SequenceError::Rotten { index: edge.size() }) }
+}
+
+/// Keeps the tiles that became full, from the lowest to the highest.
+async fn fill(log: &mut dyn Growth, size: u64, batch: &Batch) -> Result<(), StoreError> {
+    let grown = size + batch.leaves.len() as u64;
+    for level in 0.. {
+        let full = |leaves: u64| leaves.checked_shr(8 * (u32::from(level) + 1)).unwrap_or_default();
+        let indices = full(size)..full(grown);
+        if indices.is_empty() {
+            break;
+        }
+        let runs: Vec<_> = indices.clone().map(|index| Run::tile(level, index, Tile::WIDTH)).collect();
+        let hashes = log.hashes(&runs).await?;
+        let tile = |(index, hashes): (u64, Vec<Hash>)| {
+            let mut subtree = Frontier::default();
+            subtree.extend(hashes.iter().copied());
+            let latest = batch.latest_below((index + 1) << (8 * (u32::from(level) + 1)));
+            FullTile { level, index, root: subtree.root(), hashes, latest }
+        };
+        let tiles: Vec<_> = indices.zip(hashes).map(tile).collect();
+        log.keep(&tiles).await?;
+    }
+    Ok(())
+}
+
+impl StoredLeaf {
+    fn in_place(self, index: u64) -> (Hash, Entry) {
+        let hash = Hash::leaf(text(self.at, &self.body).as_bytes());
+        (hash, Entry::read(index, self.at, &self.body, self.source))
+    }
+}
+
+/// Leaves that are given places together.
+struct Batch {
+    first: u64,
+    leaves: Vec<Placed>,
+    /// The latest time up to each of them, and before the first.
+    latest: Vec<DateTime<Utc>>,
+}
+
+impl Batch {
+    fn of(
+        first: u64,
+        began: DateTime<Utc>,
+        waiting: Vec<Waiting>,
+        keys: &dyn LogKeys,
+    ) -> (Self, Vec<EventId>) {
+        let mut batch = Self { first, leaves: Vec::with_capacity(waiting.len()), latest: vec![began] };
+        let mut rejected = Vec::new();
+        for Waiting { id, leaf } in waiting {
+            let entry = leaf.filter(|leaf| keys.guards(&leaf.body, &leaf.mac)).map(|leaf| leaf.in_place(batch.next()));
+            match entry.filter(|(_, entry)| entry.id() == id && entry.is_dated(batch.latest())) {
+                Some((hash, entry)) => batch.push(hash, &entry, keys),
+                None => rejected.push(id),
+            }
+        }
+        (batch, rejected)
+    }
+
+    fn push(&mut self, hash: Hash, entry: &Entry, keys: &dyn LogKeys) {
+        let words = Words::of(&entry.said, keys.address(entry));
+        self.latest.push(self.latest().max(entry.at));
+        self.leaves.push(Placed { id: entry.id(), hash, words });
+    }
+
+    fn next(&self) -> u64 {
+        self.first + self.leaves.len() as u64
+    }
+
+    fn latest(&self) -> DateTime<Utc> {
+        self.latest.last().copied().unwrap_or_default()
+    }
+
+    /// The latest time of the entries in places below `place`, which is one of the batch or just behind it.
+    fn latest_below(&self, place: u64) -> DateTime<Utc> {
+        let within = place.checked_sub(self.first).and_then(|n| self.latest.get(usize::try_from(n).ok()?));
+        within.copied().unwrap_or_else(|| self.latest())
+    }
+}

@@ -1,0 +1,38 @@
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use ward_audit::Entry;
+use ward_audit::note::{InvalidKey, NoteSigner};
+use ward_audit::sequence::LogKeys;
+use ward_kernel::Indexer as _;
+
+use crate::TenantKeys;
+
+#[derive(Deserialize)]
+struct Source {
+    ip: Option<IpAddr>,
+}
+
+impl TenantKeys {
+    /// The word by which entries are found whose requests came from `address`: it has the blind index of it.
+    pub fn address_word(&self, address: IpAddr) -> String {
+        let index = self.index().index("audit.ip", address.to_string().as_bytes());
+        format!("ip:{:032x}", u128::from_be_bytes(index.0))
+    }
+}
+
+impl LogKeys for TenantKeys {
+    fn guards(&self, body: &str, mac: &[u8]) -> bool {
+        self.leaf().is_of(body.as_bytes(), mac)
+    }
+
+    fn address(&self, entry: &Entry) -> Option<String> {
+        let clear = self.audit().open(entry.source_place(self.tenant()), entry.source.as_deref()?).ok()?;
+        let source: Source = serde_json::from_slice(clear.as_bytes()).ok()?;
+        source.ip.map(|ip| self.address_word(ip))
+    }
+
+    fn signers(&self, origin: &str) -> Result<Vec<Box<dyn NoteSigner>>, InvalidKey> {
+        Ok(vec![Box::new(self.log().signer(origin)?)])
+    }
+}
