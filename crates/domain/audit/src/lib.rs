@@ -25,6 +25,7 @@ pub mod note;
 mod receipt;
 mod trail;
 pub mod tree;
+pub mod verify;
 mod view;
 
 pub use change::{Change, Value};
