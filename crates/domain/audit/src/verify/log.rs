@@ -10,6 +10,9 @@ use super::{Place, Reason, Refuted, Source};
 use crate::note::Checkpoint;
 use crate::tree::{Hash, Tile, TileKind};
 
+/// As many entries as a tile shows.
+const WIDTH: u64 = Tile::WIDTH as u64;
+
 /// What was seen of a log before.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Remembered {
@@ -65,7 +68,7 @@ pub fn verify_log<S: Source>(
 ) -> Result<Contents, Failure<S::Error>> {
     remembered.map_or(Ok(()), |before| before.allows(signed))?;
     let known = remembered.map_or(0, |before| before.head.size);
-    let start = if from_start { 0 } else { known - known % u64::from(Tile::WIDTH) };
+    let start = if from_start { 0 } else { known / WIDTH * WIDTH };
     let earlier = remembered.filter(|_| start > 0).and_then(|before| Some((known, before.latest?)));
     let mut walk = Walk {
         rows: open(source, start, signed.size)?,
@@ -79,10 +82,9 @@ pub fn verify_log<S: Source>(
         wrong: None,
     };
     walk.compare();
-    let mut next = start;
-    while let Some(tile) = Tile::within(TileKind::Hashes(0), next / u64::from(Tile::WIDTH), signed.size) {
-        walk.tile(tile, next)?;
-        next += u64::from(tile.width);
+    let tiles = (start / WIDTH..).map_while(|index| Tile::within(TileKind::Hashes(0), index, signed.size));
+    for tile in tiles {
+        walk.tile(tile, tile.index * WIDTH)?;
     }
     walk.judge(start)
 }
@@ -92,8 +94,7 @@ fn open<S: Source>(source: &mut S, start: u64, size: u64) -> Result<Rows, Failur
     let mut above = Vec::new();
     for level in (1..=8).take_while(|level| start.checked_shr(8 * level).is_some_and(|hashes| hashes > 0)) {
         let hashes_here = start.checked_shr(8 * level).unwrap_or_default();
-        let (index, open) =
-            (hashes_here / u64::from(Tile::WIDTH), (hashes_here % u64::from(Tile::WIDTH)) as usize);
+        let (index, open) = (hashes_here / WIDTH, (hashes_here % WIDTH) as usize);
         let mut row = Vec::new();
         if open > 0
             && let Some(tile) = Tile::within(TileKind::Hashes(level as u8), index, size)
@@ -134,12 +135,13 @@ impl<S: Source> Walk<'_, S> {
             None => (Vec::new(), false),
         };
         let leaves: Vec<_> = entries.iter().copied().map(Hash::leaf).collect();
+        let entries = entries.iter().take(named.len());
         (start..).zip(entries).for_each(|(index, entry)| self.content.add(index, entry));
         if has_more {
             self.extra.get_or_insert(start + u64::from(tile.width));
         }
         self.compare_leaves(start, &leaves, &named);
-        self.grow(start, &leaves)
+        self.grow(start, leaves.get(..named.len()).unwrap_or(&leaves))
     }
 
     fn compare_leaves(&mut self, start: u64, leaves: &[Hash], named: &[Hash]) {
@@ -189,7 +191,7 @@ impl<S: Source> Walk<'_, S> {
 
     /// What it is that a tile of hashes isn't there: all behind it may be missing too.
     fn lost(&mut self, tile: Tile) -> Result<Refuted, Failure<S::Error>> {
-        let last = Tile::within(tile.kind, (self.signed.size - 1) / u64::from(Tile::WIDTH), self.signed.size);
+        let last = Tile::within(tile.kind, (self.signed.size - 1) / WIDTH, self.signed.size);
         let reason = match last.map(|last| hashes(self.source, last)).transpose()? {
             Some(Hashes::Whole(_)) => Reason::Gap,
             _ => Reason::Truncated,

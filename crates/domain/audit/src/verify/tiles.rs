@@ -48,12 +48,10 @@ pub(super) fn bundle<S: Source>(source: &mut S, tile: Tile) -> Result<Option<Byt
 }
 
 impl Bytes {
-    /// Its first entries, where it is a bundle of them, as many as the tile shows; and whether more follow that don't belong there.
+    /// Its entries, where it is a bundle of them; and whether there are more than the tile shows.
     pub(super) fn entries(&self, tile: Tile) -> Result<(Vec<&[u8]>, bool), Refuted> {
-        let width = usize::from(tile.width);
-        let mut entries = split(&self.bytes).ok_or(malformed(Tile { kind: TileKind::Entries, ..tile }))?;
-        let has_more = self.is_exact && entries.len() > width;
-        entries.truncate(width);
+        let entries = split(&self.bytes).ok_or(malformed(Tile { kind: TileKind::Entries, ..tile }))?;
+        let has_more = self.is_exact && entries.len() > usize::from(tile.width);
         Ok((entries, has_more))
     }
 }
