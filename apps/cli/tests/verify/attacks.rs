@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ward_audit::note::KeyKind;
 use ward_audit::tree::TileKind;
 
 use crate::clean::SIZES;
@@ -152,6 +153,23 @@ fn a_checkpoint_that_no_trusted_key_has_signed_as_it_stands_is_refused() {
         let note = format!("{}\n{posing}\n", head(&sound));
         files.0.insert("checkpoint".into(), note.into_bytes());
         cases.push(Case::of(format!("{size} signed by somebody who poses"), files, &["bad-signature"]));
+
+        let other = Key::new("ward.example/other", KeyKind::Note, 3);
+        let mut files = Files::of(&sound);
+        files.vouch(&signed(&sound, &other));
+        let mut case = Case::of(format!("{size} signed with another log's key"), files, &["foreign-key"]);
+        case.options.extend(["--key".into(), other.1.to_string()]);
+        cases.push(case);
+
+        let mut note = signed(&sound, &Key::log());
+        note.cosign(&Key::witness(), 1_795_000_000).unwrap();
+        let line = note.signatures()[1].to_string();
+        let mut case = Case::of(format!("{size} cosigned twice by one"), Files::of(&sound), &["unwitnessed"]);
+        case.files.0.insert("checkpoint".into(), format!("{note}{line}\n").into_bytes());
+        let second = Key::new("second.example", KeyKind::Cosignature, 4);
+        case.options.extend(["--witness".into(), Key::witness().1.to_string()]);
+        case.options.extend(["--witness".into(), second.1.to_string()]);
+        cases.push(case);
 
         let mut case = Case::of(format!("{size} not cosigned"), Files::of(&sound), &["unwitnessed"]);
         case.options.extend(["--witness".into(), Key::witness().1.to_string()]);

@@ -9,3 +9,4 @@ mod growth;
 mod judges;
 mod online;
 mod proofs;
+mod usage;

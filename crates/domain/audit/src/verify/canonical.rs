@@ -109,11 +109,12 @@ impl<'a, F: FnMut(usize, &'a str, Kind<'a>)> Scanner<'a, '_, F> {
     fn text(&mut self) -> Option<&'a str> {
         let start = self.at;
         loop {
+            let rest = self.text.as_bytes().get(self.at..)?;
+            self.at += rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
             match self.next()? {
                 b'"' => return self.text.get(start..self.at - 1),
                 b'\\' => self.escape()?,
-                ..b' ' => return None,
-                _ => {}
+                _ => return None,
             }
         }
     }
@@ -134,9 +135,14 @@ impl<'a, F: FnMut(usize, &'a str, Kind<'a>)> Scanner<'a, '_, F> {
 
 /// Keys are sorted by their UTF-16 units.
 fn order(left: &str, right: &str) -> Ordering {
-    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii() && byte != b'\\');
-    if is_plain(left) && is_plain(right) {
-        return left.cmp(right);
+    // Where the first difference is between letters of ASCII, their bytes tell.
+    let differ = left.bytes().zip(right.bytes()).find(|(one, other)| one != other);
+    if let Some((one, other)) = differ
+        && one.is_ascii_alphanumeric()
+        && other.is_ascii_alphanumeric()
+        && !left.contains('\\')
+    {
+        return one.cmp(&other);
     }
     meant(left).encode_utf16().cmp(meant(right).encode_utf16())
 }
