@@ -777,7 +777,8 @@ def say(said, as_json):
         head = said.pop("checkpoint")
         print("VERIFIED:", "the log" if said.pop("what") == "log" else "an entry of", head["origin"])
         for name, value in {**said, "size": head["size"], "root": written(head["root"])}.items():
-            print(f"  {name:12} {value}")
+            if name != "verdict" and value is not None:
+                print(f"  {name:12} {value}")
         for key in head["signed_by"]:
             print("  signed by   ", key)
         for key, time in head["cosigned_by"].items():

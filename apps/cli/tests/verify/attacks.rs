@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ward_audit::note::KeyKind;
+use ward_audit::note::{Checkpoint, KeyKind};
 use ward_audit::tree::TileKind;
 
 use crate::clean::SIZES;
@@ -65,6 +65,26 @@ fn a_log_whose_tiles_were_made_to_fit_is_refused() {
         let mut files = Files::of(&edited);
         files.vouch(&signed(&sound, &Key::log()));
         cases.push(Case::of(format!("edit {at} of {size}, {seed}"), files, &["altered"]));
+
+        // Entries and tiles changed, but not alike.
+        let mut files = Files::of(&edited);
+        let to = dice.below(size);
+        let mut other = sound.clone();
+        dice.turn(&mut other[to]);
+        files.bring(&other, size);
+        let mut foreign = sound.clone();
+        foreign.push(entry(size, 0));
+        files.vouch(&signed(&foreign[1..], &Key::log()));
+        cases.push(Case::of(format!("edit {at} and {to} of {size}, {seed}"), files, &["altered"]));
+
+        // The head counts an entry more than its root is over.
+        let more = [sound.clone(), vec![entry(size, size as i64 * 2)]].concat();
+        let mut files = Files::of(&more);
+        files.bring(&sound, size + 1);
+        let mut note = Checkpoint { root: head(&sound).root, ..head(&more) }.note();
+        note.sign(&Key::log()).unwrap();
+        files.vouch(&note);
+        cases.push(Case::of(format!("one more than {size}"), files, &["altered"]));
 
         let mut files = Files::of(&sound[..at]);
         files.vouch(&signed(&sound, &Key::log()));
