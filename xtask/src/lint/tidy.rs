@@ -72,6 +72,7 @@ impl Member {
             "crates/ward" => domain,
             "crates/testkit" => other.name == "ward" || adapter || domain,
             directory if directory.starts_with("crates/adapters/") => other.name == "ward",
+            "apps/cli" => other.name == "ward-audit",
             directory if directory.starts_with("apps/") => other.name == "ward" || adapter,
             _ => false,
         }
@@ -140,6 +141,7 @@ mod tests {
                 &[("ward", None), ("ward-postgres", None), ("ward-testkit", Some("dev"))],
             ),
             package("xtask", "xtask", &of(&["ureq"])),
+            package("apps/cli", "ward-cli", &of(&["ward-audit", "ureq"])),
         ]
     }
 
@@ -169,6 +171,8 @@ mod tests {
             (7, "ward-testkit", Value::Null),
             (7, "sea-orm", Value::Null),
             (8, "ward-postgres", Value::Null),
+            (9, "ward-postgres", Value::Null),
+            (9, "tokio", Value::Null),
         ] {
             let mut packages = workspace();
             packages[index]["dependencies"].as_array_mut().unwrap().push(json!({"name": used, "kind": kind}));

@@ -31,6 +31,7 @@ pub mod sequence;
 mod source;
 mod trail;
 pub mod tree;
+pub mod verify;
 mod view;
 
 pub use body::{LONGEST, Unwritable};

@@ -1,0 +1,44 @@
+use std::path::Path;
+
+use ward_audit::verify::{EntryProof, NoProof, Reason, Refuted, Remembered, Source as _, verify_log};
+
+use crate::command::Stop;
+use crate::directory::{self, Directory, MOST};
+use crate::keys;
+use crate::options::Options;
+use crate::report::Report;
+use crate::state::State;
+
+/// `ward verify`.
+pub(crate) fn verify(options: &Options) -> Result<Report, Stop> {
+    let trust = keys::trust(options)?;
+    let state = options.state.as_deref().map(State::load).transpose()?;
+    let remembered = |origin: &str| state.as_ref().map_or(Ok(None), |state| state.remembered(origin));
+    let path = Path::new(options.operand());
+    if !path.is_dir() {
+        let entry = options.entry.as_deref().map(|path| directory::file(Path::new(path))).transpose()?;
+        let proof = EntryProof::parse(&directory::file(path)?, entry).map_err(unproven)?;
+        let shown = proof.verify(&trust)?;
+        let head = &shown.vouched.checkpoint;
+        remembered(&head.origin)?.as_ref().map_or(Ok(()), |before| before.allows(head))?;
+        return Ok(Report::Entry(shown));
+    }
+    if options.entry.is_some() {
+        return Err(Stop::Usage("`--entry` goes with a proof, not with a log".into()));
+    }
+    let mut log = Directory(path.to_owned());
+    let note = log
+        .read("checkpoint", MOST)?
+        .ok_or_else(|| Stop::unread(path.display(), "there is no `checkpoint`"))?;
+    let vouched = trust.vouch(&note)?;
+    let before: Option<Remembered> = remembered(&vouched.checkpoint.origin)?;
+    let contents = verify_log(&mut log, &vouched.checkpoint, before.as_ref(), true)?;
+    Ok(Report::Log { vouched, contents, continues: before.map(|before| before.head.size) })
+}
+
+fn unproven(reason: NoProof) -> Stop {
+    match reason {
+        NoProof::NoEntry => Stop::Usage(format!("{reason}: `--entry FILE`")),
+        _ => Refuted::from(Reason::Malformed).into(),
+    }
+}
