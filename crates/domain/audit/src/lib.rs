@@ -26,6 +26,7 @@ mod receipt;
 mod trail;
 pub mod tree;
 mod view;
+pub mod witness;
 
 pub use change::{Change, Value};
 pub use event::{Event, Events};
