@@ -57,7 +57,7 @@ impl Path {
 
     /// Of the root of a tree of `size` leaves: one hash, unless it is empty.
     pub fn root(size: u64) -> Self {
-        Self(if size == 0 { Vec::new() } else { vec![0..size] })
+        Self((size > 0).then_some(0..size).into_iter().collect())
     }
 
     /// The complete subtrees to know, of the whole path.

@@ -116,7 +116,7 @@ fn what_is_not_written_as_a_note_is_refused() {
         format!("text\n\n{}\n", signature.replace('—', "-")),
         format!("text\n\n{}\n", signature.replace("foo", "f+o")),
         format!("text\n\n{signature}=\n"),
-        format!("text\n\n— a AAAA\n"),
+        "text\n\n— a AAAA\n".into(),
         format!("text\n\n{}", format!("{signature}\n").repeat(101)),
     ] {
         assert_eq!(Note::parse(&broken), Err(InvalidNote::Malformed), "{broken:?}");

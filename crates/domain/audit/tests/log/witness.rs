@@ -1,6 +1,7 @@
 //! What a witness is asked, what it decides, and what its answer is worth.
 
 use std::collections::VecDeque;
+use std::slice::from_ref;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -181,7 +182,7 @@ fn a_list_of_logs_is_read_whole_or_not_at_all() {
 #[test]
 fn a_witnesss_answer_counts_for_what_its_key_has_signed() {
     let witness = Key::new("witness.example", KeyKind::Cosignature, 3);
-    let (keys, note) = ([witness.1.clone()], signed(&checkpoint(&fork(3, 3)[0], 3)));
+    let (keys, note) = (from_ref(&witness.1), signed(&checkpoint(&fork(3, 3)[0], 3)));
     let said = |by: &Key, note: &Note, time| {
         let mut note = note.clone();
         note.cosign(by, time).unwrap();
@@ -190,7 +191,7 @@ fn a_witnesss_answer_counts_for_what_its_key_has_signed() {
     let (good, stranger) =
         (said(&witness, &note, 7), said(&Key::new("b", KeyKind::Cosignature, 4), &note, 7));
     let mine = vec![Signature::parse(&good).unwrap()];
-    assert_eq!(cosignatures(&note, &format!("{stranger}\n{good}\n"), &keys), Ok(mine));
+    assert_eq!(cosignatures(&note, &format!("{stranger}\n{good}\n"), keys), Ok(mine));
 
     let other = signed(&checkpoint(&fork(3, 3)[0], 2));
     let plain = Key::new("witness.example", KeyKind::Note, 3);
@@ -198,20 +199,24 @@ fn a_witnesss_answer_counts_for_what_its_key_has_signed() {
     by_plain.sign(&plain).unwrap();
     let by_plain = by_plain.signatures().last().unwrap();
     for (answer, keys, wrong) in [
-        (format!("{stranger}\n"), &keys, InvalidNote::Unsigned),
-        (format!("{}\n", said(&witness, &other, 7)), &keys, InvalidNote::Forged),
-        (format!("{}\n", said(&witness, &note, 0)), &keys, InvalidNote::Unsigned),
-        (format!("{by_plain}\n"), &[plain.1.clone()], InvalidNote::Unsigned),
-        (good.clone(), &keys, InvalidNote::Malformed),
-        (format!("{good}\n\n"), &keys, InvalidNote::Malformed),
-        ("".to_owned(), &keys, InvalidNote::Malformed),
+        (format!("{stranger}\n"), keys, InvalidNote::Unsigned),
+        (format!("{}\n", said(&witness, &other, 7)), keys, InvalidNote::Forged),
+        (format!("{}\n", said(&witness, &note, 0)), keys, InvalidNote::Unsigned),
+        (format!("{by_plain}\n"), from_ref(&plain.1), InvalidNote::Unsigned),
+        (good.clone(), keys, InvalidNote::Malformed),
+        (format!("{good}\n\n"), keys, InvalidNote::Malformed),
+        ("".to_owned(), keys, InvalidNote::Malformed),
     ] {
         assert_eq!(cosignatures(&note, &answer, keys), Err(wrong), "{answer}");
     }
 }
 
 /// Answers as it is told, and remembers what it was asked from.
-struct Told(Mutex<(VecDeque<u64>, Vec<(u64, usize)>)>);
+#[derive(Default)]
+struct Told {
+    seen: Mutex<VecDeque<u64>>,
+    asked: Mutex<Vec<(u64, usize)>>,
+}
 
 #[async_trait]
 impl Witness for Told {
@@ -221,9 +226,8 @@ impl Witness for Told {
         path: &[Hash],
         _: &Note,
     ) -> Result<Vec<Signature>, WitnessError> {
-        let mut told = self.0.lock().unwrap();
-        told.1.push((old, path.len()));
-        let behind = told.0.pop_front().map(|size| Err(Refusal::Behind { size }.into()));
+        self.asked.lock().unwrap().push((old, path.len()));
+        let behind = self.seen.lock().unwrap().pop_front().map(|size| Err(Refusal::Behind { size }.into()));
         behind.unwrap_or(Ok(vec![]))
     }
 }
@@ -239,7 +243,7 @@ fn a_witness_that_stands_elsewhere_is_asked_once_more_from_there() {
         (&[4], vec![4], false),
         (&[10], vec![4], false), // it has seen more than there is
     ] {
-        let witness = Told(Mutex::new((seen.iter().copied().collect(), vec![])));
+        let witness = Told { seen: Mutex::new(seen.iter().copied().collect()), ..Told::default() };
         let path = |old| {
             let path = Path::consistency(old, 9).map(|path| proof(&tree, &path));
             std::future::ready(path.ok_or("no such tree"))
@@ -247,13 +251,13 @@ fn a_witness_that_stands_elsewhere_is_asked_once_more_from_there() {
         let answer = block_on(cosign(&witness, &note, 4, path));
         assert_eq!(answer.is_ok(), granted, "{seen:?}");
         let lengths = asked.iter().map(|&old| (old, request(&tree, old, 9).proof.len()));
-        assert_eq!(witness.0.lock().unwrap().1, lengths.collect::<Vec<_>>());
+        assert_eq!(*witness.asked.lock().unwrap(), lengths.collect::<Vec<_>>());
     }
-    let unasked = Told(Mutex::default());
+    let unasked = Told::default();
     let answer =
         block_on(cosign(&unasked, &note, 4, |_| std::future::ready(Err::<Vec<Hash>, _>("no tiles"))));
     assert!(matches!(answer, Err(WitnessError::Unproven(_))));
-    assert_eq!(unasked.0.lock().unwrap().1, []);
+    assert_eq!(*unasked.asked.lock().unwrap(), []);
 }
 
 #[test]
