@@ -48,9 +48,8 @@ pub(crate) async fn serve(settings: &Settings) -> Result<(), Failure> {
     let known = Known::load(settings.given.clone(), settings.logs.clone())?;
     let service: Shared = Arc::new(Service { known, records: Records::new(directory, key) });
     let acceptor = TcpListener::bind(settings.listen).into_acceptor().await?;
-    for address in acceptor.local_addr() {
-        tracing::info!(%address, key = service.records.key(), "serving");
-    }
+    let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
+    tracing::info!(address = %address.ok_or("the listener has no address")?, key = service.records.key(), "serving");
     let routes = Route::new()
         .at("/add-checkpoint", post(add_checkpoint))
         .at("/:log/checkpoint", get(checkpoint))

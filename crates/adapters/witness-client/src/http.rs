@@ -6,7 +6,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_rustls::builderstates::WantsSchemes;
-use hyper_rustls::{ConnectorBuilder, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -73,7 +73,7 @@ impl HttpWitness {
     }
 
     fn over(
-        builder: ConnectorBuilder<WantsSchemes>,
+        builder: HttpsConnectorBuilder<WantsSchemes>,
         url: &str,
         keys: Vec<VerifierKey>,
     ) -> Result<Self, InvalidWitness> {
