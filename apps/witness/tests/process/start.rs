@@ -6,16 +6,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use crate::fixture::Log;
 use crate::witness::Witness;
 
-fn refused(witness: &Witness, name: &str) -> String {
-    let output = witness.second(name);
-    assert_eq!(output.status.code(), Some(1));
-    String::from_utf8(output.stderr).unwrap()
-}
-
 #[test]
 fn a_second_witness_on_the_same_state_is_refused() {
     let witness = Witness::start(&[]);
-    assert!(refused(&witness, "w.example").contains("another witness has this state directory"));
+    assert!(witness.refused("w.example").contains("another witness has this state directory"));
     assert_eq!(witness.get("/health").status, 200);
 }
 
@@ -44,9 +38,9 @@ fn without_the_key_that_it_signed_with_and_its_own_name_it_does_not_start() {
     witness.kill();
     let file = witness.state().join("key");
     let text = fs::read_to_string(&file).unwrap();
-    assert!(refused(&witness, "other.example").contains("belongs to `w.example`"));
+    assert!(witness.refused("other.example").contains("belongs to `w.example`"));
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-    assert!(refused(&witness, "w.example").contains("mode 0600"));
+    assert!(witness.refused("w.example").contains("mode 0600"));
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let secret = text.trim().rsplit_once('+').unwrap().1.to_owned();
     let swapped = secret.chars().rev().collect::<String>();
@@ -57,15 +51,15 @@ fn without_the_key_that_it_signed_with_and_its_own_name_it_does_not_start() {
         text.replace("PRIVATE", ""),
     ] {
         fs::write(&file, broken).unwrap();
-        assert!(refused(&witness, "w.example").contains("no witness's key"));
+        assert!(witness.refused("w.example").contains("no witness's key"));
     }
     fs::remove_file(&file).unwrap();
-    assert!(refused(&witness, "w.example").contains("the witness's key is gone"));
+    assert!(witness.refused("w.example").contains("the witness's key is gone"));
     assert!(!file.exists());
     fs::write(&file, text).unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     witness.start_again();
-    assert!(refused(&Witness::idle(&[]), "a b").contains("no spaces"));
+    assert!(Witness::idle(&[]).refused("a b").contains("no spaces"));
 }
 
 #[test]
@@ -92,7 +86,7 @@ fn a_log_is_known_as_soon_as_the_list_names_it_and_no_longer() {
 
     witness.kill();
     witness.list("no key\n");
-    assert!(refused(&witness, "w.example").contains("line 1 is not an Ed25519 verifier key"));
+    assert!(witness.refused("w.example").contains("line 1 is not an Ed25519 verifier key"));
     fs::remove_file(witness.state().with_file_name("logs")).unwrap();
     witness.start_again();
     assert_eq!((status(&witness, &one, 5), witness.get("/health").status), (404, 200));

@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -86,9 +86,20 @@ impl Witness {
         fs::read_to_string(self.directory.join("log")).unwrap()
     }
 
-    /// Runs a second one on the same state, to its end.
-    pub(crate) fn second(&self, name: &str) -> Output {
-        self.command(name).output().unwrap()
+    /// What a second one on the same state says before it ends.
+    pub(crate) fn refused(&self, name: &str) -> String {
+        let mut child = self.command(name).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if begun.elapsed() > START / 6 {
+                child.kill().and_then(|()| child.wait()).unwrap();
+                panic!("it serves as `{name}`");
+            }
+            pause();
+        }
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
     }
 
     fn command(&self, name: &str) -> Command {

@@ -241,7 +241,7 @@ fn a_witness_that_stands_elsewhere_is_asked_once_more_from_there() {
         (&[6], vec![4, 6], true),
         (&[6, 7], vec![4, 6], false),
         (&[4], vec![4], false),
-        (&[10], vec![4], false), // it has seen more than there is
+        (&[10], vec![4], false),
     ] {
         let witness = Told { seen: Mutex::new(seen.iter().copied().collect()), ..Told::default() };
         let path = |old| {
@@ -249,7 +249,12 @@ fn a_witness_that_stands_elsewhere_is_asked_once_more_from_there() {
             std::future::ready(path.ok_or("no such tree"))
         };
         let answer = block_on(cosign(&witness, &note, 4, path));
-        assert_eq!(answer.is_ok(), granted, "{seen:?}");
+        let refused = seen.last().map(|&size| Refusal::Behind { size });
+        match answer {
+            Ok(_) => assert!(granted, "{seen:?}"),
+            Err(WitnessError::Refused(told)) => assert_eq!((granted, Some(told)), (false, refused)),
+            Err(other) => panic!("{other}"),
+        }
         let lengths = asked.iter().map(|&old| (old, request(&tree, old, 9).proof.len()));
         assert_eq!(*witness.asked.lock().unwrap(), lengths.collect::<Vec<_>>());
     }
