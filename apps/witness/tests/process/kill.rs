@@ -101,8 +101,8 @@ fn a_witness_that_is_killed_again_and_again_never_signs_for_both_sides_of_a_fork
             feed_and_kill(&witness, &runtime, &sides, enough);
             witness.start_again();
             let mut heard = heard.lock().unwrap();
-            for n in 0..LOGS {
-                assert_one_side(&witness, [&logs[0][n], &logs[1][n]], heard.entry(n).or_default());
+            for (n, sides) in logs[0].iter().zip(&logs[1]).enumerate() {
+                assert_one_side(&witness, sides.into(), heard.entry(n).or_default());
             }
         }
         let heard = heard.into_inner().unwrap();
