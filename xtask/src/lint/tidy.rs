@@ -10,12 +10,16 @@ use crate::process::{Outcome, cargo, output, root};
 
 /// Libraries that only these crates may use outside their tests, and why.
 const KEPT: &[(&str, &[&str], &str)] = &[
-    ("poem", &["ward-api"], "HTTP lives in apps/api"),
+    ("poem", &["ward-api", "ward-witness"], "HTTP lives in apps"),
     ("poem-openapi", &["ward-api"], "HTTP lives in apps/api"),
     ("sea-orm", &["ward-postgres"], "SQL lives in adapters/postgres"),
     ("sea-orm-migration", &["ward-postgres"], "SQL lives in adapters/postgres"),
     ("sqlx", &["ward-postgres", "ward-testkit"], "SQL lives in adapters/postgres"),
-    ("tokio", &["ward-postgres", "ward-testkit", "ward-api"], "the domain has no runtime"),
+    (
+        "tokio",
+        &["ward-postgres", "ward-witness-client", "ward-testkit", "ward-api", "ward-witness"],
+        "the domain has no runtime",
+    ),
 ];
 
 /// Whether every crate of the workspace knows only whom it may, has a licence, and takes the workspace's

@@ -33,6 +33,7 @@ mod trail;
 pub mod tree;
 pub mod verify;
 mod view;
+pub mod witness;
 
 pub use body::{LONGEST, Unwritable};
 pub use change::{Change, Value};

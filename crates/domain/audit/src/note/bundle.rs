@@ -4,8 +4,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::checkpoint::number;
-use super::{Checkpoint, InvalidNote, Note};
+use super::{Checkpoint, InvalidNote, Note, number};
 use crate::tree::{Disproved, Hash, verify_inclusion};
 
 /// Where an entry stands, and the proof of it: a `.tlog-proof` file.

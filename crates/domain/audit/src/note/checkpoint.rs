@@ -42,7 +42,7 @@ impl fmt::Display for Checkpoint {
 }
 
 /// A number written in the one way that C2SP's formats have.
-pub(super) fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     let number = text.parse::<u64>().ok()?;
     (number.to_string() == text).then_some(number)
 }

@@ -10,5 +10,6 @@ mod signed;
 
 pub use bundle::{ProofBundle, Unproven};
 pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::number;
 pub use key::{InvalidKey, KeyKind, NoteSigner, VerifierKey};
 pub use signed::{InvalidNote, Note, Signature, Signed};

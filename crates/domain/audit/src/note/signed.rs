@@ -103,12 +103,19 @@ impl Note {
     pub fn verify<'k>(&self, known: &'k [VerifierKey]) -> Result<Vec<Signed<'k>>, InvalidNote> {
         let mut signed = Vec::new();
         for signature in &self.signatures {
-            let is_its = |key: &&VerifierKey| key.name() == signature.name && key.id() == signature.id;
-            if let Some(key) = known.iter().find(is_its) {
+            if let Some(key) = known.iter().find(|key| signature.is_of(key)) {
                 signed.push(signature.verify(key, &self.text).ok_or(InvalidNote::Forged)?);
             }
         }
         if signed.is_empty() { Err(InvalidNote::Unsigned) } else { Ok(signed) }
+    }
+
+    /// The same text with the signatures of `keys` alone, verified or not.
+    pub(crate) fn signed_by(&self, keys: &[VerifierKey]) -> Self {
+        let mut note = Self::unsigned(self.text.clone());
+        let theirs = self.signatures.iter().filter(|signature| keys.iter().any(|key| signature.is_of(key)));
+        theirs.for_each(|signature| note.add(signature.clone()));
+        note
     }
 }
 
@@ -134,6 +141,11 @@ impl Signature {
             id: *id,
             bytes: bytes.to_vec(),
         })
+    }
+
+    /// Whether it says to be this key's.
+    pub(crate) fn is_of(&self, key: &VerifierKey) -> bool {
+        self.name == key.name() && self.id == key.id()
     }
 
     fn verify<'k>(&self, key: &'k VerifierKey, text: &str) -> Option<Signed<'k>> {

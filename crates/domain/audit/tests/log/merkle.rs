@@ -16,7 +16,7 @@ const ENTRIES: [&[u8]; 8] = [
 ];
 
 /// The root of RFC 6962, word for word.
-fn root(leaves: &[Hash]) -> Hash {
+pub(crate) fn root(leaves: &[Hash]) -> Hash {
     match leaves {
         [] => Hash::empty(),
         [leaf] => *leaf,
@@ -27,7 +27,7 @@ fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-fn proof(leaves: &[Hash], path: &Path) -> Vec<Hash> {
+pub(crate) fn proof(leaves: &[Hash], path: &Path) -> Vec<Hash> {
     let complete = |node: ward_audit::tree::Node| {
         let (first, many) = ((node.index << node.level) as usize, 1 << node.level);
         leaves.get(first..first + many).map(root)

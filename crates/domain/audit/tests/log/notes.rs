@@ -7,10 +7,10 @@ use ward_audit::note::{
 use ward_audit::tree::{Disproved, Frontier, Hash};
 use ward_kernel::SealError;
 
-struct Key(SigningKey, VerifierKey);
+pub(crate) struct Key(SigningKey, pub(crate) VerifierKey);
 
 impl Key {
-    fn new(name: &str, kind: KeyKind, seed: u8) -> Self {
+    pub(crate) fn new(name: &str, kind: KeyKind, seed: u8) -> Self {
         let key = SigningKey::from_bytes(&[seed; 32]);
         let public = VerifierKey::new(name, kind, key.verifying_key().to_bytes()).unwrap();
         Self(key, public)
