@@ -9,7 +9,7 @@ use ward::crypto::Vault;
 use ward::kernel::{Clock, Entity, Machine, Operation};
 use ward::rbac::{Denied, Permit, Policy};
 use ward::subject::Catalogue;
-use ward::{Credentials, Earlier, Once, Reading, Store, Unit};
+use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit};
 use ward_postgres::Postgres;
 
 use crate::auth::Caller;
@@ -22,12 +22,16 @@ use crate::probe::canary::Canaries;
 use crate::profile::Profile;
 use crate::refusals::Refusals;
 use crate::routes::Routes;
+use crate::sequencing::Stuck;
 use crate::usage::Usage;
 
 /// Everything a handler may need.
 pub(crate) struct App {
     pub(crate) store: Arc<Postgres>,
     pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) sequencer: Sequencer,
+    /// Logs that don't grow, and why.
+    pub(crate) stuck: Stuck,
     pub(crate) vault: Vault,
     pub(crate) policy: Policy,
     pub(crate) profile: Profile,

@@ -6,13 +6,14 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde_json::Value;
 use uuid::Uuid;
-use ward::audit::{ENTRY_READ, Entry, Event, LIST_EVENTS, SEARCHED, SHOW_EVENT, Search};
+use ward::audit::entry::Row;
+use ward::audit::{ENTRY_READ, Entry, Event, Found, LIST_EVENTS, SEARCHED, SHOW_EVENT, Search};
 use ward::crypto::TenantKeys;
 use ward::kernel::{EventId, TenantId};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::http::given::{ActionName, Cursor, Form as _, Given, Instant, Limit, Words};
+use crate::http::given::{ActionName, Address, Cursor, Form as _, Given, Instant, Limit, Words};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
@@ -25,9 +26,9 @@ pub(crate) struct Api(pub(crate) Arc<App>);
 impl Api {
     /// Search the audit log
     ///
-    /// Newest first. Personal values appear as commitments only, which show later what was meant and nothing before.
-    /// The search itself is logged. For `actor`, `action`, `outcome` and `q` it looks at 10,000 entries at a time: a page may
-    /// hold fewer than asked for, or none, and lead on to older ones all the same.
+    /// Newest first: the last in the log's tree. Personal values appear as commitments only, which show later what was meant and
+    /// nothing before. The search itself is logged. It looks at 10,000 entries at a time: a page may hold fewer than asked for,
+    /// or none, and lead on to older ones all the same.
     #[oai(path = "/audit/events", method = "get", operation_id = "listAuditEvents")]
     #[expect(clippy::too_many_arguments, reason = "one for each filter")]
     async fn list(
@@ -46,6 +47,8 @@ impl Api {
         entity: Query<Option<Uuid>>,
         /// How it ended.
         outcome: Query<Option<Outcome>>,
+        /// From this address.
+        ip: Query<Option<Given<Address>>>,
         /// With all of these words in its action, operation, outcome, reason, request id, or the kind or id of its actor or
         /// entity.
         q: Query<Option<Given<Words>>>,
@@ -59,15 +62,14 @@ impl Api {
         let (from, to) = (from.0.map(|at| at.0), to.0.map(|at| at.0));
         let (actor, action, entity) = (actor.0, action.0.map(|name| name.0), entity.0);
         let words = q.0.map(|words| words.0).unwrap_or_default();
-        let search = Search { from, to, actor, action, entity, outcome, words };
 
-        let mut reading = self.0.read(&caller, &LIST_EVENTS).await?;
-        let found = reading.entries(&search, page.after.map(Into::into), page.fetch()).await?;
-        let mut entries = found.entries;
-        let further = found.reached.map(|id| Cursor::write(&id.into()));
-        let next_cursor = page.cut(&mut entries, |entry| entry.id.into()).or(further);
-
+        let mut reading = self.0.read_log(&caller, &LIST_EVENTS).await?;
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
+        let address = ip.0.map(|ip| keys.address_word(ip.0));
+        let search = Search { from, to, actor, action, entity, outcome, words, address };
+        let Found { entries, reached } = reading.entries(&search, below(&page)?, page.limit).await?;
+        let next_cursor = reached.map(|place| Cursor::write(&Uuid::from_u128(place.into())));
+
         reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;
 
         let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
@@ -79,7 +81,7 @@ impl Api {
     #[oai(path = "/audit/events/:id", method = "get", operation_id = "showAuditEvent")]
     async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<EventView>, Refused> {
         let id = EventId::from(id.0);
-        let mut reading = self.0.read(&caller, &SHOW_EVENT).await?;
+        let mut reading = self.0.read_log(&caller, &SHOW_EVENT).await?;
         let Some(entry) = reading.entry(id).await? else {
             return Err(self.0.absent(reading.absent(id)).await);
         };
@@ -89,6 +91,12 @@ impl Api {
 
         Ok(Shown(EventView::of(entry, tenant, &keys)))
     }
+}
+
+/// Below which place in the log a page goes on.
+fn below(page: &Page) -> Result<Option<u64>, Refused> {
+    let place = |cursor: Uuid| u64::try_from(cursor.as_u128());
+    page.after.map(place).transpose().map_err(|_| Refused::at("?cursor", "is not of this list"))
 }
 
 /// How something ended.
@@ -122,6 +130,8 @@ struct EventList {
 pub(crate) struct EventView {
     /// Names it.
     pub(crate) id: Uuid,
+    /// Its place in the log, counted from 0.
+    pub(crate) index: u64,
     /// When, by the database's clock.
     pub(crate) time: Time,
     /// Who acted.
@@ -137,11 +147,11 @@ pub(crate) struct EventView {
     /// To what it happened.
     pub(crate) entity: EntityView,
     /// Further entities that it covers.
-    pub(crate) covers: Value,
+    pub(crate) covers: Vec<EntityView>,
     /// What became of fields, before and after. A personal value is a commitment.
     pub(crate) changes: Value,
     /// Which fields were read in clear.
-    pub(crate) discloses: Value,
+    pub(crate) discloses: Vec<String>,
     /// Facts about the act.
     pub(crate) details: Value,
     /// Where the request came from.
@@ -195,25 +205,33 @@ impl EventView {
             Some(Some(source)) => source.get(name)?.as_str().map(str::to_owned),
             None => None,
         };
+        let Entry { index, at, said, .. } = entry;
         Self {
-            id: entry.id.into(),
-            time: entry.at.into(),
-            actor: ActorView { kind: entry.actor_kind, id: entry.actor, roles: entry.roles },
-            action: entry.action,
-            outcome: entry.outcome,
-            reason: entry.reason,
-            operation: entry.operation,
-            entity: EntityView { kind: entry.entity_kind, id: entry.entity },
-            covers: entry.covers,
-            changes: entry.changes,
-            discloses: entry.discloses,
-            details: entry.details,
+            id: said.id,
+            index,
+            time: at.into(),
+            actor: ActorView { kind: said.actor.kind, id: said.actor.id, roles: said.actor.roles },
+            action: said.action,
+            outcome: said.outcome,
+            reason: said.reason,
+            operation: said.operation,
+            entity: said.entity.into(),
+            covers: said.covers.into_iter().map(EntityView::from).collect(),
+            changes: said.changes.into(),
+            discloses: said.discloses,
+            details: said.details.into(),
             source: SourceView {
                 ip: word("ip"),
                 user_agent: word("user_agent"),
-                request_id: entry.request,
-                trace_id: entry.trace,
+                request_id: said.source.request,
+                trace_id: said.source.trace,
             },
         }
+    }
+}
+
+impl From<Row> for EntityView {
+    fn from(Row { kind, id }: Row) -> Self {
+        Self { kind, id }
     }
 }

@@ -8,12 +8,12 @@ use poem_openapi::param::Query;
 use poem_openapi::registry::{
     MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
+use poem_openapi::types::ToJSON as _;
 use poem_openapi::{Enum, OpenApi};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use ward::Store as _;
-use ward::audit::{EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Event, Search};
-use ward::kernel::EventId;
+use ward::audit::{EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Event, Found, Search};
 use ward::rbac::Permit;
 
 use crate::app::App;
@@ -25,7 +25,7 @@ use crate::tag::Tag;
 
 const CSV: &str = "text/csv; charset=utf-8; header=present";
 const PAGE: u32 = 500;
-const HEADER: &str = "id,time,actor_kind,actor_id,roles,action,outcome,reason,operation,entity_kind,entity_id,covers,changes,\
+const HEADER: &str = "id,index,time,actor_kind,actor_id,roles,action,outcome,reason,operation,entity_kind,entity_id,covers,changes,\
                       discloses,details,ip,user_agent,request_id,trace_id\r\n";
 
 pub(crate) struct Api(pub(crate) Arc<App>);
@@ -53,6 +53,7 @@ impl Api {
         let reading = self.0.store.read(permit).await?;
         let tenant = reading.writer().tenant();
         reading.disclose(Event::of(&EXPORT, EXPORT_STARTED, tenant).noting("format", "csv")).await?;
+        self.0.catch_up(tenant).await?;
 
         let (sender, chunks) = mpsc::channel(4);
         let export = Export { app: self.0.clone(), caller, search, sender, digest: Sha256::new(), count: 0 };
@@ -98,19 +99,21 @@ impl Export {
         if !self.send(HEADER.to_owned()).await {
             return Ok(());
         }
-        let mut before: Option<EventId> = None;
+        let mut below = None;
         loop {
             self.app.recheck(&self.caller).await?;
             let mut reading = self.app.store.read(self.permit()?).await?;
             let keys = reading.keys();
-            let entries = reading.entries(&self.search, before, PAGE).await?.entries;
-            let Some(last) = entries.last() else { break };
-            before = Some(last.id);
+            let Found { entries, reached } = reading.entries(&self.search, below, PAGE).await?;
             self.count += entries.len() as u64;
             let rows: String =
                 entries.into_iter().map(|entry| row(EventView::of(entry, tenant, &keys))).collect();
             if !self.send(rows).await {
                 return Ok(());
+            }
+            match reached {
+                Some(place) => below = Some(place),
+                None => break,
             }
         }
         let digest: String =
@@ -135,6 +138,7 @@ fn row(event: EventView) -> String {
     let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     let cells = [
         event.id.to_string(),
+        event.index.to_string(),
         event.time.to_string(),
         event.actor.kind,
         id(event.actor.id),
@@ -145,9 +149,9 @@ fn row(event: EventView) -> String {
         event.operation,
         event.entity.kind,
         event.entity.id.to_string(),
-        event.covers.to_string(),
+        event.covers.to_json_string(),
         event.changes.to_string(),
-        event.discloses.to_string(),
+        event.discloses.to_json_string(),
         event.details.to_string(),
         event.source.ip.unwrap_or_default(),
         event.source.user_agent.unwrap_or_default(),

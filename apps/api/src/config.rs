@@ -36,6 +36,8 @@ pub struct Config {
     pub log: String,
     /// The region this deployment stores data in: `WARD_REGION`.
     pub region: String,
+    /// What the names of audit logs begin with: `WARD_LOG_ORIGIN`. A log keeps the name it was begun with.
+    pub log_origin: String,
 }
 
 /// How strict to be.
@@ -50,7 +52,10 @@ pub enum Mode {
 const REMOTE: &str = "is on another machine, and what is said to it would cross the network in clear: Ward speaks no TLS to the \
                       database yet, so production takes a socket or a loopback address only";
 
-const KNOWN: [&str; 13] = [
+/// What logs are called where nobody says.
+const UNNAMED: &str = "localhost";
+
+const KNOWN: [&str; 14] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -61,6 +66,7 @@ const KNOWN: [&str; 13] = [
     "WARD_MODE",
     "WARD_ROOT_KEY_FILE",
     "WARD_LOG",
+    "WARD_LOG_ORIGIN",
     "WARD_REGION",
     "WARD_PG_BINDIR",
     "WARD_CONFIG",
@@ -108,7 +114,9 @@ impl Config {
     /// What is questionable, and let pass in development.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let remote = self.database_urls().filter(|(_, url)| is_local(url) == Some(false));
-        remote.map(|(name, _)| format!("`{name}` {REMOTE}")).collect()
+        let unnamed = self.mode == Mode::Production && self.log_origin == UNNAMED;
+        let unnamed = unnamed.then(|| "`WARD_LOG_ORIGIN` isn't set: audit logs keep the name they are begun with".to_owned());
+        remote.map(|(name, _)| format!("`{name}` {REMOTE}")).chain(unnamed).collect()
     }
 
     /// The settings that name a database.
@@ -148,6 +156,7 @@ impl Parse<'_> {
             root_key_file: self.text("WARD_ROOT_KEY_FILE").map(PathBuf::from),
             log: self.text("WARD_LOG").unwrap_or_else(|| "info".into()),
             region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
+            log_origin: self.text("WARD_LOG_ORIGIN").unwrap_or_else(|| UNNAMED.into()),
         }
     }
 
@@ -157,6 +166,9 @@ impl Parse<'_> {
         }
         if config.mode == Mode::Production && config.root_key_file.is_none() {
             self.errors.push("`WARD_ROOT_KEY_FILE` is required in production: no key, no service".into());
+        }
+        if !is_origin(&config.log_origin) {
+            self.errors.push("`WARD_LOG_ORIGIN` must be a host name, or one and a path: letters, digits and `.-_/`".into());
         }
         if config.database_url.is_none() && config.owner_database_url.is_some() {
             self.errors.push("`WARD_OWNER_DATABASE_URL` needs `WARD_DATABASE_URL`".into());
@@ -197,6 +209,12 @@ impl Parse<'_> {
             }
         }
     }
+}
+
+/// Whether a log can be called so: what stands before a tenant's id on the first line of its checkpoints.
+fn is_origin(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/".contains(&byte);
+    (1..=200).contains(&name.len()) && name.bytes().all(plain) && !name.ends_with('/')
 }
 
 fn read(file: &Path) -> Result<BTreeMap<String, String>, String> {

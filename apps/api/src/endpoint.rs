@@ -16,7 +16,7 @@ use crate::http::openapi::{self, Undeclared};
 use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
-    api_key, audit_event, audit_export, claim, health, import, me, operations, record, subject, tenant, trust,
+    api_key, audit_event, audit_export, audit_log, claim, health, import, me, operations, record, subject, tenant, trust,
 };
 
 /// Every route; refuses an operation that the table doesn't know.
@@ -54,7 +54,12 @@ fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
             record::Api(app.clone()),
             import::Api(app.clone()),
         ),
-        (audit_event::Api(app.clone()), audit_export::Api(app.clone()), claim::Api(app.clone())),
+        (
+            audit_event::Api(app.clone()),
+            audit_log::Api(app.clone()),
+            audit_export::Api(app.clone()),
+            claim::Api(app.clone()),
+        ),
     );
     OpenApiService::new(apis, "Ward", env!("CARGO_PKG_VERSION"))
         .description("Promises about data, kept and proven. Each operation says which permission it needs, which audit events it leaves, and which controls it serves.")

@@ -1,6 +1,7 @@
 //! The operation table: the handlers, the policy, the OpenAPI document and the tests all read it.
 
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
+use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT, TILE};
 use ward::audit::{EXPORT, LIST_EVENTS, SHOW_EVENT};
 use ward::identity::api_key;
 use ward::kernel::Operation;
@@ -14,7 +15,7 @@ use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
 use crate::operator::{FOUND_TENANT, LOOK_AT_JOBS};
 use crate::probe::canary::PREPARE_CANARY;
-use crate::probe::{PROBE_READ, SCHEDULE_PROBES};
+use crate::probe::{INSPECT_LOG, PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
 use crate::tasks::FORGET_ANSWERS;
 
@@ -43,6 +44,11 @@ pub(crate) static TABLE: &[&Operation] = &[
     &IMPORT_DATA,
     &LIST_EVENTS,
     &SHOW_EVENT,
+    &PROVE_EVENT,
+    &CHECKPOINT,
+    &PROVE_CONSISTENCY,
+    &TILE,
+    &KEY,
     &EXPORT,
     &LIST_CLAIMS,
     &CHECK_CLAIM,
@@ -53,6 +59,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &SCHEDULE_PROBES,
     &RUN_PROBE,
     &PROBE_READ,
+    &INSPECT_LOG,
     &RECORD_REFUSALS,
     &FORGET_ANSWERS,
 ];

@@ -94,7 +94,7 @@ fn parameters(served: &Value) -> Vec<String> {
 /// A path without the names of its parameters: OpenAPI writes `{id}` where the router writes `:param0`.
 fn shape(path: &str) -> String {
     let segment =
-        |segment: &str| if segment.starts_with([':', '{']) { "*".to_owned() } else { segment.to_owned() };
+        |segment: &str| if segment.starts_with([':', '{', '*']) { "*".to_owned() } else { segment.to_owned() };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
@@ -105,6 +105,7 @@ mod tests {
     #[test]
     fn the_same_route_has_one_shape_however_it_is_written() {
         assert_eq!(shape("/v1/subjects/{id}/records"), shape("/v1/subjects/:param0/records"));
+        assert_eq!(shape("/v1/audit/tile/{tile}"), shape("/v1/audit/tile/*tile"));
         assert_ne!(shape("/v1/subjects/{id}"), shape("/v1/subjects"));
     }
 }

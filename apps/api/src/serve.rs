@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
+use ward::{Logs as _, Sequencer};
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
 use ward_postgres::{Postgres, migrate};
 
@@ -26,7 +27,7 @@ use crate::machine::System;
 use crate::operator::Founded;
 use crate::private::Private;
 use crate::profile::Profile;
-use crate::{endpoint, listener, operations, root_key, tasks};
+use crate::{endpoint, listener, operations, root_key, sequencing, tasks};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -109,6 +110,8 @@ fn assemble(
     let store = Arc::new(store);
     Ok(Arc::new(App {
         credentials: store.clone(),
+        sequencer: Sequencer::new(store.clone(), config.log_origin.clone()),
+        stuck: Default::default(),
         store,
         vault: Vault::new(machine.clone()),
         policy: Policy::compile(operations::TABLE, &profile.roles)?,
@@ -161,6 +164,7 @@ impl Server {
         }
         let app = open(&config, root, &database.app_url).await?;
         up_to_date(&app).await?;
+        app.store.keep_months(tasks::MONTHS).await?;
         let _first = app.address.set(address);
         let endpoint = endpoint::endpoint(app.clone())?;
         let mut beside = JoinSet::new();
@@ -198,6 +202,7 @@ impl Server {
         tracing::info!("drained");
         self.beside.shutdown().await;
         tasks::flush(&self.app, self.app.clock().now() + MINUTE).await;
+        sequencing::sweep(&self.app).await?;
         self.app.store.close().await;
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;

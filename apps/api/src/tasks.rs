@@ -8,15 +8,18 @@ use tokio::task::JoinSet;
 use ward::assurance::{Kind, RUN_PROBE};
 use ward::audit::Event;
 use ward::kernel::{Action, Entity, Operation, Requires, StoreError, TenantId, Uuid, authority};
-use ward::{Deployment as _, Job, Lease, Store as _};
+use ward::{Deployment as _, Job, Lease, Logs as _, Store as _};
 
 use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
+use crate::sequencing;
 
 /// The kind of job that runs a check.
 const PROBE: &str = "probe";
+/// For how many months ahead there is room in the log.
+pub(crate) const MONTHS: u32 = 3;
 /// How long a replica may take over a check before another does it.
 const LEASE_SECONDS: u32 = 120;
 const JANITOR: &str = "janitor";
@@ -42,6 +45,10 @@ type Cause<'a> = &'a (dyn std::error::Error + 'static);
 pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     beside.spawn(admission::keep(app.clone()));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
+    beside.spawn(every(Duration::from_millis(250), app.clone(), |app| async move { sequencing::sweep(&app).await }));
+    beside.spawn(every(Duration::from_secs(3600), app.clone(), |app| async move {
+        Ok(app.store.keep_months(MONTHS).await?)
+    }));
     beside.spawn(every(Duration::from_secs(300), app.clone(), |app| async move { plan(&app).await }));
     beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
         flush(&app, app.clock().now()).await;

@@ -2,7 +2,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use ward_audit::inspect::inspect;
+use ward_audit::log::LogView;
 use ward_audit::sequence::{self, Growth, Head, SequenceError, Step};
+use ward_audit::tree::Tile;
 use ward_crypto::TenantKeys;
 use ward_kernel::{EventId, StoreError, TenantId};
 
@@ -30,6 +33,16 @@ pub struct Sequencer {
     /// What the names of logs begin with.
     name: String,
     seen: Mutex<HashMap<TenantId, Head>>,
+    looked: Mutex<HashMap<TenantId, Looked>>,
+}
+
+/// How a log was looked at again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Looked {
+    /// The first tile that is still to be looked at.
+    next: u64,
+    /// Which look this was, if it found the log sound.
+    turn: u64,
 }
 
 /// Leaves placed in one step, at most and the rest of a unit.
@@ -40,7 +53,7 @@ const RACES: u32 = 5;
 impl Sequencer {
     /// Over `logs`, whose names begin with `name`: that of the deployment.
     pub fn new(logs: Arc<dyn Logs>, name: impl Into<String>) -> Self {
-        Self { logs, name: name.into(), seen: Mutex::default() }
+        Self { logs, name: name.into(), seen: Mutex::default(), looked: Mutex::default() }
     }
 
     /// Tenants with leaves that have no place.
@@ -63,7 +76,7 @@ impl Sequencer {
     /// Takes one step of a log; nothing, where no leaf waits. One that isn't `patient` is raced where another is under way.
     pub async fn step(&self, tenant: TenantId, patient: bool) -> Result<Option<Step>, SequenceError> {
         let (growth, keys) = self.logs.grow(tenant, patient).await?;
-        let (origin, seen) = (format!("{}/{tenant}", self.name), self.seen().get(&tenant).cloned());
+        let (origin, seen) = (self.origin(tenant), self.seen(tenant));
         let step = sequence::sequence(growth, &*keys, (&origin, seen.as_ref()), MOST).await?;
         if let Some(step) = &step {
             self.remember(tenant, &step.head);
@@ -71,15 +84,57 @@ impl Sequencer {
         Ok(step)
     }
 
+    /// Looks at a log again, `tiles` at most from where the last look ended: whether it is what was signed. Says how many entries
+    /// were hashed.
+    pub async fn look_again(
+        &self,
+        tenant: TenantId,
+        log: &mut (impl LogView + ?Sized),
+        keys: &TenantKeys,
+        tiles: u64,
+    ) -> Result<u64, SequenceError> {
+        let head = log.head().await?;
+        let size = head.as_ref().map_or(0, |head| head.checkpoint.size);
+        let all = size.div_ceil(u64::from(Tile::WIDTH));
+        let first = {
+            let mut looked = lock(&self.looked);
+            let looked = looked.entry(tenant).or_default();
+            looked.turn = 0;
+            looked.next
+        };
+        let tiles = if first < all { first..all.min(first + tiles) } else { 0..all.min(tiles) };
+        let next = tiles.end;
+        let entries = inspect(log, keys, self.seen(tenant).as_ref(), tiles).await?;
+        head.iter().for_each(|head| self.remember(tenant, head));
+        let mut looked = lock(&self.looked);
+        let turn = looked.values().map(|looked| looked.turn + 1).max().unwrap_or(1);
+        looked.insert(tenant, Looked { next, turn });
+        Ok(entries)
+    }
+
+    /// When this log was last found sound, counted in looks at any; 0 where it wasn't: what is broken is so looked at in every run.
+    pub fn last_look(&self, tenant: TenantId) -> u64 {
+        lock(&self.looked).get(&tenant).map_or(0, |looked| looked.turn)
+    }
+
+    /// The name of the log of `tenant`, unless it has another already.
+    pub fn origin(&self, tenant: TenantId) -> String {
+        format!("{}/{tenant}", self.name)
+    }
+
     fn remember(&self, tenant: TenantId, head: &Head) {
-        let mut seen = self.seen();
+        let mut seen = lock(&self.seen);
         let newer = seen.get(&tenant).is_none_or(|seen| seen.checkpoint.size <= head.checkpoint.size);
         if newer {
             seen.insert(tenant, head.clone());
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, HashMap<TenantId, Head>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self, tenant: TenantId) -> Option<Head> {
+        lock(&self.seen).get(&tenant).cloned()
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -32,7 +32,8 @@ fn production_refuses_a_database_that_a_network_leads_to() {
     assert_eq!(let_pass.warnings().len(), 2);
     assert!(!format!("{let_pass:?} {:?}", let_pass.warnings()).contains("s3cret"));
     let local = ("WARD_DATABASE_URL", "postgres://ward_app:s3cret@127.0.0.1/ward");
-    assert!(load(&[key, local]).unwrap().warnings().is_empty());
+    let named = ("WARD_LOG_ORIGIN", "ward.example.org");
+    assert!(load(&[key, local, named]).unwrap().warnings().is_empty());
     let wrong = load(&[development, ("WARD_DATABASE_URL", "s3cret")]).unwrap_err().to_string();
     assert!(wrong.contains("`WARD_DATABASE_URL` must be a URL") && !wrong.contains("s3cret"), "{wrong}");
 }
@@ -45,6 +46,16 @@ fn what_is_no_text_is_a_fault_only_in_a_setting() {
     assert!(Config::from_environment(others.clone().into_iter()).is_ok());
     let ours = others.into_iter().chain([("WARD_DATA_DIR".into(), binary)]);
     assert_eq!(Config::from_environment(ours).unwrap_err().to_string(), "`WARD_DATA_DIR` must be UTF-8");
+}
+
+#[test]
+fn logs_have_a_name_that_a_key_can_have() {
+    let named = |name| load(&[("WARD_MODE", "development"), ("WARD_LOG_ORIGIN", name)]);
+    assert!(named("ward.example.org/eu-1").is_ok());
+    for name in ["a b", "a+b", "a/", "a\nb", &"a".repeat(201)] {
+        assert!(named(name).unwrap_err().to_string().starts_with("`WARD_LOG_ORIGIN` must be"), "{name}");
+    }
+    assert_eq!(load(&[("WARD_ROOT_KEY_FILE", "/x")]).unwrap().warnings().len(), 1, "a name for good needs a thought");
 }
 
 #[test]

@@ -10,7 +10,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
 pub(crate) use forms::{
-    ActionName, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Words, Zone,
+    ActionName, Address, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Size, Words,
+    Zone,
 };
 
 /// How a value is written.

@@ -41,6 +41,7 @@ pub(crate) fn document(
 fn joined(written: &str, table: &[&'static Operation]) -> Result<Value, Undeclared> {
     let mut document: Value = serde_json::from_str(written)?;
     modernise(&mut document);
+    name_wildcards(&mut document);
     for served in operations(&mut document) {
         let id = served.get("operationId").and_then(Value::as_str).unwrap_or_default();
         let row =
@@ -142,6 +143,26 @@ fn offer_idempotency(served: &mut Map<String, Value>) {
     }
 }
 
+/// The router writes `*name` for a rest of the path, which OpenAPI has no word for: it is a parameter whose slashes stand for
+/// themselves.
+fn name_wildcards(document: &mut Value) {
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    let wild: Vec<_> = paths.keys().filter(|path| path.contains("/*")).cloned().collect();
+    for path in wild {
+        let Some((before, name)) = path.split_once("/*") else { continue };
+        let mut methods = paths.remove(&path).unwrap_or_default();
+        let parameter = json!({
+            "name": name, "in": "path", "required": true, "schema": { "type": "string", "pattern": "^[0-9a-z./]+$" },
+            "description": "May hold slashes, which stand for themselves.",
+        });
+        for served in methods.as_object_mut().into_iter().flatten().filter_map(|(_, served)| served.as_object_mut()) {
+            let parameters = served.entry("parameters").or_insert_with(|| json!([]));
+            parameters.as_array_mut().into_iter().for_each(|all| all.push(parameter.clone()));
+        }
+        paths.insert(format!("{before}/{{{name}}}"), methods);
+    }
+}
+
 /// 3.0 says `nullable: true` where 3.1 says that the type may be null; and a property that isn't required may be.
 fn modernise(value: &mut Value) {
     if let Value::Object(map) = value {
@@ -205,6 +226,13 @@ mod tests {
         assert_eq!(schema["properties"]["a"]["type"], "string");
         assert_eq!(schema["properties"]["b"]["type"], json!(["string", "null"]));
         assert_eq!(schema["properties"]["c"]["anyOf"], json!([{ "$ref": "#/x" }, { "type": "null" }]));
+    }
+
+    #[test]
+    fn a_rest_of_a_path_is_a_parameter() {
+        let mut document = json!({ "paths": { "/tile/*tile": { "get": {} } } });
+        name_wildcards(&mut document);
+        assert_eq!(document["paths"]["/tile/{tile}"]["get"]["parameters"][0]["name"], "tile");
     }
 
     #[test]

@@ -1,8 +1,16 @@
+use std::num::NonZeroU64;
+
+use chrono::{DateTime, TimeDelta};
 use hyper::Method;
 use serde_json::{Value, json};
+use ward::Store as _;
+use ward::audit::sequence::SequenceError;
+use ward::audit::tree::Tile;
+use ward::kernel::{EventId, TenantId, Uuid};
 
-use super::{ProbeError, Seen};
+use super::{INSPECT_LOG, ProbeError, Seen};
 use crate::app::App;
+use crate::logs;
 
 /// A1: a write and a refusal leave exactly their events, with actor, address and request.
 pub(super) async fn completeness(app: &App) -> Result<Seen, ProbeError> {
@@ -49,4 +57,62 @@ pub(super) async fn immutability(app: &App) -> Result<Seen, ProbeError> {
         "{tried} ways to change, remove, truncate or back-date entries are refused to the application."
     );
     Ok(Seen::unless(wrong, tried, observed))
+}
+
+/// Tiles of 256 entries that one run hashes anew: the rest has its turn in the runs after it.
+const TILES: u64 = 512;
+/// Of one log, so that a long one leaves some to others.
+const TILES_OF_ONE: u64 = 64;
+/// After this, a leaf waits too long for its place: it should take a second.
+const LATE: TimeDelta = TimeDelta::seconds(30);
+
+/// A4: the logs are what was signed, and grow.
+pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
+    let mut wrong = Vec::new();
+    if is_late(app).await? {
+        wrong.push("an entry has waited too long for its place".to_owned());
+    }
+    let mut tenants = app.tenants().await?;
+    tenants.sort_by_key(|tenant| app.sequencer.last_look(*tenant));
+    let (mut logs, mut entries, mut tiles) = (0, 0, TILES);
+    for tenant in tenants {
+        let Some(share) = NonZeroU64::new(tiles.min(TILES_OF_ONE)) else { break };
+        let looked = look_again(app, tenant, share.get(), &mut wrong).await?;
+        (logs, entries) = (logs + 1, entries + looked);
+        tiles = tiles.saturating_sub(looked.div_ceil(Tile::WIDTH.into()).max(1));
+    }
+    if app.stuck.count() > 0 {
+        wrong.push("a log doesn't grow".to_owned());
+    }
+    let observed = format!("{entries} stored entries of {logs} logs are those that their signed heads stand for.");
+    Ok(Seen::unless(wrong, entries, observed))
+}
+
+async fn is_late(app: &App) -> Result<bool, ProbeError> {
+    let waiting = app.sequencer.waiting(1).await?;
+    let made = |id: EventId| {
+        let (seconds, nanos) = Uuid::from(id).get_timestamp()?.to_unix();
+        DateTime::from_timestamp(seconds.cast_signed(), nanos)
+    };
+    let late = |id| made(id).is_none_or(|made| app.clock().now() - made > LATE);
+    Ok(waiting.first().is_some_and(|(_, oldest)| late(*oldest)))
+}
+
+/// How many entries of a log were hashed anew.
+async fn look_again(app: &App, tenant: TenantId, tiles: u64, wrong: &mut Vec<String>) -> Result<u64, ProbeError> {
+    let mut reading = app.store.read(app.prober(tenant, &INSPECT_LOG)?).await?;
+    let keys = reading.keys();
+    if reading.rejected().await? > 0 {
+        wrong.push("an entry was altered, or removed, before it had a place".to_owned());
+    }
+    match app.sequencer.look_again(tenant, &mut *reading, &keys, tiles).await {
+        Ok(looked) => Ok(looked),
+        Err(SequenceError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            let (tenant, causes) = (Uuid::from(tenant), logs::causes(&error));
+            tracing::error!(%tenant, error = causes, "a log isn't what was signed");
+            wrong.push(format!("a log isn't what was signed: {error}"));
+            Ok(0)
+        }
+    }
 }

@@ -36,6 +36,9 @@ pub(crate) static SCHEDULE_PROBES: Operation =
 /// Reads a canary.
 pub(crate) static PROBE_READ: Operation = job("probeRead", &[CANARY_DISCLOSED], false);
 
+/// Looks at logs again.
+pub(crate) static INSPECT_LOG: Operation = Operation { discloses: false, ..job("inspectLog", &[], false) };
+
 pub(crate) const fn job(id: &'static str, events: &'static [Action], writes: bool) -> Operation {
     Operation {
         id,
@@ -96,7 +99,7 @@ struct Probe {
 }
 
 /// Every check there is.
-static PROBES: [Probe; 10] = [
+static PROBES: [Probe; 11] = [
     Probe {
         name: "isolation",
         method: "Reads the database's catalogue rule by rule, then attacks one test customer from another in SQL.",
@@ -126,6 +129,11 @@ static PROBES: [Probe; 10] = [
         name: "audit_immutability",
         method: "Tries to change and remove entries as the role that serves requests, and reads from the catalogue whether it could truncate or back-date.",
         check: |app| Box::pin(log::immutability(app)),
+    },
+    Probe {
+        name: "audit_tree",
+        method: "Looks for entries that wait too long for their place in the log, hashes stored entries anew, and holds them against the signed head of their log.",
+        check: |app| Box::pin(log::tree(app)),
     },
     Probe {
         name: "sealing",

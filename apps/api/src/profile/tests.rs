@@ -22,13 +22,14 @@ const PROMISED: [(&str, &str); 5] = [
 ];
 
 /// Which promise each check is about.
-const CHECKED: [(&str, &str); 10] = [
+const CHECKED: [(&str, &str); 11] = [
     ("isolation", "T1"),
     ("tenant_from_credential", "T2"),
     ("cross_tenant", "T4"),
     ("read_only", "T10"),
     ("audit_completeness", "A1"),
     ("audit_immutability", "A4"),
+    ("audit_tree", "A4"),
     ("sealing", "C1"),
     ("fail_closed", "C3"),
     ("permissions", "R3"),

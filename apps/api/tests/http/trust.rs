@@ -15,6 +15,7 @@ const PROBES: [&str; 10] = [
     "api_keys",
     "audit_completeness",
     "audit_immutability",
+    "audit_tree",
     "cross_tenant",
     "fail_closed",
     "isolation",

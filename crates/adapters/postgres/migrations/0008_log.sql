@@ -170,15 +170,12 @@ BEGIN
     SELECT ward.tenant(), r.leaf, ARRAY[r.leaf], clock_timestamp() FROM unnest(rejected) r(leaf);
 END $$;
 
--- How the current tenant's log stands: since when a leaf waits, and how many were set aside.
-CREATE FUNCTION ward.log_backlog() RETURNS TABLE (oldest uuid, waiting bigint, rejected bigint)
+-- How many leaves of the current tenant were set aside.
+CREATE FUNCTION ward.leaves_rejected() RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT min(w.first::text) FILTER (WHERE w.rejected_at IS NULL)::uuid,
-                        coalesce(sum(cardinality(w.leaves)) FILTER (WHERE w.rejected_at IS NULL), 0)::bigint,
-                        coalesce(sum(cardinality(w.leaves)) FILTER (WHERE w.rejected_at IS NOT NULL), 0)::bigint
-                 FROM ward.audit_waiting w WHERE w.tenant = ward.tenant();
+    RETURN (SELECT count(*) FROM ward.audit_waiting w WHERE w.tenant = ward.tenant() AND w.rejected_at IS NOT NULL);
 END $$;
 
 GRANT EXECUTE ON FUNCTION ward.keep_months(integer), ward.await_place(uuid[]), ward.awaiting_place(integer), ward.waiting_leaves(integer),
-    ward.leaves_placed(uuid[], uuid[]), ward.log_backlog() TO ward_app;
+    ward.leaves_placed(uuid[], uuid[]), ward.leaves_rejected() TO ward_app;

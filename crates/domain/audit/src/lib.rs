@@ -1,6 +1,7 @@
 //! What happened, said so that nobody can quietly unsay it.
 //!
-//! A unit appends leaves that are not linked to each other, so no writer waits for another; a tree over them is to come.
+//! A unit appends leaves that are not linked to each other, so no writer waits for another. Soon after, each is given its place in
+//! its tenant's Merkle tree ([`sequence`]), whose signed head anybody may hold against the log later ([`verify`], [`witness`]).
 //! A use case says what it did by returning an [`Event`]:
 //!
 //! ```
@@ -23,6 +24,7 @@ mod body;
 mod change;
 pub mod entry;
 mod event;
+pub mod inspect;
 pub mod log;
 pub mod note;
 mod receipt;

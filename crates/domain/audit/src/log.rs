@@ -12,10 +12,8 @@ pub static PROVE_EVENT: Operation = read("proveAuditEvent");
 pub static CHECKPOINT: Operation = read("auditCheckpoint");
 /// Shows that the log only grew.
 pub static PROVE_CONSISTENCY: Operation = read("proveAuditConsistency");
-/// Shows hashes of the log.
+/// Shows hashes or entries of the log, nothing personal in clear.
 pub static TILE: Operation = read("auditTile");
-/// Shows the entries of a tile, nothing personal in clear.
-pub static ENTRIES: Operation = read("auditEntries");
 /// Shows what verifies the log.
 pub static KEY: Operation = read("auditKey");
 
@@ -38,11 +36,14 @@ pub trait LogView: StoredTree {
     /// What it last said of itself; nothing, before the first entry has a place.
     async fn head(&mut self) -> Result<Option<Head>, StoreError>;
 
-    /// The place and the text of an entry; nothing, where there is none, or none in a place.
-    async fn located(&mut self, id: EventId) -> Result<Option<(u64, String)>, StoreError>;
+    /// Where an entry stands, if it has a place, and its text; nothing, where there is none.
+    async fn located(&mut self, id: EventId) -> Result<Option<(Option<u64>, String)>, StoreError>;
 
     /// The texts of `count` entries from `first` on; fewer, where some are no longer kept.
     async fn texts(&mut self, first: u64, count: u16) -> Result<Vec<String>, StoreError>;
+
+    /// How many leaves were set aside because they weren't what was written.
+    async fn rejected(&mut self) -> Result<u64, StoreError>;
 }
 
 /// An entry, and the proof that it is in the log.
@@ -62,9 +63,12 @@ pub struct Proof {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoProof {
-    /// There is no such entry, or none in a place.
-    #[error("no such entry has a place in the log")]
+    /// There is no such entry.
+    #[error("there is no such entry")]
     Absent,
+    /// The entry has no place yet.
+    #[error("the entry has no place in the log yet")]
+    Unplaced,
     /// The log has fewer entries.
     #[error("the log has fewer entries")]
     Beyond,
@@ -79,7 +83,8 @@ pub enum NoProof {
 /// Proves that the entry is in the log as it is now.
 pub async fn prove_entry(log: &mut (impl LogView + ?Sized), id: EventId) -> Result<Proof, NoProof> {
     let (index, entry) = log.located(id).await?.ok_or(NoProof::Absent)?;
-    let head = log.head().await?.ok_or(NoProof::Absent)?;
+    let index = index.ok_or(NoProof::Unplaced)?;
+    let head = log.head().await?.ok_or(NoProof::Broken)?;
     let path = Path::inclusion(index, head.checkpoint.size).ok_or(NoProof::Beyond)?;
     let path = follow(log, &path).await?.ok_or(NoProof::Broken)?;
     Ok(Proof { entry, index, path, head })

@@ -200,8 +200,8 @@ pub async fn sequence(
 }
 
 /// The right edge of the tree below `head`, if that is the last that was signed.
-async fn check(
-    log: &mut dyn Growth,
+pub(crate) async fn check(
+    log: &mut (impl StoredTree + ?Sized),
     head: Option<&Head>,
     seen: Option<&Head>,
     signers: &[Box<dyn NoteSigner>],

@@ -1,7 +1,9 @@
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, NaiveDate, Utc};
-use poem_openapi::registry::MetaSchema;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use uuid::Uuid;
 use ward::audit::Search;
 use ward::subject::{Format, Jurisdiction, TimeZone};
@@ -24,6 +26,12 @@ pub(crate) enum Instant {}
 
 /// The name of an action in the audit log.
 pub(crate) enum ActionName {}
+
+/// A network address: IPv4 or IPv6.
+pub(crate) enum Address {}
+
+/// How many entries a log has.
+pub(crate) enum Size {}
 
 /// Where somebody's day begins.
 pub(crate) enum Zone {}
@@ -70,6 +78,46 @@ impl Form for Limit {
             default: Some(Self::DEFAULT.into()),
             ..MetaSchema::new("integer")
         }
+    }
+}
+
+impl Form for Address {
+    type Value = IpAddr;
+
+    fn parse(text: &str) -> Result<IpAddr, &'static str> {
+        let address = text.parse().map_err(|_| "must be an IPv4 or IPv6 address")?;
+        Ok(IpAddr::to_canonical(&address))
+    }
+
+    fn write(address: &IpAddr) -> String {
+        address.to_string()
+    }
+
+    fn schema() -> MetaSchema {
+        let of = |format| MetaSchemaRef::Inline(Box::new(MetaSchema { format: Some(format), ..MetaSchema::new("string") }));
+        MetaSchema { any_of: vec![of("ipv4"), of("ipv6")], ..MetaSchema::new("string") }
+    }
+}
+
+impl Size {
+    /// What a JSON number can hold exactly.
+    const MOST: u64 = (1 << 53) - 1;
+}
+
+impl Form for Size {
+    type Value = u64;
+
+    fn parse(text: &str) -> Result<u64, &'static str> {
+        let size = text.parse().ok().filter(|size: &u64| size.to_string() == text);
+        size.filter(|size| *size <= Self::MOST).ok_or("must be a whole number from 0 to 2^53 - 1")
+    }
+
+    fn write(size: &u64) -> String {
+        size.to_string()
+    }
+
+    fn schema() -> MetaSchema {
+        MetaSchema { minimum: Some(0.0), maximum: Some(Self::MOST as f64), ..MetaSchema::new("integer") }
     }
 }
 

@@ -17,13 +17,15 @@ use crate::reading::PgReading;
 const HEAD: &str = "SELECT origin, size, root, note, latest FROM ward.audit_head WHERE tenant = $1";
 
 const LOCATED: &str = "
-    SELECT p.index, l.at, l.body FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = $1 AND l.id = $2
-    WHERE p.tenant = $1 AND p.leaf = $2";
+    SELECT p.index, l.at, l.body FROM ward.audit_leaf l LEFT JOIN ward.audit_place p ON p.tenant = $1 AND p.leaf = $2
+    WHERE l.tenant = $1 AND l.id = $2";
 
 const TEXTS: &str = "
     SELECT p.index, l.at, l.body FROM ward.audit_place p CROSS JOIN LATERAL (
         SELECT l.at, l.body FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = p.leaf OFFSET 0) l
     WHERE p.tenant = $1 AND p.index >= $2 AND p.index < $2 + $3 ORDER BY p.index";
+
+const REJECTED: &str = "SELECT ward.leaves_rejected() AS rejected WHERE $1::uuid IS NOT NULL";
 
 #[async_trait]
 impl LogView for PgReading {
@@ -32,14 +34,23 @@ impl LogView for PgReading {
         rows.first().map(head).transpose()
     }
 
-    async fn located(&mut self, id: EventId) -> Result<Option<(u64, String)>, StoreError> {
+    async fn located(&mut self, id: EventId) -> Result<Option<(Option<u64>, String)>, StoreError> {
         let rows = self.scoped(LOCATED).bind(Uuid::from(id)).through(&self.gate).await?;
-        rows.first().map(|row| Ok((number(row, "index")?, written(row)?))).transpose()
+        let located = |row: &PgRow| {
+            let index: Option<i64> = row.try_get("index").map_err(failed)?;
+            Ok((index.map(i64::cast_unsigned), written(row)?))
+        };
+        rows.first().map(located).transpose()
     }
 
     async fn texts(&mut self, first: u64, count: u16) -> Result<Vec<String>, StoreError> {
         let texts = self.scoped(TEXTS).bind(first.cast_signed()).bind(i64::from(count));
         texts.through(&self.gate).await?.iter().map(written).collect()
+    }
+
+    async fn rejected(&mut self) -> Result<u64, StoreError> {
+        let rows = self.scoped(REJECTED).through(&self.gate).await?;
+        rows.first().map_or(Ok(0), |row| number(row, "rejected"))
     }
 }
 

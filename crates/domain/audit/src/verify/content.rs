@@ -1,10 +1,8 @@
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::NaiveDateTime;
 
 use super::entry::uuid;
 use super::{Facts, Place, Reason, Refuted};
-
-/// An entry's time may lie before an earlier one's, but by no more.
-pub const SKEW: TimeDelta = TimeDelta::minutes(10);
+use crate::entry::SKEW;
 
 /// What the entries of one log say, taken together. Costs 16 bytes of memory for each.
 #[derive(Debug)]

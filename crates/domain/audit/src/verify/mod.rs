@@ -12,7 +12,6 @@ mod rows;
 mod tiles;
 mod trust;
 
-pub use content::SKEW;
 pub use entry::Facts;
 pub use log::{Contents, Failure, Remembered, verify_log};
 pub use proof::{EntryProof, NoProof, Shown};

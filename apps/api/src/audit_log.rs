@@ -1,0 +1,175 @@
+//! The log as a tree, for whoever verifies it: proofs, checkpoints, tiles and keys.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use poem::Request;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::{Binary, PlainText};
+use poem_openapi::{Object, OpenApi};
+use uuid::Uuid;
+use ward::Reading;
+use ward::audit::log::{self, CHECKPOINT, KEY, NoProof, PROVE_CONSISTENCY, PROVE_EVENT, Proof, TILE};
+use ward::audit::sequence::{Head, LogKeys as _};
+use ward::audit::tree::Hash;
+use ward::kernel::EventId;
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::given::{Given, Size};
+use crate::http::problem::Refused;
+use crate::http::reply::Shown;
+use crate::tag::Tag;
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Audit")]
+impl Api {
+    /// Prove that an entry is in the log
+    ///
+    /// The hashes lead from the entry to the root that the checkpoint signs
+    /// ([RFC 6962, 2.1.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1.1)): whoever has the log's key can verify it without
+    /// asking anybody. 409 where the entry has no place yet, as in the first second.
+    #[oai(path = "/audit/events/:id/proof", method = "get", operation_id = "proveAuditEvent")]
+    async fn prove(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<ProofView>, Refused> {
+        let id = EventId::from(id.0);
+        let mut reading = self.0.read(&caller, &PROVE_EVENT).await?;
+        let proof = match log::prove_entry(&mut *reading, id).await {
+            Err(NoProof::Unplaced) => {
+                reading = self.0.read_log(&caller, &PROVE_EVENT).await?;
+                log::prove_entry(&mut *reading, id).await
+            }
+            proof => proof,
+        };
+        match proof {
+            Err(NoProof::Absent) => Err(self.0.absent(reading.absent(id)).await),
+            proof => Ok(Shown(proof?.into())),
+        }
+    }
+
+    /// Show the head of the log
+    ///
+    /// A signed note ([C2SP tlog-checkpoint](https://c2sp.org/tlog-checkpoint)): name, size and root of the log. One that was kept
+    /// shows later whether the log has only grown.
+    #[oai(path = "/audit/checkpoint", method = "get", operation_id = "auditCheckpoint")]
+    async fn checkpoint(&self, caller: Caller) -> Result<PlainText<String>, Refused> {
+        let mut reading = self.0.read(&caller, &CHECKPOINT).await?;
+        Ok(PlainText(self.head(&caller, &mut reading).await?.note))
+    }
+
+    /// Prove that the log only grew
+    ///
+    /// The hashes show that the log of `from` entries is the beginning of that of `to`
+    /// ([RFC 6962, 2.1.2](https://www.rfc-editor.org/rfc/rfc6962#section-2.1.2)).
+    #[oai(path = "/audit/consistency", method = "get", operation_id = "proveAuditConsistency")]
+    async fn consistency(
+        &self,
+        caller: Caller,
+        /// The size before.
+        from: Query<Given<Size>>,
+        /// The size after: not larger than that of the checkpoint.
+        to: Query<Given<Size>>,
+    ) -> Result<Shown<ConsistencyView>, Refused> {
+        let (from, to) = (from.0.0, to.0.0);
+        if from > to {
+            return Err(Refused::at("?from", "must not be larger than `to`"));
+        }
+        let mut reading = self.0.read(&caller, &PROVE_CONSISTENCY).await?;
+        match log::prove_consistency(&mut *reading, from, to).await {
+            Err(NoProof::Beyond) => Err(Refused::at("?to", "must not be larger than the log")),
+            path => Ok(Shown(ConsistencyView { from, to, path: written(&path?) })),
+        }
+    }
+
+    /// Show a tile of the log
+    ///
+    /// As [C2SP tlog-tiles](https://c2sp.org/tlog-tiles) has them: `{tile}` is `<level>/<index>` for hashes or `entries/<index>`
+    /// for entries, with `.p/<width>` for a tile that isn't full; its slashes stand for themselves. What is personal in an entry
+    /// is a commitment.
+    #[oai(path = "/audit/tile/*tile", method = "get", operation_id = "auditTile")]
+    async fn tile(&self, caller: Caller, request: &Request) -> Result<Binary<Vec<u8>>, Refused> {
+        let path = request.raw_path_param("tile").unwrap_or_default();
+        let mut reading = self.0.read(&caller, &TILE).await?;
+        let tile = path.parse().map_err(|_| Refused::absent())?;
+        Ok(Binary(log::tile(&mut *reading, tile).await?))
+    }
+
+    /// Show what verifies the log
+    ///
+    /// A verifier key a line, as [C2SP signed-note](https://c2sp.org/signed-note) writes them, the newest first. Keep them where
+    /// you keep what you trust: a key that was asked for together with what it verifies shows nothing.
+    #[oai(path = "/audit/key", method = "get", operation_id = "auditKey")]
+    async fn key(&self, caller: Caller) -> Result<PlainText<String>, Refused> {
+        let mut reading = self.0.read(&caller, &KEY).await?;
+        let head = self.head(&caller, &mut reading).await?;
+        let signers = reading.keys().signers(&head.checkpoint.origin);
+        let signers = signers.map_err(|error| Refused::logged(&error))?;
+        Ok(PlainText(signers.iter().map(|signer| format!("{}\n", signer.key())).collect()))
+    }
+
+    /// The head of the caller's log. A log has one as soon as anybody has a key to ask for it.
+    async fn head(&self, caller: &Caller, reading: &mut Box<dyn Reading>) -> Result<Head, Refused> {
+        if let Some(head) = reading.head().await? {
+            return Ok(head);
+        }
+        *reading = self.0.read_log(caller, &CHECKPOINT).await?;
+        reading.head().await?.ok_or_else(|| NoProof::Unplaced.into())
+    }
+}
+
+/// An entry, and the proof that it is in the log.
+#[derive(Object)]
+struct ProofView {
+    /// Its exact text: RFC 8785 canonical JSON.
+    entry: String,
+    /// Its place, counted from 0.
+    leaf_index: u64,
+    /// How many entries the log has in the checkpoint.
+    tree_size: u64,
+    /// SHA-256 of a zero byte and the entry, in base64.
+    leaf_hash: String,
+    /// The hashes beside it, from the leaf's side to the root's, in base64.
+    path: Vec<String>,
+    /// The signed note that the path leads to.
+    checkpoint: String,
+}
+
+/// That the log only grew.
+#[derive(Object)]
+struct ConsistencyView {
+    /// The size before.
+    from: u64,
+    /// The size after.
+    to: u64,
+    /// The hashes that show it, in base64.
+    path: Vec<String>,
+}
+
+impl From<Proof> for ProofView {
+    fn from(Proof { entry, index, path, head }: Proof) -> Self {
+        Self {
+            leaf_hash: STANDARD.encode(Hash::leaf(entry.as_bytes()).0),
+            entry,
+            leaf_index: index,
+            tree_size: head.checkpoint.size,
+            path: written(&path),
+            checkpoint: head.note,
+        }
+    }
+}
+
+fn written(path: &[Hash]) -> Vec<String> {
+    path.iter().map(|hash| STANDARD.encode(hash.0)).collect()
+}
+
+impl From<NoProof> for Refused {
+    fn from(error: NoProof) -> Self {
+        match error {
+            NoProof::Absent | NoProof::Beyond => Self::absent(),
+            NoProof::Unplaced => Self::conflict("not-yet-sequenced", error),
+            NoProof::Store(error) => error.into(),
+            error => Self::logged(&error),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Logs grow soon after their leaves were written, and before they are read.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::{StreamExt as _, stream};
+use ward::audit::sequence::SequenceError;
+use ward::kernel::{Operation, StoreError, TenantId, Uuid};
+use ward::{Reading, Store as _};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::problem::Refused;
+use crate::logs;
+
+/// Logs that one sweep looks at, at most.
+const LOGS: u32 = 1_000;
+/// Logs that grow at once: each holds a connection.
+const AT_ONCE: usize = 4;
+
+/// Logs that don't grow, and why. Each reason is logged once.
+#[derive(Debug, Default)]
+pub(crate) struct Stuck(Mutex<BTreeMap<TenantId, String>>);
+
+impl Stuck {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn note(&self, tenant: TenantId, failed: Option<&SequenceError>) {
+        let mut stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(error) = failed else {
+            stuck.remove(&tenant);
+            return;
+        };
+        let reason = logs::causes(error);
+        if stuck.insert(tenant, reason.clone()).as_ref() != Some(&reason) {
+            tracing::error!(tenant = %Uuid::from(tenant), error = reason, "a log doesn't grow");
+        }
+    }
+}
+
+/// Lets every log grow whose leaves wait for a place.
+pub(crate) async fn sweep(app: &App) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let waiting = app.sequencer.waiting(LOGS).await?;
+    let grow = |(tenant, _)| async move {
+        match app.sequencer.step(tenant, false).await {
+            Err(error) if error.is_raced() => {} // another replica is at it
+            step => app.stuck.note(tenant, step.as_ref().err()),
+        }
+    };
+    stream::iter(waiting).for_each_concurrent(AT_ONCE, grow).await;
+    Ok(())
+}
+
+impl App {
+    /// Gives what waits a place in the log of `tenant`. A log that isn't what was signed doesn't grow, and is read as it is.
+    pub(crate) async fn catch_up(&self, tenant: TenantId) -> Result<(), StoreError> {
+        match self.sequencer.catch_up(tenant).await {
+            Err(SequenceError::Store(error)) => Err(error),
+            step => {
+                self.stuck.note(tenant, step.as_ref().err());
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the caller's log, up to what was written last.
+    pub(crate) async fn read_log(
+        &self,
+        who: &Caller,
+        what: &'static Operation,
+    ) -> Result<Box<dyn Reading>, Refused> {
+        let permit = self.permit(who, what).await?;
+        self.catch_up(who.0.who.tenant()).await?;
+        Ok(self.store.read(permit).await?)
+    }
+}
