@@ -23,7 +23,7 @@ async fn a_test_key_sees_the_sandbox_only() -> Outcome {
     Ok(())
 }
 
-const MADE: &str = "SELECT FROM ward.audit_leaf WHERE action = 'api_key.created'";
+const MADE: &str = "SELECT FROM ward.audit_leaf WHERE body::json ->> 'action' = 'api_key.created'";
 
 #[tokio::test]
 async fn a_test_key_makes_test_keys_only_and_its_tenant_finds_and_ends_them() -> Outcome {

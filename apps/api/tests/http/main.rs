@@ -10,6 +10,7 @@ mod imports;
 mod imports_under_way;
 mod keys;
 mod problems;
+mod proofs;
 mod roles;
 mod stranger;
 mod strict;

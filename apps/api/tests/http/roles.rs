@@ -90,7 +90,7 @@ async fn a_key_of_no_permission_may_do_nothing_that_needs_one() -> Outcome {
     Ok(())
 }
 
-const NOT_HELD: &str = "SELECT FROM ward.audit_leaf WHERE action = 'access.denied' AND reason = 'not_held' AND outcome = 'denied'";
+const NOT_HELD: &str = "SELECT FROM ward.audit_leaf WHERE body::jsonb @> '{\"action\": \"access.denied\", \"reason\": \"not_held\", \"outcome\": \"denied\"}'";
 
 #[tokio::test]
 async fn nobody_gives_a_key_what_they_do_not_hold() -> Outcome {

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
-const PROBES: [&str; 10] = [
+const PROBES: [&str; 11] = [
     "api_keys",
     "audit_completeness",
     "audit_immutability",
@@ -73,7 +73,7 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
 }
 
 /// A control switched off, the claim that must turn red, and how it is switched on again.
-const SWITCHED_OFF: [(&str, &str, &str); 13] = [
+const SWITCHED_OFF: [(&str, &str, &str); 14] = [
     (
         "tenant-from-credential",
         "UPDATE ward.api_key_lookup SET tenant = '00000000-0000-7000-8000-00000000000b' WHERE owner = '00000000-0000-7000-8000-00000000000a' AND tenant = owner",
@@ -135,9 +135,20 @@ const SWITCHED_OFF: [(&str, &str, &str); 13] = [
     ("audit-immutability", "GRANT TRUNCATE ON ward.audit_leaf TO ward_app", "REVOKE TRUNCATE ON ward.audit_leaf FROM ward_app"),
     ("audit-immutability", "GRANT INSERT (at) ON ward.audit_leaf TO ward_app", "REVOKE INSERT (at) ON ward.audit_leaf FROM ward_app"),
     (
+        "audit-proofs",
+        "SET session_replication_role = replica;
+         UPDATE ward.audit_leaf l SET body = replace(body, 'success', 'failure') FROM ward.audit_place p
+         WHERE p.tenant = '00000000-0000-7000-8000-00000000000a' AND p.index = 2 AND l.tenant = p.tenant AND l.id = p.leaf;
+         RESET session_replication_role",
+        "SET session_replication_role = replica;
+         UPDATE ward.audit_leaf l SET body = replace(body, 'failure', 'success') FROM ward.audit_place p
+         WHERE p.tenant = '00000000-0000-7000-8000-00000000000a' AND p.index = 2 AND l.tenant = p.tenant AND l.id = p.leaf;
+         RESET session_replication_role",
+    ),
+    (
         "audit-completeness",
-        "CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.actor := NULL; RETURN NEW; END $$;
-         CREATE TRIGGER lose BEFORE INSERT ON ward.audit_leaf FOR EACH ROW WHEN (NEW.action = 'tenant.changed') EXECUTE FUNCTION public.lose()",
+        "CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.body := NEW.body || ' '; RETURN NEW; END $$;
+         CREATE TRIGGER lose BEFORE INSERT ON ward.audit_leaf FOR EACH ROW WHEN (NEW.body::json ->> 'action' = 'tenant.changed') EXECUTE FUNCTION public.lose()",
         "DROP TRIGGER lose ON ward.audit_leaf",
     ),
     (

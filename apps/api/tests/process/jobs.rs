@@ -50,7 +50,7 @@ fn a_check_that_can_not_be_run_is_tried_ever_more_rarely_then_given_up_and_seen_
         assert!(told.contains(&format!(r#""id":"{id}""#)), "{told}");
         until(&mut ward, &format!("SELECT count(*) FROM ward.job_lease WHERE id = '{id}'"), "0");
         let logged = format!(
-            "SELECT count(*) FROM ward.audit_leaf WHERE action = 'probe.abandoned' AND entity = '{id}'"
+            "SELECT count(*) FROM ward.audit_leaf WHERE body::json ->> 'action' = 'probe.abandoned' AND body::json -> 'entity' ->> 'id' = '{id}'"
         );
         until(&mut ward, &logged, "1");
         let log = String::from_utf8_lossy(&ward.logs()).into_owned();

@@ -10,7 +10,8 @@ use crate::ward::{Tenant, Ward, pause, signal};
 const HALF_DONE: &str = "
     SELECT id FROM (
         SELECT id, 1 AS subject, 0 AS event, 0 AS key, xmin::text FROM ward.subject WHERE tenant = TENANT UNION ALL
-        SELECT entity, 0, 1, 0, xmin::text FROM ward.audit_leaf WHERE tenant = TENANT AND action = 'subject.created' UNION ALL
+        SELECT (body::json -> 'entity' ->> 'id')::uuid, 0, 1, 0, xmin::text FROM ward.audit_leaf
+        WHERE tenant = TENANT AND body::json ->> 'action' = 'subject.created' UNION ALL
         SELECT subject, 0, 0, 1, xmin::text FROM ward.wrapped_key WHERE tenant = TENANT AND subject IS NOT NULL) part
     GROUP BY id HAVING sum(subject) <> 1 OR sum(event) <> 1 OR sum(key) <> 1 OR count(DISTINCT xmin) <> 1";
 

@@ -60,9 +60,9 @@ impl Operation {
         self.method != "get"
     }
 
-    /// The parameters of its path.
+    /// The parameters of its path that name a row.
     pub(crate) fn path_ids(&self) -> impl Iterator<Item = &str> {
-        self.parameters.iter().filter(|(_, place, _)| place == "path").map(|(name, ..)| name.as_str())
+        self.parameters.iter().filter(|(name, place, _)| place == "path" && name == "id").map(|(name, ..)| name.as_str())
     }
 
     /// Parameters of its query that hold an id: those of that format, and cursors, which are ids in disguise.

@@ -45,7 +45,7 @@ impl Case {
 pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
     Ok(match operation {
         "health" | "ready" | "trustPage" | "trustDocument" | "whoAmI" | "showTenant" | "listApiKeys"
-        | "findSubjects" | "listAuditEvents" | "listClaims" => Case::plain(),
+        | "findSubjects" | "listAuditEvents" | "auditCheckpoint" | "auditKey" | "listClaims" => Case::plain(),
         "exportAudit" => Case { query: "format=csv", ..Case::plain() },
         "changeTenant" => Case::plain().json(json!({
             "name": format!("Clinic {}", nobody()),
@@ -75,7 +75,9 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             let rows = format!("external_ref,given_name\n{one},Ada\n{other},Grace\n");
             Case { query: "kind=clinician", payload: Payload::Csv(rows), ..Case::plain() }
         }
-        "showAuditEvent" => Case::of(an_event(client).await?),
+        "showAuditEvent" | "proveAuditEvent" => Case::of(an_event(client).await?),
+        "proveAuditConsistency" => Case { query: "from=0&to=1", ..Case::plain() },
+        "auditTile" => Case { ids: vec![("tile", "0/000.p/1".into())], ..Case::plain() },
         // Claims are the deployment's.
         "claimEvidence" => Case { owned: false, ..Case::of("tenant-isolation".into()) },
         "checkClaim" => Case { owned: false, ..Case::of("database-limits-by-role".into()) },

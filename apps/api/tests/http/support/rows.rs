@@ -12,8 +12,9 @@ const TABLES: &str = "
     WHERE c.table_schema = 'ward' AND t.table_type = 'BASE TABLE' AND c.data_type = 'uuid' AND c.column_name IN ('tenant', 'owner')
     GROUP BY c.table_name";
 const LEFT: &str = "
-    SELECT tenant::text, action, outcome, operation, actor::text, entity::text, row_to_json(l)::text AS whole
-    FROM ward.audit_leaf l WHERE request = $1 ORDER BY id";
+    SELECT tenant::text, said ->> 'action' AS action, said ->> 'outcome' AS outcome, said ->> 'operation' AS operation,
+        said -> 'actor' ->> 'id' AS actor, said -> 'entity' ->> 'id' AS entity, row_to_json(l)::text AS whole
+    FROM ward.audit_leaf l, LATERAL (SELECT body::json AS said) s WHERE said -> 'source' ->> 'request' = $1 ORDER BY id";
 
 /// All rows of a tenant, table by table: how many, and a digest of everything in them.
 pub(crate) async fn digest(database: &Database, tenant: &str) -> Outcome<BTreeMap<String, (i64, String)>> {
