@@ -115,7 +115,8 @@ impl Config {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let remote = self.database_urls().filter(|(_, url)| is_local(url) == Some(false));
         let unnamed = self.mode == Mode::Production && self.log_origin == UNNAMED;
-        let unnamed = unnamed.then(|| "`WARD_LOG_ORIGIN` isn't set: audit logs keep the name they are begun with".to_owned());
+        let unnamed = unnamed
+            .then(|| "`WARD_LOG_ORIGIN` isn't set: audit logs keep the name they are begun with".to_owned());
         remote.map(|(name, _)| format!("`{name}` {REMOTE}")).chain(unnamed).collect()
     }
 
@@ -168,7 +169,9 @@ impl Parse<'_> {
             self.errors.push("`WARD_ROOT_KEY_FILE` is required in production: no key, no service".into());
         }
         if !is_origin(&config.log_origin) {
-            self.errors.push("`WARD_LOG_ORIGIN` must be a host name, or one and a path: letters, digits and `.-_/`".into());
+            self.errors.push(
+                "`WARD_LOG_ORIGIN` must be a host name, or one and a path: letters, digits and `.-_/`".into(),
+            );
         }
         if config.database_url.is_none() && config.owner_database_url.is_some() {
             self.errors.push("`WARD_OWNER_DATABASE_URL` needs `WARD_DATABASE_URL`".into());

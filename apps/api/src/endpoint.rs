@@ -16,7 +16,8 @@ use crate::http::openapi::{self, Undeclared};
 use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
-    api_key, audit_event, audit_export, audit_log, claim, health, import, me, operations, record, subject, tenant, trust,
+    api_key, audit_event, audit_export, audit_log, claim, health, import, me, operations, record, subject,
+    tenant, trust,
 };
 
 /// Every route; refuses an operation that the table doesn't know.

@@ -93,8 +93,9 @@ fn parameters(served: &Value) -> Vec<String> {
 
 /// A path without the names of its parameters: OpenAPI writes `{id}` where the router writes `:param0`.
 fn shape(path: &str) -> String {
-    let segment =
-        |segment: &str| if segment.starts_with([':', '{', '*']) { "*".to_owned() } else { segment.to_owned() };
+    let segment = |segment: &str| {
+        if segment.starts_with([':', '{', '*']) { "*".to_owned() } else { segment.to_owned() }
+    };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 

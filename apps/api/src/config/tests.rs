@@ -55,7 +55,11 @@ fn logs_have_a_name_that_a_key_can_have() {
     for name in ["a b", "a+b", "a/", "a\nb", &"a".repeat(201)] {
         assert!(named(name).unwrap_err().to_string().starts_with("`WARD_LOG_ORIGIN` must be"), "{name}");
     }
-    assert_eq!(load(&[("WARD_ROOT_KEY_FILE", "/x")]).unwrap().warnings().len(), 1, "a name for good needs a thought");
+    assert_eq!(
+        load(&[("WARD_ROOT_KEY_FILE", "/x")]).unwrap().warnings().len(),
+        1,
+        "a name for good needs a thought"
+    );
 }
 
 #[test]

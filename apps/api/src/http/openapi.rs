@@ -155,7 +155,9 @@ fn name_wildcards(document: &mut Value) {
             "name": name, "in": "path", "required": true, "schema": { "type": "string", "pattern": "^[0-9a-z./]+$" },
             "description": "May hold slashes, which stand for themselves.",
         });
-        for served in methods.as_object_mut().into_iter().flatten().filter_map(|(_, served)| served.as_object_mut()) {
+        for served in
+            methods.as_object_mut().into_iter().flatten().filter_map(|(_, served)| served.as_object_mut())
+        {
             let parameters = served.entry("parameters").or_insert_with(|| json!([]));
             parameters.as_array_mut().into_iter().for_each(|all| all.push(parameter.clone()));
         }

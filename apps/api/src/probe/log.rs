@@ -84,7 +84,8 @@ pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
     if app.stuck.count() > 0 {
         wrong.push("a log doesn't grow".to_owned());
     }
-    let observed = format!("{entries} stored entries of {logs} logs are those that their signed heads stand for.");
+    let observed =
+        format!("{entries} stored entries of {logs} logs are those that their signed heads stand for.");
     Ok(Seen::unless(wrong, entries, observed))
 }
 
@@ -99,7 +100,12 @@ async fn is_late(app: &App) -> Result<bool, ProbeError> {
 }
 
 /// How many entries of a log were hashed anew.
-async fn look_again(app: &App, tenant: TenantId, tiles: u64, wrong: &mut Vec<String>) -> Result<u64, ProbeError> {
+async fn look_again(
+    app: &App,
+    tenant: TenantId,
+    tiles: u64,
+    wrong: &mut Vec<String>,
+) -> Result<u64, ProbeError> {
     let mut reading = app.store.read(app.prober(tenant, &INSPECT_LOG)?).await?;
     let keys = reading.keys();
     if reading.rejected().await? > 0 {

@@ -96,7 +96,8 @@ async fn what_is_rare_is_found_among_much_and_page_after_page_holds_each_entry_o
     let (mut path, mut places) = ("/v1/audit/events?limit=200&q=imported".to_owned(), Vec::new());
     loop {
         let page = tenant.client.get(&path).await?.expect(200)?;
-        places.extend(page["items"].as_array().into_iter().flatten().filter_map(|item| item["index"].as_u64()));
+        places
+            .extend(page["items"].as_array().into_iter().flatten().filter_map(|item| item["index"].as_u64()));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         path = format!("/v1/audit/events?limit=200&q=imported&cursor={cursor}");
     }
@@ -115,7 +116,8 @@ async fn entries_are_found_by_the_address_they_came_from_which_is_nowhere_in_cle
     let tenant = deployment.tenant("Clinic").await?;
     tenant.client.get("/v1/audit/events").await?.expect(200)?;
     let here = tenant.client.get("/v1/audit/events?ip=127.0.0.1").await?.expect(200)?;
-    let actions: Vec<_> = here["items"].as_array().into_iter().flatten().map(|item| &item["action"]).collect();
+    let actions: Vec<_> =
+        here["items"].as_array().into_iter().flatten().map(|item| &item["action"]).collect();
     assert_eq!(actions, ["audit.searched"], "what founded the tenant came from nowhere");
     let elsewhere = tenant.client.get("/v1/audit/events?ip=127.0.0.2").await?.expect(200)?;
     assert_eq!(elsewhere["items"], json!([]));

@@ -39,8 +39,10 @@ async fn fifty_at_once_have_one_effect() -> Outcome {
     }
     let sql = format!("SELECT FROM ward.subject WHERE tenant = '{}'", tenant.id);
     assert_eq!(deployment.database.run("postgres", sql).await?, 1);
-    let sql =
-        format!("SELECT FROM ward.audit_leaf WHERE tenant = '{}' AND body::json ->> 'action' = 'subject.created'", tenant.id);
+    let sql = format!(
+        "SELECT FROM ward.audit_leaf WHERE tenant = '{}' AND body::json ->> 'action' = 'subject.created'",
+        tenant.id
+    );
     assert_eq!(deployment.database.run("postgres", sql).await?, 1);
 
     // A bare key means the same as a quoted one.

@@ -34,12 +34,18 @@ async fn a_connection_that_breaks_loses_nothing_acknowledged_and_sending_again_c
     settled(deployment, &tenant).await?;
     let stored = rows(deployment, &tenant, "subject WHERE true").await?;
     assert!(stored >= 1_000, "only {stored} of what was acknowledged are stored");
-    assert_eq!(rows(deployment, &tenant, "audit_leaf WHERE body::json ->> 'action' = 'subject.imported'").await?, stored);
+    assert_eq!(
+        rows(deployment, &tenant, "audit_leaf WHERE body::json ->> 'action' = 'subject.imported'").await?,
+        stored
+    );
 
     let summary = tenant.client.send(&import("consumer", NDJSON, lines(0, 1_600))).await?.expect(200)?;
     assert_eq!(counts(&summary), [1_600 - stored, 0, stored, 0]);
     assert_eq!(rows(deployment, &tenant, "subject WHERE true").await?, 1_600);
-    assert_eq!(rows(deployment, &tenant, "audit_leaf WHERE body::json ->> 'action' = 'subject.imported'").await?, 1_600);
+    assert_eq!(
+        rows(deployment, &tenant, "audit_leaf WHERE body::json ->> 'action' = 'subject.imported'").await?,
+        1_600
+    );
     Ok(())
 }
 
@@ -101,7 +107,10 @@ async fn many_imports_of_the_same_people_at_once_all_end_whatever_their_order() 
         sums.push(counts(&answer?.expect(200)?));
     }
     assert_eq!(rows(deployment, &tenant, "subject WHERE true").await?, 1_500);
-    assert_eq!(rows(deployment, &tenant, "audit_leaf WHERE body::json ->> 'action' = 'subject.imported'").await?, 1_500);
+    assert_eq!(
+        rows(deployment, &tenant, "audit_leaf WHERE body::json ->> 'action' = 'subject.imported'").await?,
+        1_500
+    );
     assert!(sums.iter().all(|sum| sum[0] + sum[2] == 1_500 && sum[1] == 0), "{sums:?}");
     Ok(())
 }

@@ -67,7 +67,10 @@ async fn every_entry_that_is_listed_is_proven() -> Outcome {
         let note = Note::parse(proof["checkpoint"].as_str().ok_or("no checkpoint")?)?;
         note.verify(&[key.trim().parse::<VerifierKey>()?])?;
         let head = Checkpoint::parse(&note)?;
-        assert_eq!((proof["tree_size"].as_u64(), &head.origin), (Some(head.size), &format!("localhost/{}", tenant.id)));
+        assert_eq!(
+            (proof["tree_size"].as_u64(), &head.origin),
+            (Some(head.size), &format!("localhost/{}", tenant.id))
+        );
         let place = (event["index"].as_u64().ok_or("no index")?, head.size);
         verify_inclusion(leaf, place, &path(&proof)?, head.root)?;
 
@@ -76,7 +79,11 @@ async fn every_entry_that_is_listed_is_proven() -> Outcome {
             assert_eq!(told["event"][name], event[name], "{name}");
         }
         let whence = told["event"]["source"]["ip"].as_str();
-        assert_eq!(whence.is_some(), event["source"]["ip"].is_string(), "an address is a commitment: {entry}");
+        assert_eq!(
+            whence.is_some(),
+            event["source"]["ip"].is_string(),
+            "an address is a commitment: {entry}"
+        );
         assert!(!entry.contains("127.0.0.1"), "{entry}");
     }
     Ok(())
@@ -112,7 +119,19 @@ async fn what_is_not_in_the_log_is_not_proven() -> Outcome {
     assert_eq!(ask(&format!("/v1/audit/consistency?from=0&to={}", size + 1_000)).await?, 422);
     assert_eq!(ask("/v1/audit/consistency?from=2&to=1").await?, 422);
     assert_eq!(ask("/v1/audit/consistency?from=0").await?, 422);
-    for tile in ["0/001", "1/000", "0/000", "0/000.p/255", "0/000.p/0", "0/0", "8/000", "entries/000.p/01", "x", "entries/x001/000", "..%2Fkey"] {
+    for tile in [
+        "0/001",
+        "1/000",
+        "0/000",
+        "0/000.p/255",
+        "0/000.p/0",
+        "0/0",
+        "8/000",
+        "entries/000.p/01",
+        "x",
+        "entries/x001/000",
+        "..%2Fkey",
+    ] {
         assert_eq!(ask(&format!("/v1/audit/tile/{tile}")).await?, 404, "{tile}");
     }
     Ok(())
@@ -140,7 +159,8 @@ async fn what_the_databases_master_does_to_a_log_shows() -> Outcome {
         assert_eq!(verify(&deployment, &tenant.client, &key, &state).await?.code, 0);
         tamper(&deployment.database, &tenant, sql).await?;
         let done = verify_all(&deployment, &tenant.client, &key).await?;
-        let found = if done.code == 0 { verify(&deployment, &tenant.client, &key, &state).await? } else { done };
+        let found =
+            if done.code == 0 { verify(&deployment, &tenant.client, &key, &state).await? } else { done };
         assert_ne!(found.code, 0, "{what}: {found:?}");
 
         let seen = tenant.client.post("/v1/claims/audit-proofs/check", json!({})).await?.expect(200)?;
@@ -156,7 +176,12 @@ async fn verify_all(deployment: &Deployment, client: &Client, key: &str) -> Outc
 
 async fn tamper(database: &Database, tenant: &Tenant, sql: &str) -> Outcome {
     let sql = sql.replace("ID", &format!("'{}'", tenant.id));
-    database.run("postgres", format!("SET session_replication_role = replica; {sql}; RESET session_replication_role")).await?;
+    database
+        .run(
+            "postgres",
+            format!("SET session_replication_role = replica; {sql}; RESET session_replication_role"),
+        )
+        .await?;
     Ok(())
 }
 
@@ -170,7 +195,10 @@ async fn a_log_that_is_not_what_was_signed_does_not_grow_and_is_still_read() -> 
     tamper(&deployment.database, &tenant, "UPDATE ward.audit_place SET hash = set_byte(hash, 0, 255 - get_byte(hash, 0)) WHERE tenant = ID AND index = 0").await?;
     tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
     assert_eq!(head(&tenant.client, &key).await?, before);
-    let waiting = format!("SELECT id::text FROM ward.audit_leaf WHERE tenant = '{}' ORDER BY id DESC LIMIT 1", tenant.id);
+    let waiting = format!(
+        "SELECT id::text FROM ward.audit_leaf WHERE tenant = '{}' ORDER BY id DESC LIMIT 1",
+        tenant.id
+    );
     let mut root = deployment.database.connect("postgres").await?;
     let id: String = sqlx::query_scalar(sqlx::AssertSqlSafe(waiting)).fetch_one(&mut root).await?;
     let refused = tenant.client.get(&format!("/v1/audit/events/{id}/proof")).await?;

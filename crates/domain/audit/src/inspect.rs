@@ -29,11 +29,7 @@ pub async fn inspect(
     Ok(entries)
 }
 
-async fn rehash(
-    log: &mut (impl LogView + ?Sized),
-    head: &Head,
-    tile: Tile,
-) -> Result<(), SequenceError> {
+async fn rehash(log: &mut (impl LogView + ?Sized), head: &Head, tile: Tile) -> Result<(), SequenceError> {
     let first = tile.index * u64::from(Tile::WIDTH);
     let (size, root) = (head.checkpoint.size, head.checkpoint.root);
     let texts = log.texts(first, tile.width).await?;

@@ -112,7 +112,11 @@ pub async fn tile(log: &mut (impl LogView + ?Sized), tile: Tile) -> Result<Vec<u
     let level = match tile.kind {
         TileKind::Entries => {
             let texts = log.texts(tile.index * u64::from(Tile::WIDTH), tile.width).await?;
-            return if texts.len() == usize::from(tile.width) { bundle(&texts) } else { Err(NoProof::Absent) };
+            return if texts.len() == usize::from(tile.width) {
+                bundle(&texts)
+            } else {
+                Err(NoProof::Absent)
+            };
         }
         TileKind::Hashes(level) => level,
     };

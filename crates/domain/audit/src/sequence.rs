@@ -290,7 +290,9 @@ impl Batch {
         let mut batch = Self { first, leaves: Vec::with_capacity(waiting.len()), latest: vec![began] };
         let mut rejected = Vec::new();
         for Waiting { id, leaf } in waiting {
-            let entry = leaf.filter(|leaf| keys.guards(&leaf.body, &leaf.mac)).map(|leaf| leaf.in_place(batch.next()));
+            let entry = leaf
+                .filter(|leaf| keys.guards(&leaf.body, &leaf.mac))
+                .map(|leaf| leaf.in_place(batch.next()));
             match entry.filter(|(_, entry)| entry.id() == id && entry.is_dated(batch.latest())) {
                 Some((hash, entry)) => batch.push(hash, &entry, keys),
                 None => rejected.push(id),

@@ -46,12 +46,7 @@ pub struct Found {
 #[async_trait]
 pub trait AuditView: Send {
     /// Up to `most` entries that `search` finds, of those in places below `below`.
-    async fn entries(
-        &mut self,
-        search: &Search,
-        below: Option<u64>,
-        most: u32,
-    ) -> Result<Found, StoreError>;
+    async fn entries(&mut self, search: &Search, below: Option<u64>, most: u32) -> Result<Found, StoreError>;
 
     /// One entry.
     async fn entry(&mut self, id: EventId) -> Result<Option<Entry>, StoreError>;

@@ -7,8 +7,8 @@ use crate::sealed::Sealing;
 use crate::suite::Cipher;
 use crate::wrapped::{unwrap, wrap};
 use crate::{
-    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, SecretKey, SubjectKey, Suite, TenantKey,
-    WrappedKey,
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, SecretKey, SubjectKey, Suite,
+    TenantKey, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.

@@ -60,15 +60,8 @@ pub enum KeyPurpose {
 
 impl KeyPurpose {
     /// Those that a tenant has one key for, beside its own.
-    pub(crate) const SINGLE: [Self; 7] = [
-        Self::Index,
-        Self::Audit,
-        Self::Idempotency,
-        Self::Queue,
-        Self::ApiKey,
-        Self::Import,
-        Self::Log,
-    ];
+    pub(crate) const SINGLE: [Self; 7] =
+        [Self::Index, Self::Audit, Self::Idempotency, Self::Queue, Self::ApiKey, Self::Import, Self::Log];
 
     const ALL: [Self; 9] = [
         Self::Tenant,

@@ -94,7 +94,9 @@ impl Form for Address {
     }
 
     fn schema() -> MetaSchema {
-        let of = |format| MetaSchemaRef::Inline(Box::new(MetaSchema { format: Some(format), ..MetaSchema::new("string") }));
+        let of = |format| {
+            MetaSchemaRef::Inline(Box::new(MetaSchema { format: Some(format), ..MetaSchema::new("string") }))
+        };
         MetaSchema { any_of: vec![of("ipv4"), of("ipv6")], ..MetaSchema::new("string") }
     }
 }

@@ -62,7 +62,10 @@ impl Operation {
 
     /// The parameters of its path that name a row.
     pub(crate) fn path_ids(&self) -> impl Iterator<Item = &str> {
-        self.parameters.iter().filter(|(name, place, _)| place == "path" && name == "id").map(|(name, ..)| name.as_str())
+        self.parameters
+            .iter()
+            .filter(|(name, place, _)| place == "path" && name == "id")
+            .map(|(name, ..)| name.as_str())
     }
 
     /// Parameters of its query that hold an id: those of that format, and cursors, which are ids in disguise.

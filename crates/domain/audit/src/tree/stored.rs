@@ -52,10 +52,7 @@ pub async fn follow(
 }
 
 /// The right edge of the stored tree, where it has `size` leaves; nothing, if it is not stored whole.
-pub async fn edge(
-    tree: &mut (impl StoredTree + ?Sized),
-    size: u64,
-) -> Result<Option<Frontier>, StoreError> {
+pub async fn edge(tree: &mut (impl StoredTree + ?Sized), size: u64) -> Result<Option<Frontier>, StoreError> {
     let known = roots(tree, Path::peaks(size)).await?;
     Ok(Frontier::of(size, |node| known.get(&node).copied()))
 }

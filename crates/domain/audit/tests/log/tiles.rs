@@ -1,4 +1,4 @@
-use ward_audit::tree::{InvalidTile, Node, Tile, TileKind};
+use ward_audit::tree::{InvalidTile, Node, Run, Tile, TileKind};
 
 #[test]
 fn a_tile_is_written_as_its_path_and_read_from_no_other() {
