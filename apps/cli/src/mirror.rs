@@ -21,7 +21,7 @@ pub(crate) fn copy(options: &Options, api_key: Option<String>) -> Result<Report,
     for tile in tiles(size) {
         let name = format!("tile/{tile}");
         let path = directory.join(&name);
-        if false {
+        if path.exists() {
             continue;
         }
         let bytes = log.read(&name, MOST_OF_A_TILE)?.ok_or_else(|| Stop::unread(&name, "not served"))?;
