@@ -62,7 +62,7 @@ CREATE TABLE ward.audit_head (
 ) WITH (fillfactor = 50); -- it changes all the time
 CREATE FUNCTION ward.only_grow() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NEW.origin <> OLD.origin OR NEW.size < OLD.size OR NEW.size = OLD.size AND NEW.root <> OLD.root THEN
+    IF NEW.origin <> OLD.origin OR NEW.size < OLD.size OR NEW.size = OLD.size AND NEW.root <> OLD.root OR NEW.latest < OLD.latest THEN
         RAISE EXCEPTION 'a log only grows' USING ERRCODE = '42501';
     END IF;
     RETURN NEW;
@@ -100,21 +100,21 @@ GRANT SELECT, INSERT, UPDATE (hits) ON ward.audit_word TO ward_app;
 CREATE FUNCTION ward.keep_months(ahead integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
 DECLARE
-    month timestamptz;
+    month timestamp; -- in UTC, whatever time zone the caller has
     name text;
     made integer := 0;
 BEGIN
     -- One replica at a time; the month before this one, since an id may be ten minutes older than its entry.
     PERFORM pg_advisory_xact_lock(hashtextextended('ward.keep_months', 0));
-    FOR month IN SELECT generate_series(date_trunc('month', now(), 'UTC') - interval '1 month',
-                                        date_trunc('month', now(), 'UTC') + least(greatest(ahead, 0), 24) * interval '1 month', '1 month') LOOP
-        name := 'audit_leaf_' || to_char(month AT TIME ZONE 'UTC', 'YYYY_MM');
+    FOR month IN SELECT generate_series(date_trunc('month', now() AT TIME ZONE 'UTC') - interval '1 month',
+                                        date_trunc('month', now() AT TIME ZONE 'UTC') + least(greatest(ahead, 0), 24) * interval '1 month', '1 month') LOOP
+        name := 'audit_leaf_' || to_char(month, 'YYYY_MM');
         CONTINUE WHEN to_regclass('ward.' || name) IS NOT NULL;
         EXECUTE format('CREATE TABLE ward.%I (LIKE ward.audit_leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (toast_tuple_target = 8160)', name);
         EXECUTE format('CREATE TRIGGER never_truncated BEFORE TRUNCATE ON ward.%I FOR EACH STATEMENT EXECUTE FUNCTION ward.forbid()', name);
         PERFORM ward.isolate(format('ward.%I', name)::regclass);
         EXECUTE format('ALTER TABLE ward.audit_leaf ATTACH PARTITION ward.%I FOR VALUES FROM (%L) TO (%L)', name,
-                       ward.first_id(month), ward.first_id(month + interval '1 month'));
+                       ward.first_id(month AT TIME ZONE 'UTC'), ward.first_id((month + interval '1 month') AT TIME ZONE 'UTC'));
         made := made + 1;
     END LOOP;
     RETURN made;
@@ -161,11 +161,13 @@ BEGIN
     WHERE u.before < most ORDER BY u.first;
 END $$;
 
--- Takes units of the current tenant off the list, and sets those of their leaves aside that got no place.
+-- Takes units of the current tenant off the list whose leaves have their places, and sets those of their leaves aside that got none.
 CREATE FUNCTION ward.leaves_placed(units uuid[], rejected uuid[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
 BEGIN
-    DELETE FROM ward.audit_waiting w WHERE w.tenant = ward.tenant() AND w.first = ANY (units);
+    DELETE FROM ward.audit_waiting w WHERE w.tenant = ward.tenant() AND w.first = ANY (units) AND w.rejected_at IS NULL AND NOT EXISTS (
+        SELECT FROM unnest(w.leaves) l(id) WHERE NOT EXISTS (SELECT FROM unnest(rejected) r(id) WHERE r.id = l.id)
+            AND NOT EXISTS (SELECT FROM ward.audit_place p WHERE p.tenant = ward.tenant() AND p.leaf = l.id));
     INSERT INTO ward.audit_waiting (tenant, first, leaves, rejected_at)
     SELECT ward.tenant(), r.leaf, ARRAY[r.leaf], clock_timestamp() FROM unnest(rejected) r(leaf);
 END $$;
