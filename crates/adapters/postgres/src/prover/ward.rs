@@ -13,7 +13,7 @@ const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, tr
 const DATED: &str = "CHECK ((abs((((((('x'::text || \"left\"((id)::text, 8)) || substr((id)::text, 10, 4)))::bit(48))::bigint)::double precision \
                      - ((1000)::double precision * date_part('epoch'::text, at)))) <= (600000)::double precision))";
 
-const EXEMPT: [Exempt; 4] = [
+const EXEMPT: [Exempt; 5] = [
     Exempt {
         relation: "ward.migration",
         allows: &["SELECT"],
@@ -34,6 +34,11 @@ const EXEMPT: [Exempt; 4] = [
         allows: &[],
         reason: "a worker leases what is due before it knows whose it is; the job itself is sealed in the tenant's own table",
     },
+    Exempt {
+        relation: "ward.audit_waiting",
+        allows: &[],
+        reason: "ids of leaves: whoever lets logs grow asks which of them have any that wait",
+    },
 ];
 
 const fn own(function: &'static str, reason: &'static str) -> Definer {
@@ -44,7 +49,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 11] = [
+const DEFINERS: [Definer; 17] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -62,14 +67,28 @@ const DEFINERS: [Definer; 11] = [
     ),
     own("ward.finish_job(uuid,integer)", "ends a job of the current tenant"),
     own("ward.postpone_job(uuid,integer,timestamp with time zone)", "puts a job of the current tenant off"),
+    crossing(
+        "ward.keep_months(integer)",
+        "makes the partitions of months to come, which the logs of all tenants share",
+    ),
+    own("ward.await_place(uuid[])", "says that leaves of the current tenant wait for their places"),
+    crossing("ward.awaiting_place(integer)", "lists tenants whose leaves wait: ids only"),
+    own("ward.waiting_leaves(integer)", "lists the leaves of the current tenant that wait"),
+    own(
+        "ward.leaves_placed(uuid[],uuid[])",
+        "takes leaves of the current tenant off that list, or sets them aside",
+    ),
+    own("ward.leaves_rejected()", "counts the leaves of the current tenant that were set aside"),
 ];
 
-const APPEND_ONLY: [AppendOnly; 2] = [
+const APPEND_ONLY: [AppendOnly; 4] = [
     AppendOnly { table: "ward.audit_leaf", stamped: Some("at"), check: Some(DATED) },
+    AppendOnly { table: "ward.audit_place", stamped: None, check: None },
+    AppendOnly { table: "ward.audit_tile", stamped: None, check: None },
     AppendOnly { table: "ward.probe_run", stamped: None, check: None },
 ];
 
-const TRIGGERS: [Trigger; 2] = [
+const TRIGGERS: [Trigger; 4] = [
     Trigger {
         table: "ward.api_key",
         definition: "CREATE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key FOR EACH ROW \
@@ -81,6 +100,16 @@ const TRIGGERS: [Trigger; 2] = [
         definition: "CREATE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key_lookup FOR EACH ROW \
                      WHEN ((old.revoked_at IS NOT NULL)) EXECUTE FUNCTION ward.keep_revoked()",
         reason: "nor does it work again",
+    },
+    Trigger {
+        table: "ward.audit_head",
+        definition: "CREATE TRIGGER only_grow BEFORE UPDATE ON ward.audit_head FOR EACH ROW EXECUTE FUNCTION ward.only_grow()",
+        reason: "a head is followed by one of a longer log, or by the same with more signatures",
+    },
+    Trigger {
+        table: "ward.audit_leaf",
+        definition: "CREATE TRIGGER not_before AFTER INSERT ON ward.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION ward.not_before()",
+        reason: "nobody writes before the latest entry",
     },
 ];
 

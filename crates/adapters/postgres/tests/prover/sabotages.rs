@@ -1,5 +1,5 @@
 //! Ways to break isolation. `{t}` is a table with its schema, `{n}` its name with `_` for `.`, `{pk}` its primary key, `{c}` a column that
-//! is not the tenant.
+//! is not the tenant, `{p}` a partition of the log.
 
 /// A rule that must find it, what the finding must name, and how it is done.
 pub(crate) type Sabotage = (&'static str, &'static str, &'static str);
@@ -206,6 +206,38 @@ pub(crate) const OF_THE_REST: &[Sabotage] = &[
     ("R27", "ward.audit_leaf", "GRANT INSERT (at) ON ward.audit_leaf TO ward_app"),
     ("R27", "ward.audit_leaf", "GRANT INSERT ON ward.audit_leaf TO ward_app"),
     ("R28", "ward.stamp()", "CREATE OR REPLACE FUNCTION ward.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
+    ("R01", "{p}", "ALTER TABLE {p} DISABLE ROW LEVEL SECURITY"),
+    ("R07", "{p}", "DROP POLICY tenant ON {p}"),
+    ("R16", "{p}", "GRANT SELECT ON {p} TO ward_app"),
+    ("R16", "{p}", "GRANT INSERT (body) ON {p} TO ward_app"),
+    ("R27", "{p}", "GRANT UPDATE (body) ON {p} TO ward_app"),
+    ("R27", "{p}", "ALTER TABLE {p} DISABLE TRIGGER append_only"),
+    ("R27", "{p}", "ALTER TABLE {p} ENABLE REPLICA TRIGGER stamp"),
+    ("R27", "{p}", "DROP TRIGGER never_truncated ON {p}"),
+    ("R28", "{p}", "ALTER TABLE ward.audit_leaf DETACH PARTITION {p}"),
+    ("R16", "ward.audit_leaf_1990", "CREATE TABLE ward.audit_leaf_1990 PARTITION OF ward.audit_leaf
+                                     FOR VALUES FROM (ward.first_id('1990-01-01Z')) TO (ward.first_id('1991-01-01Z'));
+                                     SELECT ward.isolate('ward.audit_leaf_1990'); GRANT SELECT ON ward.audit_leaf_1990 TO ward_app"),
+    ("R01", "ward.audit_leaf_1990", "CREATE TABLE ward.audit_leaf_1990 PARTITION OF ward.audit_leaf
+                                     FOR VALUES FROM (ward.first_id('1990-01-01Z')) TO (ward.first_id('1991-01-01Z'))"),
+    ("R27", "ward.audit_leaf_1990", "CREATE TABLE ward.audit_leaf_1990 PARTITION OF ward.audit_leaf
+                                     FOR VALUES FROM (ward.first_id('1990-01-01Z')) TO (ward.first_id('1991-01-01Z'));
+                                     SELECT ward.isolate('ward.audit_leaf_1990')"),
+    ("R27", "ward.audit_place", "ALTER TABLE ward.audit_place DISABLE TRIGGER append_only"),
+    ("R27", "ward.audit_tile", "DROP TRIGGER append_only ON ward.audit_tile"),
+    ("R27", "ward.audit_waiting", "GRANT SELECT ON ward.audit_waiting TO ward_app"),
+    ("R27", "ward.audit_waiting", "GRANT DELETE ON ward.audit_waiting TO ward_app"),
+    ("R28", "ward.audit_head", "DROP TRIGGER only_grow ON ward.audit_head"),
+    ("R28", "ward.audit_head", "ALTER TABLE ward.audit_head DISABLE TRIGGER only_grow"),
+    ("R28", "ward.audit_head", "CREATE OR REPLACE TRIGGER only_grow BEFORE UPDATE OF size ON ward.audit_head
+                                FOR EACH ROW EXECUTE FUNCTION ward.only_grow()"),
+    ("R28", "ward.only_grow()", "CREATE OR REPLACE FUNCTION ward.only_grow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
+    ("R28", "ward.audit_leaf", "DROP TRIGGER not_before ON ward.audit_leaf"),
+    ("R28", "ward.audit_leaf", "ALTER TABLE ward.audit_leaf ENABLE REPLICA TRIGGER not_before"),
+    ("R28", "ward.not_before()", "CREATE OR REPLACE FUNCTION ward.not_before() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"),
+    ("R17", "ward.leaves_placed", "CREATE OR REPLACE FUNCTION ward.leaves_placed(units uuid[], rejected uuid[]) RETURNS void
+                                   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp
+                                   AS 'BEGIN DELETE FROM ward.audit_waiting; END'"),
     ("R27", "ward.api_key_lookup", "GRANT SELECT (digest) ON ward.api_key_lookup TO ward_app"),
     ("R27", "ward.job_lease", "GRANT UPDATE ON ward.job_lease TO ward_app"),
     ("R27", "ward.tenant_directory", "GRANT SELECT ON ward.tenant_directory TO PUBLIC"),

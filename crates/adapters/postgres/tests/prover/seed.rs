@@ -17,7 +17,10 @@ const ROWS: &str = r"
              WHEN a.atttypid = 'uuid[]'::regtype THEN quote_literal(ARRAY[$2])
              WHEN a.atttypid = 'text'::regtype THEN quote_literal(coalesce(hint.word, a.attname || ' of ' || $1))
              WHEN a.atttypid = 'text[]'::regtype THEN quote_literal(ARRAY[a.attname || ' of ' || $1])
-             WHEN a.atttypid = 'bytea'::regtype THEN quote_literal(substr(sha256($1::bytea), 1, coalesce(hint.length::int, 32)))
+             WHEN a.atttypid = 'bytea'::regtype THEN
+                 quote_literal(substr(decode(repeat(encode(sha256($1::bytea), 'hex'), 256), 'hex'), 1, coalesce(hint.length::int, 32)))
+             WHEN a.atttypid = 'bit'::regtype THEN quote_literal(repeat('10', (a.atttypmod / 2)))
+             WHEN a.atttypid = 'smallint'::regtype THEN '1'
              WHEN a.atttypid = 'jsonb'::regtype THEN quote_literal('{}')
              WHEN a.atttypid IN ('date'::regtype, 'timestamptz'::regtype) THEN quote_literal(now())
              ELSE ('x' || left(md5($1), 4))::bit(16)::int::text END, ', '))

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::sample::Sample;
 use super::statements::{BY_ID, OF_ROWS, OF_TABLES, Template};
-use super::target::{Function, Table, View};
+use super::target::{Column, Function, Table, View};
 
 /// With which tenant set a statement runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,13 +134,21 @@ pub(crate) fn on_function(function: &Function, ids: &[String]) -> Vec<Probe> {
     calls.collect()
 }
 
-/// The victim's row once more, or the attacker's in the victim's name; where neither is known the tenant alone, since a policy is
-/// asked before any other constraint.
+/// An id of now, for a table whose partition has to be found before its policy is asked.
+const NEW_ID: &str = "overlay(gen_random_uuid()::text PLACING (SELECT substr(p, 1, 8) || '-' || substr(p, 9) FROM lpad(to_hex((1000 * \
+     date_part('epoch', clock_timestamp()))::bigint), 12, '0') p) FROM 1)::uuid";
+
+/// The victim's row once more, or the attacker's in the victim's name; where neither is known its tenant and a new id, since a policy
+/// is asked before any other constraint.
 fn victims_row(table: &Table, rows: Rows<'_>, victim: Uuid) -> (String, String) {
-    if rows.attacker.is_empty() && rows.victim.is_empty()
-        || !table.insertable.iter().any(|column| column == "tenant")
-    {
-        return ("tenant".into(), uuid(victim));
+    let fills = |name: &str| table.insertable.iter().any(|column| column == name);
+    if rows.attacker.is_empty() && rows.victim.is_empty() || !fills("tenant") {
+        let is_id = |column: &Column| column.name == "id" && column.type_name == "uuid";
+        return if fills("id") && table.columns.iter().any(is_id) {
+            ("tenant, id".into(), format!("{}, {NEW_ID}", uuid(victim)))
+        } else {
+            ("tenant".into(), uuid(victim))
+        };
     }
     let value = |column: &String| {
         if column == "tenant" {
