@@ -11,23 +11,45 @@ use crate::prover::{self, Declaration, Proof, Report};
 use crate::scoped::Scoped;
 use crate::store::Postgres;
 
-/// Whether the log could be rewritten: for each way, a row that says how it stands. `WHERE false` touches no row.
-const REWRITES: [(&str, &str); 4] = [
-    ("UPDATE ward.audit_leaf SET action = action WHERE false", "the application may change entries"),
+/// Whether the log could be rewritten: for each way, a statement that must be refused. `WHERE false` touches no row.
+const REWRITES: [(&str, &str); 12] = [
+    ("UPDATE ward.audit_leaf SET body = body WHERE false", "the application may change entries"),
+    ("UPDATE ward.audit_leaf SET at = at WHERE false", "the application may date entries anew"),
     ("DELETE FROM ward.audit_leaf WHERE false", "the application may remove entries"),
+    (
+        "UPDATE ward.audit_place SET hash = hash WHERE false",
+        "the application may change what stands in a place",
+    ),
+    ("DELETE FROM ward.audit_place WHERE false", "the application may take entries out of their places"),
+    ("UPDATE ward.audit_tile SET hashes = hashes WHERE false", "the application may change tiles"),
+    ("DELETE FROM ward.audit_tile WHERE false", "the application may remove tiles"),
+    (
+        "UPDATE ward.audit_head SET origin = origin WHERE false",
+        "the application may pass a log off as another",
+    ),
+    ("DELETE FROM ward.audit_head WHERE false", "the application may forget what a log said of itself"),
+    ("DELETE FROM ward.audit_waiting WHERE false", "the application may forget entries that have no place"),
     ("UPDATE ward.probe_run SET outcome = outcome WHERE false", "the application may change what checks saw"),
     ("DELETE FROM ward.probe_run WHERE false", "the application may remove what checks saw"),
 ];
 
-/// TRUNCATE can't be tried harmlessly, nor can a back-dated row: the catalogue says whether they would be let.
+/// TRUNCATE can't be tried harmlessly, nor can a back-dated row or a shorter log: the catalogue says whether they would be let.
 const GRANTS: &str = "
-    SELECT has_table_privilege('ward.audit_leaf', 'TRUNCATE') OR has_table_privilege('ward.probe_run', 'TRUNCATE') AS truncates,
+    WITH append_only AS (
+        SELECT t AS oid FROM unnest('{ward.audit_leaf, ward.audit_place, ward.audit_tile, ward.probe_run}'::regclass[]) t
+        UNION SELECT relid FROM pg_partition_tree('ward.audit_leaf')),
+    trigger AS (SELECT tgrelid, tgfoid::regproc FROM pg_trigger WHERE tgenabled IN ('O', 'A'))
+    SELECT (SELECT bool_or(has_table_privilege(a.oid, 'TRUNCATE')) FROM append_only a)
+            OR has_table_privilege('ward.audit_head', 'TRUNCATE') AS truncates,
         has_column_privilege('ward.audit_leaf', 'at', 'INSERT') AS backdates,
-        (SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-         WHERE t.tgrelid IN ('ward.audit_leaf'::regclass, 'ward.probe_run'::regclass) AND t.tgenabled IN ('O', 'A')
-            AND p.oid = 'ward.forbid'::regproc) AS guards,
-        (SELECT count(*) FROM pg_trigger t
-         WHERE t.tgrelid = 'ward.audit_leaf'::regclass AND t.tgenabled IN ('O', 'A') AND t.tgfoid = 'ward.stamp'::regproc) AS stamps";
+        (SELECT coalesce(bool_or(has_any_column_privilege(p.relid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(p.relid, 'DELETE')), false)
+         FROM pg_partition_tree('ward.audit_leaf') p WHERE p.level > 0) AS parts,
+        (SELECT bool_or(2 <> (SELECT count(*) FROM trigger t WHERE t.tgrelid = a.oid AND t.tgfoid = 'ward.forbid'::regproc)) FROM append_only a)
+            AS unguarded,
+        (SELECT bool_or(1 <> (SELECT count(*) FROM trigger t WHERE t.tgrelid = p.relid AND t.tgfoid = 'ward.stamp'::regproc))
+         FROM pg_partition_tree('ward.audit_leaf') p) AS unstamped,
+        NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_head'::regclass AND t.tgfoid = 'ward.only_grow'::regproc) AS shrinks,
+        NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_leaf'::regclass AND t.tgfoid = 'ward.not_before'::regproc) AS precedes";
 
 const SUBJECT: &str =
     "SELECT row_to_json(s)::text AS row FROM ward.subject s WHERE s.tenant = $1 AND s.id = $2";
@@ -66,12 +88,17 @@ impl Postgres {
         }
         let row = sqlx::query(GRANTS).fetch_one(&self.pool).await.map_err(failed)?;
         let flag = |column| row.try_get::<bool, _>(column).map_err(failed);
-        let count = |column| row.try_get::<i64, _>(column).map_err(failed);
         let checks = [
             (flag("truncates")?, "TRUNCATE is granted"),
             (flag("backdates")?, "the time of an entry can be set"),
-            (count("guards")? != 4, "a trigger that forbids changes is missing or disabled"),
-            (count("stamps")? != 1, "the trigger that sets the time is missing or disabled"),
+            (flag("parts")?, "a partition of the log can be reached past the log itself"),
+            (flag("unguarded")?, "a trigger that forbids changes is missing or disabled"),
+            (flag("unstamped")?, "the trigger that sets the time is missing or disabled"),
+            (flag("shrinks")?, "the trigger that lets a log only grow is missing or disabled"),
+            (
+                flag("precedes")?,
+                "the trigger that lets nobody write before the latest entry is missing or disabled",
+            ),
         ];
         open.extend(checks.iter().filter(|(broken, _)| *broken).map(|(_, what)| (*what).to_owned()));
         Ok((open, (REWRITES.len() + checks.len()) as u64))
