@@ -42,7 +42,7 @@ async fn visits_subjects_keys(world: &World) -> [u64; 3] {
 }
 
 async fn events(world: &World, action: &str) -> u64 {
-    rows(world, &format!("ward.audit_leaf WHERE action = '{action}'")).await
+    rows(world, &format!("ward.audit_leaf WHERE body::jsonb ->> 'action' = '{action}'")).await
 }
 
 #[tokio::test]
@@ -52,8 +52,9 @@ async fn a_permitted_visit_is_stored_with_its_patient_and_both_events() {
     assert_eq!((status, id.is_string()), (StatusCode::OK, true), "{id}");
     assert_eq!(ask(&world, "lakeside-nurse", None).await, (StatusCode::OK, json!(["4"])));
     assert_eq!(visits_subjects_keys(&world).await, [1, 1, 1]);
-    let together = "(SELECT FROM ward.audit_leaf WHERE operation = 'noteVisit'
-        GROUP BY unit HAVING array_agg(action ORDER BY action) = '{subject.created, visit.noted}') together";
+    let together = "(SELECT FROM ward.audit_leaf l, jsonb_to_record(l.body::jsonb) AS e (operation text, unit uuid, action text)
+        WHERE e.operation = 'noteVisit'
+        GROUP BY e.unit HAVING array_agg(e.action ORDER BY e.action) = '{subject.created, visit.noted}') together";
     assert_eq!(rows(&world, together).await, 1);
 }
 

@@ -128,8 +128,10 @@ async fn judge(tenants: &Tenants, tally: &Tally) -> Outcome {
     let lost = "SELECT count(*) FROM unnest($1::uuid[]) s (id) WHERE NOT EXISTS (SELECT FROM bench.governed g WHERE g.id = s.id)";
     let stored = tally.stored.lock().await.clone();
     let lost: i64 = sqlx::query(lost).bind(&stored).fetch_one(&mut root).await?.try_get(0)?;
-    let halves = "SELECT (SELECT count(*) FROM bench.governed g WHERE NOT EXISTS (SELECT FROM ward.audit_leaf l WHERE l.entity = g.id))
-        + (SELECT count(*) FROM ward.audit_leaf l WHERE l.action = 'note.stored' AND NOT EXISTS (SELECT FROM bench.governed g WHERE g.id = l.entity))";
+    let halves = "WITH noted AS MATERIALIZED (
+            SELECT (l.body::jsonb #>> '{entity,id}')::uuid AS id FROM ward.audit_leaf l WHERE l.body::jsonb ->> 'action' = 'note.stored')
+        SELECT (SELECT count(*) FROM bench.governed g WHERE NOT EXISTS (SELECT FROM noted n WHERE n.id = g.id))
+            + (SELECT count(*) FROM noted n WHERE NOT EXISTS (SELECT FROM bench.governed g WHERE g.id = n.id))";
     let halves: i64 = sqlx::query(halves).fetch_one(&mut root).await?.try_get(0)?;
     let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
     let (done, cut, seen, failed) =

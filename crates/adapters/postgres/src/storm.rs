@@ -140,7 +140,8 @@ async fn storm(form: Form) -> Toll {
     w.store.close().await;
     let done = acknowledged.len();
     assert!((CUTS / 50..CUTS - CUTS / 5).contains(&done), "{form:?}: {done} of {CUTS} came to their end");
-    let refused = ids(&w, "SELECT id FROM ward.audit_leaf WHERE action = 'access.denied'").await;
+    let refused =
+        ids(&w, "SELECT id FROM ward.audit_leaf WHERE body::jsonb ->> 'action' = 'access.denied'").await;
     toll.lost_writes = written - refused.len();
     let stored = match form {
         Form::Naive | Form::ReadUnit => return toll,
@@ -153,7 +154,8 @@ async fn storm(form: Form) -> Toll {
 
 /// What the events of a kind are about.
 async fn logged(w: &World, action: &str) -> BTreeSet<Uuid> {
-    ids(w, &format!("SELECT entity FROM ward.audit_leaf WHERE action = '{action}'")).await
+    let about = "SELECT (body::jsonb #>> '{entity,id}')::uuid FROM ward.audit_leaf";
+    ids(w, &format!("{about} WHERE body::jsonb ->> 'action' = '{action}'")).await
 }
 
 /// The requests that were stored. Nothing is ever half stored: there are a key, an answer and an event, or none of the three.

@@ -126,6 +126,12 @@ impl World {
         Event::of(&WRITE, WROTE, subject)
     }
 
+    /// What a query that returns one text says to the superuser.
+    pub(crate) async fn text(&self, sql: &'static str) -> String {
+        let mut root = self.db.connect("postgres").await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&mut root).await.unwrap()
+    }
+
     /// What a query that returns one number says to `role`.
     pub(crate) async fn count(&self, role: &str, sql: &'static str) -> i64 {
         let mut raw = self.db.connect(role).await.unwrap();

@@ -9,7 +9,8 @@ use ward::crypto::{OpenError, Vault};
 use ward::kernel::{Place, StoreError, SubjectId};
 use ward::{Earlier, Job, Once, Store as _};
 
-const LEAVES: &str = "SELECT count(*) FROM ward.audit_leaf WHERE action <> 'tenant.founded'";
+const LEAVES: &str =
+    "SELECT count(*) FROM ward.audit_leaf WHERE body::jsonb ->> 'action' <> 'tenant.founded'";
 
 #[tokio::test]
 async fn a_dropped_unit_leaves_nothing() {
@@ -126,7 +127,7 @@ async fn a_refusal_is_logged() {
     let tenant = w.tenant().await;
     w.store.refuse(&w.denied(tenant)).await.unwrap();
     let denials = "SELECT count(*) FROM ward.audit_leaf
-        WHERE outcome = 'denied' AND action = 'access.denied' AND reason = 'not_permitted'";
+        WHERE body::jsonb @> '{\"outcome\": \"denied\", \"action\": \"access.denied\", \"reason\": \"not_permitted\"}'";
     assert_eq!(w.count("postgres", denials).await, 1);
 }
 
