@@ -17,7 +17,8 @@ use crate::error::failed;
 use crate::scoped::Scoped;
 use crate::turns::Shared;
 
-const HEAD: &str = "SELECT origin, size, root, note, latest FROM ward.audit_head WHERE tenant = $1 FOR UPDATE";
+const HEAD: &str =
+    "SELECT origin, size, root, note, latest FROM ward.audit_head WHERE tenant = $1 FOR UPDATE";
 const HEAD_NOW: &str =
     "SELECT origin, size, root, note, latest FROM ward.audit_head WHERE tenant = $1 FOR UPDATE NOWAIT";
 

@@ -27,7 +27,10 @@ impl Logs for Postgres {
         let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
         let waiting = |row| {
             let row: &sqlx::postgres::PgRow = row;
-            Ok::<_, sqlx::Error>((row.try_get::<Uuid, _>("tenant")?.into(), row.try_get::<Uuid, _>("first")?.into()))
+            Ok::<_, sqlx::Error>((
+                row.try_get::<Uuid, _>("tenant")?.into(),
+                row.try_get::<Uuid, _>("first")?.into(),
+            ))
         };
         rows.iter().map(waiting).collect::<Result<_, _>>().map_err(failed)
     }

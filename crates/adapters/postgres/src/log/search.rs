@@ -71,12 +71,7 @@ impl PgReading {
     }
 
     /// Places below `range.high` where all words occur, newest first, from one tile at least; and below which place to go on.
-    async fn hits(
-        &self,
-        words: &[i64],
-        range: Range,
-        tiles: u64,
-    ) -> Result<(Vec<u64>, u64), StoreError> {
+    async fn hits(&self, words: &[i64], range: Range, tiles: u64) -> Result<(Vec<u64>, u64), StoreError> {
         let last = range.high.saturating_sub(1) / TILE;
         let first = (last + 1).saturating_sub(tiles).max(range.low / TILE);
         let hits = self.scoped(HITS).bind(words.to_vec()).bind(first.cast_signed()).bind(last.cast_signed());

@@ -86,9 +86,12 @@ mod tests {
     fn hits_are_read_as_they_were_written() {
         let mut hits = Hits::default();
         [0, 63, 64, 200, 255].into_iter().for_each(|entry| hits.add(entry));
-        let digits: String = hits.hex().chars().map(|digit| format!("{:04b}", digit.to_digit(16).unwrap())).collect();
+        let digits: String =
+            hits.hex().chars().map(|digit| format!("{:04b}", digit.to_digit(16).unwrap())).collect();
         assert_eq!(Hits::read(&digits).entries().collect::<Vec<_>>(), [255, 200, 64, 63, 0]);
-        for (below, left) in [(0, &[][..]), (1, &[0]), (64, &[63, 0]), (65, &[64, 63, 0]), (256, &[255, 200, 64, 63, 0])] {
+        for (below, left) in
+            [(0, &[][..]), (1, &[0]), (64, &[63, 0]), (65, &[64, 63, 0]), (256, &[255, 200, 64, 63, 0])]
+        {
             assert_eq!(hits.and(Hits::below(below)).entries().collect::<Vec<_>>(), left, "{below}");
         }
     }
