@@ -12,6 +12,9 @@ use ward::kernel::{Entity, EventId, Principal, Source, SubjectId, Uuid};
 use crate::logs::Log;
 use crate::support::{LOOK, READ, WRITE, WROTE};
 
+/// Dates leaves anew, as far apart as entries of a log may be: what was written first may commit last.
+const DATED: &str = "UPDATE ward.audit_leaf SET at = at - (('x' || left(md5(id::text), 4))::bit(16)::int % 9) * interval '1 minute'";
+
 /// A log whose entries differ in everything that one may ask for.
 struct Archive {
     log: Log,
@@ -37,6 +40,7 @@ impl Archive {
         for n in 0..420 {
             archive.write(n).await;
         }
+        archive.log.tamper(DATED).await;
         archive.log.sequencer.catch_up(archive.log.tenant).await.unwrap();
         archive.read().await;
         archive
@@ -184,9 +188,20 @@ async fn of_several_kinds(archive: &Archive) {
 
 async fn of_a_time(archive: &Archive) {
     let at = |part: usize| archive.entries.get((archive.entries.len() - 1) * part / 8).unwrap().at;
+    let all = archive.entries.iter().map(|entry| entry.at);
+    let (first, last) = (all.clone().min().unwrap(), all.max().unwrap());
+    assert!(last - first > TimeDelta::minutes(8));
     let skew = TimeDelta::minutes(11);
-    let ends =
-        [None, Some(at(0)), Some(at(1)), Some(at(4)), Some(at(8)), Some(at(0) + skew), Some(at(8) - skew)];
+    let ends = [
+        None,
+        Some(first - skew),
+        Some(first),
+        Some(at(1)),
+        Some(at(4)),
+        Some(at(7)),
+        Some(last),
+        Some(last + skew),
+    ];
     let mut found = 0;
     for from in ends {
         for to in ends {
