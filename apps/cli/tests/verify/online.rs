@@ -241,7 +241,7 @@ fn an_answer_without_end_is_cut_off() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let endless = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        stream.read(&mut [0; 4096]).unwrap();
+        let _asked = stream.read(&mut [0; 4096]).unwrap();
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
         let mut sent = 0_usize;
         while let Ok(more) = stream.write(&[b'a'; 65_536]) {
