@@ -93,6 +93,11 @@ async fn nothing_is_signed_over_a_head_that_says_something_else_than_its_note() 
         assert!(matches!(found, SequenceError::Diverged { .. }), "{change}: {found:?}");
     }
     let log = Log::of(3).await;
+    let old = log.reading().await.head().await.unwrap().unwrap();
+    grow(&log).await;
+    log.tamper(&format!("UPDATE ward.audit_head SET note = '{}'", old.note)).await;
+    assert!(matches!(log.refused().await, SequenceError::Diverged { size: 6 }), "an older note");
+    let log = Log::of(3).await;
     log.tamper("UPDATE ward.audit_head SET origin = 'ward.test/elsewhere'").await;
     assert!(matches!(log.refused().await, SequenceError::Unsigned(_)));
 }

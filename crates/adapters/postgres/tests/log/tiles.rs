@@ -1,5 +1,6 @@
 //! What is served of a log: tiles, and proofs from them.
 
+use ward::audit::Search;
 use ward::audit::log::{self, NoProof, Which};
 use ward::audit::tree::{Hash, Tile, TileKind, verify_consistency, verify_inclusion};
 
@@ -88,6 +89,11 @@ async fn a_log_of_more_than_three_levels_of_tiles_is_served_as_its_entries_want_
     log.sequencer.catch_up(log.tenant).await.unwrap();
     let entries = log.verified().await;
     assert_eq!(entries.len(), 66_001);
+    // The first of all is found, however many tiles lie between.
+    let search = Search { action: Some("tenant.founded".into()), ..Search::default() };
+    let found = log.reading().await.entries(&search, None, 5).await.unwrap();
+    let places: Vec<_> = found.entries.iter().map(|entry| entry.index).collect();
+    assert_eq!((&places[..], found.reached), (&[0][..], None));
     is_served(&log, &entries).await;
     is_proven(&log, &entries).await;
 }

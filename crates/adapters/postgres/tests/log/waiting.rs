@@ -4,6 +4,8 @@ use ward::kernel::Uuid;
 
 use crate::logs::Log;
 
+const SINCE: &str = "SELECT rejected_at::text FROM ward.audit_waiting WHERE rejected_at IS NOT NULL";
+
 async fn waiting(log: &Log) -> i64 {
     log.w.count("postgres", "SELECT count(*) FROM ward.audit_waiting WHERE rejected_at IS NULL").await
 }
@@ -44,7 +46,13 @@ async fn a_leaf_that_stands_aside_stays_on_the_list() {
     let leaves = log.write(1).await;
     log.tamper("DELETE FROM ward.audit_leaf WHERE body LIKE '%note.stored%' AND id NOT IN (SELECT leaf FROM ward.audit_place)").await;
     assert_eq!(log.step().await.unwrap().unwrap().rejected, leaves);
+    let since = log.w.text(SINCE).await;
     placed(&log, log.tenant.into(), &[leaves[0].into()], "'{}'").await;
+    let (tenant, leaf) = (Uuid::from(log.tenant), Uuid::from(leaves[0]));
+    let again =
+        format!("SET ward.tenant = '{tenant}'; SELECT ward.leaves_placed('{{{leaf}}}', '{{{leaf}}}')");
+    log.w.db.run("ward_app", again).await.unwrap_err();
+    assert_eq!(log.w.text(SINCE).await, since);
     assert_eq!(log.reading().await.rejected().await.unwrap(), 1);
 }
 
