@@ -12,11 +12,13 @@ use ward::crypto::TenantKeys;
 use ward::kernel::{EventId, TenantId};
 
 use crate::app::App;
+use crate::audit_record::{self, NewEvents, RecordedEvents};
 use crate::auth::Caller;
+use crate::http::body::Body;
 use crate::http::given::{ActionName, Address, Form as _, Given, Instant, Limit, Place, Words};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
-use crate::http::reply::{Listed, Shown};
+use crate::http::reply::{Created, Listed, Shown};
 use crate::http::time::Time;
 use crate::tag::Tag;
 
@@ -77,6 +79,20 @@ impl Api {
         Ok(Listed { page: EventList { items, next_cursor }, next })
     }
 
+    /// Record events of your own
+    ///
+    /// One, or an array of up to 1,000: all are recorded, or none. They stand in the same log as Ward's own, under the action that you name
+    /// and the operation `recordAuditEvents`, and are searched, proven and exported like them. An action can't begin with a word that Ward's own
+    /// actions begin with. The log is for good: put nothing personal into it.
+    #[oai(path = "/audit/events", method = "post", operation_id = "recordAuditEvents")]
+    async fn record(
+        &self,
+        caller: Caller,
+        body: Body<NewEvents>,
+    ) -> Result<Created<RecordedEvents>, Refused> {
+        audit_record::record(&self.0, &caller, &body).await
+    }
+
     /// Show an entry of the audit log
     #[oai(path = "/audit/events/:id", method = "get", operation_id = "showAuditEvent")]
     async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<EventView>, Refused> {
@@ -99,6 +115,7 @@ impl Api {
 enum Outcome {
     Success,
     Denied,
+    Failure,
 }
 
 impl Outcome {
@@ -106,6 +123,7 @@ impl Outcome {
         match self {
             Self::Success => "success",
             Self::Denied => "denied",
+            Self::Failure => "failure",
         }
     }
 }
@@ -132,7 +150,7 @@ pub(crate) struct EventView {
     pub(crate) actor: ActorView,
     /// What happened.
     pub(crate) action: String,
-    /// How it ended: `success` or `denied`.
+    /// How it ended: `success`, `denied` or `failure`.
     pub(crate) outcome: String,
     /// Why it was refused.
     pub(crate) reason: Option<String>,

@@ -7,6 +7,7 @@ mod artifact;
 mod audit_event;
 mod audit_export;
 mod audit_log;
+mod audit_record;
 mod auth;
 mod claim;
 pub mod command;

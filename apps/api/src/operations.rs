@@ -2,7 +2,7 @@
 
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
 use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT, TILE};
-use ward::audit::{EXPORT, LIST_EVENTS, SHOW_EVENT};
+use ward::audit::{EXPORT, LIST_EVENTS, RECORD_EVENTS, SHOW_EVENT};
 use ward::identity::api_key;
 use ward::kernel::Operation;
 use ward::subject::{
@@ -45,6 +45,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &IMPORT_DATA,
     &LIST_EVENTS,
     &SHOW_EVENT,
+    &RECORD_EVENTS,
     &PROVE_EVENT,
     &CHECKPOINT,
     &PROVE_CONSISTENCY,

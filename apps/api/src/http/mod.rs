@@ -7,6 +7,7 @@ pub(crate) mod given;
 pub(crate) mod headers;
 pub(crate) mod links;
 pub(crate) mod objects;
+pub(crate) mod one_or_many;
 pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod problem;

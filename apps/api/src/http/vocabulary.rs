@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use ward::kernel::{Operation, Requires};
 use ward::subject::{Catalogue, FieldSpec, Format};
 
+use crate::audit_record::{DETAIL, EACH};
 use crate::http::openapi::{Undeclared, allow_null};
 
 /// A telephone number as [E.164](https://www.itu.int/rec/T-REC-E.164) writes it.
@@ -33,6 +34,12 @@ pub(crate) fn complete(
     catalogue: &Catalogue,
 ) -> Result<(), Undeclared> {
     let permissions: BTreeSet<_> = table.iter().filter_map(|row| permission(row)).collect();
+    let facts = json!({
+        "type": ["object", "null"], "maxProperties": EACH,
+        "propertyNames": { "pattern": "^[a-z_]+$", "maxLength": 50 },
+        "additionalProperties": { "type": "string", "minLength": 1, "maxLength": DETAIL, "pattern": line() },
+    });
+    set(document, "NewEvent", "/details", facts)?;
     let permissions = json!({ "type": "string", "enum": permissions });
     set(document, "NewKey", "/permissions/items", permissions)?;
 
@@ -152,7 +159,7 @@ mod tests {
         };
         json!({ "components": { "schemas": {
             "NewKey": body(&["permissions"]), "NewSubject": body(&["fields"]), "SubjectChange": body(&["fields"]),
-            "NewRecord": body(&["category", "fields"]), "RecordChange": body(&["fields"]),
+            "NewRecord": body(&["category", "fields"]), "RecordChange": body(&["fields"]), "NewEvent": body(&["details"]),
         } } })
     }
 

@@ -9,6 +9,7 @@ mod idempotency;
 mod imports;
 mod imports_under_way;
 mod keys;
+mod own_events;
 mod problems;
 mod proofs;
 mod roles;

@@ -61,7 +61,7 @@ async fn sweep(deployment: &Deployment) -> Outcome {
     mind_own_rows(&other, &targets, &ids).await?;
     compared += attack(&outsiders, &targets, &ids).await?;
 
-    assert!(compared > 400, "only {compared} pairs were compared");
+    assert!(compared > 390, "only {compared} pairs were compared");
     let after = digest(&deployment.database, &victim.id).await?;
     assert_eq!(changed(&before, &after), [""; 0], "the victim's rows changed");
     // The requests were sound: with the victim's own key each succeeds.

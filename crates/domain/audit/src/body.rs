@@ -6,10 +6,10 @@ use std::cmp::Ordering;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
-use ward_kernel::{Commitment, Entity, Uuid};
+use ward_kernel::{Commitment, Entity, Text, Uuid};
 
 use crate::source::Origin;
-use crate::{Change, Leaf, Value};
+use crate::{Change, Leaf, Outcome, OwnEvent, OwnRow, Value};
 
 /// The longest body: with its time it stays below the 65,535 bytes that an entry of a
 /// [tile](https://c2sp.org/tlog-tiles) may have.
@@ -38,12 +38,12 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Pairs::is_empty")]
     changes: Pairs<'a, Became<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    covers: Vec<Row>,
+    covers: Vec<Row<'a>>,
     #[serde(skip_serializing_if = "Pairs::is_empty")]
     details: Pairs<'a, &'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     discloses: &'a [std::borrow::Cow<'static, str>],
-    entity: Row,
+    entity: Row<'a>,
     id: Uuid,
     operation: &'a str,
     outcome: &'a str,
@@ -64,9 +64,9 @@ struct Actor<'a> {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct Row<'a> {
     id: Uuid,
-    kind: &'static str,
+    kind: &'a str,
 }
 
 #[derive(Serialize)]
@@ -96,26 +96,36 @@ struct Held<'a>(&'a Value);
 
 struct Shown<'a>(&'a Commitment);
 
-impl Leaf<'_> {
+/// What happened, in Ward's words or in a product's.
+struct Told<'a> {
+    action: &'a str,
+    outcome: Outcome,
+    reason: Option<&'a str>,
+    entity: Row<'a>,
+    covers: Vec<Row<'a>>,
+    details: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Leaf<'a> {
     /// What the entry will say; its time comes from storage.
     pub fn body(&self, origin: &Origin) -> Result<String, Unwritable> {
-        let (who, unit) = (&self.writer.who, self.writer.unit.into());
-        let source = who.source();
-        let action = self.action.as_str();
+        let (who, unit, source) = (&self.writer.who, self.writer.unit.into(), self.writer.who.source());
+        let declared = self.action.as_str();
+        let twice = || Unwritable::Twice(declared);
+        let told = self.own.map_or_else(|| Told::by(self), Told::by_a_product);
         let changes = self.changes.iter().map(|change| (&*change.field, Became::of(change))).collect();
-        let details = self.details.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let body = Body {
-            action,
+            action: told.action,
             actor: Actor { id: who.actor().id(), kind: who.actor().kind(), roles: who.roles() },
-            changes: Pairs::sorted(changes).ok_or(Unwritable::Twice(action))?,
-            covers: self.covers.iter().map(Row::of).collect(),
-            details: Pairs::sorted(details).ok_or(Unwritable::Twice(action))?,
+            changes: Pairs::sorted(changes).ok_or_else(twice)?,
+            covers: told.covers,
+            details: Pairs::sorted(told.details).ok_or_else(twice)?,
             discloses: self.discloses,
-            entity: Row::of(&self.entity),
+            entity: told.entity,
             id: self.id.into(),
             operation: self.writer.operation.id,
-            outcome: self.outcome.as_str(),
-            reason: self.reason,
+            outcome: told.outcome.as_str(),
+            reason: told.reason,
             source: Whence {
                 agent: origin.agent.as_ref().map(Shown),
                 ip: origin.ip.as_ref().map(Shown),
@@ -126,13 +136,33 @@ impl Leaf<'_> {
             unit,
         };
         let text = serde_json::to_string(&body)?;
-        if text.len() > LONGEST { Err(Unwritable::TooLong(action)) } else { Ok(text) }
+        if text.len() > LONGEST { Err(Unwritable::TooLong(declared)) } else { Ok(text) }
     }
 }
 
-impl Row {
-    fn of(entity: &Entity) -> Self {
-        Self { id: entity.id(), kind: entity.kind() }
+impl<'a> Told<'a> {
+    fn by(leaf: &Leaf<'a>) -> Self {
+        let row = |entity: &Entity| Row { id: entity.id(), kind: entity.kind() };
+        Self {
+            action: leaf.action.as_str(),
+            outcome: leaf.outcome,
+            reason: leaf.reason,
+            entity: row(&leaf.entity),
+            covers: leaf.covers.iter().map(row).collect(),
+            details: leaf.details.iter().map(|(name, value)| (*name, value.as_str())).collect(),
+        }
+    }
+
+    fn by_a_product(own: &'a OwnEvent) -> Self {
+        let row = |row: &'a OwnRow| Row { id: row.id, kind: &row.kind };
+        Self {
+            action: &own.action,
+            outcome: own.outcome,
+            reason: own.reason.as_ref().map(Text::as_str),
+            entity: row(&own.entity),
+            covers: own.covers.iter().map(row).collect(),
+            details: own.details.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        }
     }
 }
 

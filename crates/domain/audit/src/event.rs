@@ -3,7 +3,7 @@ use std::iter;
 
 use ward_kernel::{Action, Entity, Operation};
 
-use crate::Change;
+use crate::{Change, OwnEvent};
 
 /// What a use case says happened.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Event {
     pub(crate) covers: Vec<Entity>,
     pub(crate) discloses: Vec<Cow<'static, str>>,
     pub(crate) details: Vec<(&'static str, String)>,
+    /// What it says instead, if it is a product's own.
+    pub(crate) own: Option<Box<OwnEvent>>,
 }
 
 impl Event {
@@ -23,7 +25,7 @@ impl Event {
     pub fn of(operation: &'static Operation, action: Action, entity: impl Into<Entity>) -> Self {
         let entity = entity.into();
         let (changes, covers, discloses, details) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { operation, action, entity, changes, covers, discloses, details }
+        Self { operation, action, entity, changes, covers, discloses, details, own: None }
     }
 
     /// Adds what became of a field.

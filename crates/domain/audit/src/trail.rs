@@ -9,7 +9,7 @@ use ward_kernel::{
 };
 
 use crate::receipt::Disclosed;
-use crate::{Change, Event, Events, Recorded};
+use crate::{Change, Event, Events, OwnEvent, Recorded};
 
 const ACCESS_DENIED: Action = Action::new("access.denied");
 
@@ -72,6 +72,8 @@ pub struct Leaf<'a> {
     pub discloses: &'a [Cow<'static, str>],
     /// Facts about the act.
     pub details: &'a [(&'static str, String)],
+    /// What it says instead of all that, if it is a product's own.
+    pub own: Option<&'a OwnEvent>,
 }
 
 /// How it ended.
@@ -81,6 +83,8 @@ pub enum Outcome {
     Success,
     /// It was refused.
     Denied,
+    /// It was tried, and failed.
+    Failure,
 }
 
 impl Outcome {
@@ -89,6 +93,7 @@ impl Outcome {
         match self {
             Self::Success => "success",
             Self::Denied => "denied",
+            Self::Failure => "failure",
         }
     }
 }
@@ -124,7 +129,8 @@ pub async fn record(
     if let Some(event) = events.iter().find(|event| !own(event)) {
         return Err(RecordError::Foreign { action: event.action, operation: operation.id });
     }
-    let leaves: Vec<_> = events.iter().map(|event| leaf(ids.next().into(), writer, event)).collect();
+    let id = |event: &Event| event.own.as_ref().map_or_else(|| ids.next().into(), |own| own.id);
+    let leaves: Vec<_> = events.iter().map(|event| leaf(id(event), writer, event)).collect();
     let at = trail.append(&leaves).await?;
     let disclosed = events
         .iter()
@@ -169,5 +175,6 @@ fn leaf<'a>(id: EventId, writer: &'a Writer, event: &'a Event) -> Leaf<'a> {
         changes: &event.changes,
         discloses: &event.discloses,
         details: &event.details,
+        own: event.own.as_deref(),
     }
 }

@@ -30,6 +30,12 @@ pub(crate) enum Instant {}
 /// The name of an action in the audit log.
 pub(crate) enum ActionName {}
 
+/// The name of an action of a product's own.
+pub(crate) enum OwnAction {}
+
+/// A short name, such as that of a kind of row.
+pub(crate) enum Name {}
+
 /// A network address: IPv4 or IPv6.
 pub(crate) enum Address {}
 
@@ -273,6 +279,62 @@ impl Form for ActionName {
     }
 }
 
+impl OwnAction {
+    const MOST: usize = 100;
+}
+
+impl Form for OwnAction {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, &'static str> {
+        let is_word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        let fits = text.len() <= Self::MOST && text.contains('.') && text.split('.').all(is_word);
+        if fits { Ok(text.to_owned()) } else { Err("must be an action, such as `invoice.approved`") }
+    }
+
+    fn write(name: &String) -> String {
+        name.clone()
+    }
+
+    fn schema() -> MetaSchema {
+        let pattern = Some(r"^[a-z_]+(\.[a-z_]+)+$".into());
+        MetaSchema { pattern, max_length: Some(Self::MOST), ..MetaSchema::new("string") }
+    }
+}
+
+impl Name {
+    const MOST: usize = 50;
+
+    /// Whether `text` is such a name.
+    pub(crate) fn is(text: &str) -> bool {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        (1..=Self::MOST).contains(&text.len()) && text.bytes().all(word)
+    }
+}
+
+impl Form for Name {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, &'static str> {
+        if Self::is(text) {
+            Ok(text.to_owned())
+        } else {
+            Err("must be 1 to 50 small letters and underscores")
+        }
+    }
+
+    fn write(name: &String) -> String {
+        name.clone()
+    }
+
+    fn schema() -> MetaSchema {
+        let pattern = Some("^[a-z_]+$".into());
+        MetaSchema { pattern, max_length: Some(Self::MOST), ..MetaSchema::new("string") }
+    }
+}
+
 impl Form for Zone {
     type Value = TimeZone;
 
@@ -375,6 +437,12 @@ mod tests {
             &["2001-12-31T23:59:59Z", "0001-01-01T00:00:00.123456789+23:59"],
             &["2001-12-31", "2001-12-31T23:59:59", "+12001-12-31T23:59:59Z", "-5000-01-01T00:00:00Z", "now"],
         );
+        assert_one_way::<OwnAction>(
+            &["invoice.approved", "a.b.c_d"],
+            &["", "a", "a.", ".a", "a..b", "A.b", "a.b1"],
+        );
+        assert_one_way::<Name>(&["invoice", "x_y"], &["", "A", "a b", "a.b", "a1"]);
+        assert_one_way::<Place>(&["AAAAAAAAAAA", "AAAAAAAAB9M"], &["", "AAAAAAAAAAB", "AAAAAAAAAAAA"]);
         assert_one_way::<ActionName>(&["subject.created"], &["", "a b", "a\0", "Subject.created"]);
     }
 }

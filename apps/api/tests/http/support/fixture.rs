@@ -76,6 +76,9 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             Case { query: "kind=clinician", payload: Payload::Csv(rows), ..Case::plain() }
         }
         "showAuditEvent" | "proveAuditEvent" => Case::of(an_event(client).await?),
+        "recordAuditEvents" => Case::plain().json(
+            json!({ "action": "visit.planned", "entity": { "kind": "visit", "id": nobody().to_string() } }),
+        ),
         "proveAuditConsistency" => Case { query: "from=0&to=1", ..Case::plain() },
         "auditTile" => Case { ids: vec![("tile", "0/000.p/1".into())], ..Case::plain() },
         // Claims are the deployment's.

@@ -1,0 +1,78 @@
+use ward_kernel::{Action, EventId, Operation, Requires, TenantId, Text, Uuid};
+
+use crate::trail::Outcome;
+use crate::{Event, Events};
+
+/// A product's own event was recorded, under the action that it names.
+pub const RECORDED: Action = Action::new("event.recorded");
+
+/// Records a product's own events.
+pub static RECORD_EVENTS: Operation = Operation {
+    id: "recordAuditEvents",
+    requires: Requires::Permission("audit.write"),
+    events: &[RECORDED],
+    writes: true,
+    discloses: false,
+    controls: &["A1", "A2"],
+    rate: "write",
+    idempotent: true,
+};
+
+/// What happened in a product that Ward knows nothing of, in its own words; nothing personal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OwnEvent {
+    /// Names the entry: a UUIDv7 made now.
+    pub id: EventId,
+    /// What happened.
+    pub action: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it ended so.
+    pub reason: Option<Text>,
+    /// To what.
+    pub entity: OwnRow,
+    /// To what else, or on whose behalf.
+    pub covers: Vec<OwnRow>,
+    /// Facts about it, each name once.
+    pub details: Vec<(String, Text)>,
+}
+
+/// A row of the product's: its kind, and which.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OwnRow {
+    /// Its kind, such as `invoice`.
+    pub kind: String,
+    /// Which.
+    pub id: Uuid,
+}
+
+impl OwnEvent {
+    /// How many are recorded at a time, at most.
+    pub const MOST: usize = 1_000;
+    /// How many bytes one may say: what an entry can hold, written in the longest way.
+    const LONGEST: usize = 8_000;
+
+    /// Whether an entry holds it.
+    pub fn fits(&self) -> bool {
+        let rows = self.covers.iter().chain([&self.entity]).map(|row| row.kind.len() + 64);
+        let details = self.details.iter().map(|(name, value)| name.len() + value.as_str().len() + 8);
+        let words = self.action.len() + self.reason.as_ref().map_or(0, |reason| reason.as_str().len());
+        words + rows.chain(details).sum::<usize>() <= Self::LONGEST
+    }
+
+    /// Whether its action could be taken for one of `table`'s: they have the first word in common.
+    pub fn is_taken(&self, table: &[&'static Operation]) -> bool {
+        let word = |action: &str| action.split('.').next().map(str::to_owned);
+        let mut events = table.iter().flat_map(|operation| operation.events);
+        events.any(|event| word(event.as_str()) == word(&self.action))
+    }
+}
+
+/// The events of a log, that say what `events` say; nothing, if there are none.
+pub fn recorded(tenant: TenantId, events: Vec<OwnEvent>) -> Option<Events> {
+    Events::all(
+        events
+            .into_iter()
+            .map(|own| Event { own: Some(Box::new(own)), ..Event::of(&RECORD_EVENTS, RECORDED, tenant) }),
+    )
+}
