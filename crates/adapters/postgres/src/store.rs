@@ -170,7 +170,13 @@ impl Store for Postgres {
     async fn refuse(&self, denied: &Denied) -> Result<(), StoreError> {
         let keys = self.keys(denied.principal().tenant()).await?;
         let writer = self.writer(denied.principal().clone(), denied.operation());
-        let mut log = PgReading::new(self.shared.clone(), self.group.clone(), keys, self.machine.clone(), writer.clone());
+        let mut log = PgReading::new(
+            self.shared.clone(),
+            self.group.clone(),
+            keys,
+            self.machine.clone(),
+            writer.clone(),
+        );
         let (entity, reason): (Entity, _) = (denied.entity(), denied.reason().as_str());
         #[expect(clippy::disallowed_methods, reason = "nothing else is written")]
         audit::refuse(&mut log, &*self.machine, &writer, entity, reason).await.map(drop)

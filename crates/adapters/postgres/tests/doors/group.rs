@@ -32,7 +32,8 @@ async fn entries_of_many_tenants_that_commit_together_stand_each_in_its_own_log(
     assert!(join_all(looks).await.iter().all(Option::is_some));
     for tenant in tenants {
         assert_eq!(entries(&w, tenant).await, (50, 0));
-        let waiting = "SELECT count(*) FROM ward.audit_waiting w, unnest(w.leaves) l JOIN ward.audit_leaf a ON a.id = l
+        let waiting =
+            "SELECT count(*) FROM ward.audit_waiting w, unnest(w.leaves) l JOIN ward.audit_leaf a ON a.id = l
                        WHERE a.tenant <> w.tenant";
         assert_eq!(w.count("postgres", waiting).await, 0);
     }
