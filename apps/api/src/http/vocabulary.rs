@@ -40,6 +40,10 @@ pub(crate) fn complete(
         "additionalProperties": { "type": "string", "minLength": 1, "maxLength": DETAIL, "pattern": line() },
     });
     set(document, "NewEvent", "/details", facts)?;
+    let action =
+        schema(document, "NewEvent")?.pointer_mut("/properties/action").and_then(Value::as_object_mut);
+    let taken = action.ok_or(Undeclared::Schema("NewEvent"))?.entry("not");
+    taken.or_insert(json!({ "pattern": format!(r"^({})\.", first_words(table).join("|")) }));
     let permissions = json!({ "type": "string", "enum": permissions });
     set(document, "NewKey", "/permissions/items", permissions)?;
 
@@ -64,6 +68,13 @@ pub(crate) fn complete(
         }
     }
     set(document, "RecordChange", "/fields", change(all))
+}
+
+/// What the actions of Ward's own begin with.
+fn first_words(table: &[&'static Operation]) -> Vec<&'static str> {
+    let events = table.iter().flat_map(|row| row.events);
+    let words: BTreeSet<_> = events.filter_map(|event| event.as_str().split('.').next()).collect();
+    words.into_iter().collect()
 }
 
 fn permission(row: &Operation) -> Option<&'static str> {
@@ -159,7 +170,7 @@ mod tests {
         };
         json!({ "components": { "schemas": {
             "NewKey": body(&["permissions"]), "NewSubject": body(&["fields"]), "SubjectChange": body(&["fields"]),
-            "NewRecord": body(&["category", "fields"]), "RecordChange": body(&["fields"]), "NewEvent": body(&["details"]),
+            "NewRecord": body(&["category", "fields"]), "RecordChange": body(&["fields"]), "NewEvent": body(&["action", "details"]),
         } } })
     }
 
