@@ -13,7 +13,7 @@ use ward::kernel::{EventId, TenantId};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::http::given::{ActionName, Address, Cursor, Form as _, Given, Instant, Limit, Words};
+use crate::http::given::{ActionName, Address, Form as _, Given, Instant, Limit, Place, Words};
 use crate::http::page::Page;
 use crate::http::problem::Refused;
 use crate::http::reply::{Listed, Shown};
@@ -55,7 +55,7 @@ impl Api {
         /// How many, 1 to 200.
         limit: Query<Option<Given<Limit>>>,
         /// The `next_cursor` of an earlier page.
-        cursor: Query<Option<Given<Cursor>>>,
+        cursor: Query<Option<Given<Place>>>,
     ) -> Result<Listed<EventList>, Refused> {
         let page = Page::new(limit.0, cursor.0);
         let outcome = outcome.0.map(|outcome| outcome.as_str().to_owned());
@@ -67,8 +67,8 @@ impl Api {
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
         let address = ip.0.map(|ip| keys.address_word(ip.0));
         let search = Search { from, to, actor, action, entity, outcome, words, address };
-        let Found { entries, reached } = reading.entries(&search, below(&page)?, page.limit).await?;
-        let next_cursor = reached.map(|place| Cursor::write(&Uuid::from_u128(place.into())));
+        let Found { entries, reached } = reading.entries(&search, page.after, page.limit).await?;
+        let next_cursor = reached.as_ref().map(Place::write);
 
         reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;
 
@@ -91,12 +91,6 @@ impl Api {
 
         Ok(Shown(EventView::of(entry, tenant, &keys)))
     }
-}
-
-/// Below which place in the log a page goes on.
-fn below(page: &Page) -> Result<Option<u64>, Refused> {
-    let place = |cursor: Uuid| u64::try_from(cursor.as_u128());
-    page.after.map(place).transpose().map_err(|_| Refused::at("?cursor", "is not of this list"))
 }
 
 /// How something ended.

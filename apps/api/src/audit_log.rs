@@ -61,7 +61,7 @@ impl Api {
     /// Prove that the log only grew
     ///
     /// The hashes show that the log of `from` entries is the beginning of that of `to`
-    /// ([RFC 6962, 2.1.2](https://www.rfc-editor.org/rfc/rfc6962#section-2.1.2)).
+    /// ([RFC 6962, 2.1.2](https://www.rfc-editor.org/rfc/rfc6962#section-2.1.2)). 404 where `to` is beyond the log, or `from` beyond `to`.
     #[oai(path = "/audit/consistency", method = "get", operation_id = "proveAuditConsistency")]
     async fn consistency(
         &self,
@@ -72,14 +72,9 @@ impl Api {
         to: Query<Given<Size>>,
     ) -> Result<Shown<ConsistencyView>, Refused> {
         let (from, to) = (from.0.0, to.0.0);
-        if from > to {
-            return Err(Refused::at("?from", "must not be larger than `to`"));
-        }
         let mut reading = self.0.read(&caller, &PROVE_CONSISTENCY).await?;
-        match log::prove_consistency(&mut *reading, from, to).await {
-            Err(NoProof::Beyond) => Err(Refused::at("?to", "must not be larger than the log")),
-            path => Ok(Shown(ConsistencyView { from, to, path: written(&path?) })),
-        }
+        let path = log::prove_consistency(&mut *reading, from, to).await?;
+        Ok(Shown(ConsistencyView { from, to, path: written(&path) }))
     }
 
     /// Show a tile of the log

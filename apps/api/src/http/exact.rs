@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT};
 use ward::kernel::{Operation, Requires};
 
 use crate::routes::heeds_query;
@@ -12,14 +13,16 @@ pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
     let parameters = served.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let places: BTreeSet<_> = parameters.filter_map(|parameter| parameter.get("in")?.as_str()).collect();
     let (known, body) = (row.requires != Requires::Nothing, served.contains_key("requestBody"));
+    // What has no place in the log yet is in conflict with what is asked.
+    let of_places = [PROVE_EVENT.id, CHECKPOINT.id, KEY.id];
     let never = [
         // Of the path, which knows other methods; of this operation it can't be.
         ("405", true),
         ("400", !known),
         ("401", !known),
         ("403", !matches!(row.requires, Requires::Permission(_))),
-        ("404", !places.contains("path")),
-        ("409", !row.writes),
+        ("404", !places.contains("path") && row.id != PROVE_CONSISTENCY.id),
+        ("409", !row.writes && !of_places.contains(&row.id)),
         ("413", !body),
         ("415", !body),
         ("422", !heeds_query(row)),

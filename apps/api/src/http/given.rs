@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
 pub(crate) use forms::{
-    ActionName, Address, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Size, Words,
+    ActionName, Address, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Place, Size, Words,
     Zone,
 };
 

@@ -10,6 +10,9 @@ use crate::http::{exact, links, vocabulary};
 /// A string of RFC 8941 that isn't empty, or the same without its quotes.
 const IDEMPOTENCY_KEY: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-~]([ -~]*[!-~])?)$"#;
 
+/// What the one rest of a path is: see [`Tile`](ward::audit::tree::Tile).
+const TILE: &str = r"^([0-7]|entries)/(x[0-9]{3}/)*[0-9]{3}(\.p/[1-9][0-9]{0,2})?$";
+
 /// The document and the operation table don't fit.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undeclared {
@@ -152,8 +155,8 @@ fn name_wildcards(document: &mut Value) {
         let Some((before, name)) = path.split_once("/*") else { continue };
         let mut methods = paths.remove(&path).unwrap_or_default();
         let parameter = json!({
-            "name": name, "in": "path", "required": true, "schema": { "type": "string", "pattern": "^[0-9a-z./]+$" },
-            "description": "May hold slashes, which stand for themselves.",
+            "name": name, "in": "path", "required": true, "schema": { "type": "string", "pattern": TILE }, "example": "0/000.p/1",
+            "description": "Its slashes stand for themselves.",
         });
         for served in
             methods.as_object_mut().into_iter().flatten().filter_map(|(_, served)| served.as_object_mut())

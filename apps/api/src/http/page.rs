@@ -3,18 +3,18 @@
 use poem::Request;
 use uuid::Uuid;
 
-use crate::http::given::{Cursor, Form as _, Given, Limit};
+use crate::http::given::{Cursor, Form, Given, Limit};
 
 /// Which page is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Page {
-    pub(crate) after: Option<Uuid>,
+pub(crate) struct Page<A = Uuid> {
+    pub(crate) after: Option<A>,
     pub(crate) limit: u32,
 }
 
-impl Page {
-    pub(crate) fn new(limit: Option<Given<Limit>>, cursor: Option<Given<Cursor>>) -> Self {
-        Self { after: cursor.map(|id| id.0), limit: limit.map_or(Limit::DEFAULT, |limit| limit.0) }
+impl<A> Page<A> {
+    pub(crate) fn new<F: Form<Value = A>>(limit: Option<Given<Limit>>, cursor: Option<Given<F>>) -> Self {
+        Self { after: cursor.map(|after| after.0), limit: limit.map_or(Limit::DEFAULT, |limit| limit.0) }
     }
 
     /// The path and query of the page after `cursor`.
@@ -27,6 +27,9 @@ impl Page {
         format!("{}?{}", request.original_uri().path(), query.join("&"))
     }
 
+}
+
+impl Page {
     /// How many rows to fetch: one more than shown tells whether there is a next page.
     pub(crate) fn fetch(&self) -> u32 {
         self.limit + 1
@@ -54,14 +57,14 @@ mod tests {
             ("cursor=A&limit=2", "limit=2&cursor=N"),
             ("%63ursor=A&limit=2&kind=patient", "limit=2&kind=patient&cursor=N"),
         ] {
-            let told = Page::new(None, None).next(&asked(query), "N");
+            let told = Page::new::<Cursor>(None, None).next(&asked(query), "N");
             assert_eq!(told.split_once('?').map(|(_, query)| query), Some(next));
         }
     }
 
     #[test]
     fn a_cursor_leads_to_the_row_after() {
-        let page = Page::new(Some(Given(2)), None);
+        let page = Page::new::<Cursor>(Some(Given(2)), None);
         let mut rows: Vec<_> = (1..=3).map(Uuid::from_u128).collect();
         let cursor = page.cut(&mut rows, |id| *id).unwrap();
         assert_eq!(rows.len(), 2);

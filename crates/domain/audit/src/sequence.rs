@@ -207,7 +207,8 @@ pub(crate) async fn check(
     signers: &[Box<dyn NoteSigner>],
 ) -> Result<Frontier, SequenceError> {
     let size = head.map_or(0, |head| head.checkpoint.size);
-    if let Some(seen) = seen.map(|seen| &seen.checkpoint) {
+    let is_now = |seen: &&Checkpoint| head.is_some_and(|head| head.checkpoint == **seen);
+    if let Some(seen) = seen.map(|seen| &seen.checkpoint).filter(|seen| !is_now(seen)) {
         if size < seen.size {
             return Err(SequenceError::TakenBack { seen: seen.size, found: size });
         }

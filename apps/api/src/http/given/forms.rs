@@ -18,6 +18,9 @@ pub(crate) enum Limit {}
 /// Where a page begins: the id of the row before it, in disguise.
 pub(crate) enum Cursor {}
 
+/// Where a page of the log begins: the place above it, in disguise.
+pub(crate) enum Place {}
+
 /// A calendar date: the full-date of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339#section-5.6).
 pub(crate) enum Day {}
 
@@ -193,6 +196,24 @@ impl Form for Cursor {
     /// 16 bytes in 22 characters, the last of which has 4 bits to spare.
     fn schema() -> MetaSchema {
         MetaSchema { pattern: Some("^[A-Za-z0-9_-]{21}[AQgw]$".into()), ..MetaSchema::new("string") }
+    }
+}
+
+impl Form for Place {
+    type Value = u64;
+
+    fn parse(text: &str) -> Result<u64, &'static str> {
+        let place = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        place.map(u64::from_be_bytes).ok_or("must be the `next_cursor` of an earlier page")
+    }
+
+    fn write(place: &u64) -> String {
+        URL_SAFE_NO_PAD.encode(place.to_be_bytes())
+    }
+
+    /// 8 bytes in 11 characters, the last of which has 2 bits to spare.
+    fn schema() -> MetaSchema {
+        MetaSchema { pattern: Some("^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$".into()), ..MetaSchema::new("string") }
     }
 }
 

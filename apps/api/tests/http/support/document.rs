@@ -68,9 +68,13 @@ impl Operation {
             .map(|(name, ..)| name.as_str())
     }
 
-    /// Parameters of its query that hold an id: those of that format, and cursors, which are ids in disguise.
+    /// Parameters of its query that hold an id: those of that format, and cursors, which are ids in disguise but for the log's,
+    /// which is a place.
     pub(crate) fn query_ids(&self) -> impl Iterator<Item = &str> {
-        let holds = |name: &str, schema: &Value| name == "cursor" || schema.to_string().contains("\"uuid\"");
+        let by_place = self.id == "listAuditEvents";
+        let holds = move |name: &str, schema: &Value| {
+            name == "cursor" && !by_place || schema.to_string().contains("\"uuid\"")
+        };
         let ids = self
             .parameters
             .iter()

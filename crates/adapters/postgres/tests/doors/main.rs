@@ -6,5 +6,6 @@ mod isolation;
 mod lookup;
 mod order;
 mod reading;
+mod rewrites;
 mod support;
 mod unit;

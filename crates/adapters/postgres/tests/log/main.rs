@@ -1,0 +1,18 @@
+//! The log: how it grows, what stops it, how it is served and searched.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test may")]
+
+mod clock;
+mod crashes;
+mod growth;
+mod heads;
+mod logs;
+mod months;
+mod places;
+mod races;
+mod rejected;
+mod rotten;
+mod search;
+#[path = "../doors/support.rs"]
+mod support;
+mod tiles;
+mod waiting;
