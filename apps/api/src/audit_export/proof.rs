@@ -31,7 +31,8 @@ pub(super) fn line(line: &Line, path: &[Hash]) -> String {
     format!("{proof}\n")
 }
 
-/// The entry in which the log says what was exported, proven.
-pub(super) fn closing(completed: Proof) -> String {
-    format!("{}\n", json!({ "completed": ProofView::from(completed).to_json() }))
+/// The entry in which the log says what was exported, proven, and that its head contains the first one.
+pub(super) fn closing(completed: Proof, consistency: &[Hash]) -> String {
+    let completed = ProofView::from(completed).to_json();
+    format!("{}\n", json!({ "completed": completed, "consistency": written(consistency) }))
 }

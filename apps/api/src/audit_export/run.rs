@@ -122,8 +122,7 @@ impl Export {
         }
         let completed = self.complete().await?;
         if self.asked.proof {
-            let mut reading = self.app.read_log(&self.caller, &EXPORT).await?;
-            put(sender, proof::closing(log::prove_entry(&mut *reading, completed).await?)).await?;
+            put(sender, self.proven(completed).await?).await?;
         }
         Ok(())
     }
@@ -160,6 +159,15 @@ impl Export {
         let event = event.noting("size", self.size).noting("count", self.count).noting("sha256", digest);
         let receipt = self.reading().await?.disclose(event).await?;
         Ok(receipt.events().first().copied().ok_or(NoProof::Absent)?)
+    }
+
+    /// What the log says of the export, proven, and that the log still has what it had when it began.
+    async fn proven(&self, completed: EventId) -> Result<String, Refused> {
+        let mut reading = self.app.read_log(&self.caller, &EXPORT).await?;
+        let proof = log::prove_entry(&mut *reading, completed).await?;
+        let (from, to) = (self.head.checkpoint.size, proof.head.checkpoint.size);
+        let consistency = log::prove_consistency(&mut *reading, from, to).await?;
+        Ok(proof::closing(proof, &consistency))
     }
 
     async fn reading(&self) -> Result<Box<dyn Reading>, Refused> {
