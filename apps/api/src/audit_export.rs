@@ -12,6 +12,8 @@ mod proof;
 mod run;
 mod verb;
 
+use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use futures::stream;
@@ -26,7 +28,7 @@ use tokio::sync::mpsc;
 use ward::audit::Search;
 
 use self::format::Format;
-use self::run::{Asked, Chunk, Export};
+use self::run::{Asked, Export, Piece};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::http::given::{Given, Instant, Size};
@@ -73,7 +75,7 @@ impl Api {
         let (size, proof) = (size.0.map(|size| size.0), proof.0.unwrap_or_default());
         let asked = Asked { format, raw, search, size, proof };
         let export = Export::begin(self.0.clone(), caller, asked).await?;
-        let (sender, chunks) = mpsc::channel(run::AHEAD);
+        let (sender, pieces) = mpsc::channel(run::AHEAD);
         let size = export.size();
         tokio::spawn(export.run(sender));
         let (content_type, file) = if proof {
@@ -81,7 +83,7 @@ impl Api {
         } else {
             (format.content_type(), format.file().to_owned())
         };
-        Ok(Exported { content_type, file, size, chunks })
+        Ok(Exported { content_type, file, size, pieces })
     }
 }
 
@@ -90,17 +92,27 @@ pub(crate) struct Exported {
     content_type: &'static str,
     file: String,
     size: u64,
-    chunks: mpsc::Receiver<Chunk>,
+    pieces: mpsc::Receiver<Piece>,
 }
 
 impl IntoResponse for Exported {
     fn into_response(self) -> Response {
-        let chunks = stream::unfold(self.chunks, |mut chunks| async { Some((chunks.recv().await?, chunks)) });
+        let pieces = stream::unfold(self.pieces, next);
         Response::builder()
             .content_type(self.content_type)
             .header("content-disposition", format!("attachment; filename=\"{}\"", self.file))
             .header(SIZE, self.size)
-            .body(Body::from_bytes_stream(chunks))
+            .body(Body::from_bytes_stream(pieces))
+    }
+}
+
+/// The next piece, unless that is the end. An export that breaks off takes its connection with it: after an error in a body, poem
+/// polls the connection once more, and hyper then ends the body as if it were whole.
+async fn next(mut pieces: mpsc::Receiver<Piece>) -> Option<(io::Result<String>, mpsc::Receiver<Piece>)> {
+    match pieces.recv().await {
+        Some(Piece::Text(text)) => Some((Ok(text), pieces)),
+        Some(Piece::End) => None,
+        None => resume_unwind(Box::new("an export was cut short")),
     }
 }
 

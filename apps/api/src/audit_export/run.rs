@@ -1,4 +1,3 @@
-use std::io;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
@@ -33,8 +32,11 @@ pub(super) struct Asked {
     pub(super) proof: bool,
 }
 
-/// What is sent; an error cuts it short.
-pub(super) type Chunk = Result<Vec<u8>, io::Error>;
+/// A piece of what is sent. Without its end it is cut short.
+pub(super) enum Piece {
+    Text(String),
+    End,
+}
 
 /// An export that has begun: the log says so.
 pub(super) struct Export {
@@ -97,15 +99,15 @@ impl Export {
     }
 
     /// Sends it all, no faster than it is taken.
-    pub(super) async fn run(mut self, sender: mpsc::Sender<Chunk>) {
-        if let Err(Stop::Refused(refused)) = self.send(&sender).await {
-            tracing::error!(?refused, "an export was cut short");
-            // A body that just ends would look whole.
-            let _gone = sender.send(Err(io::Error::other("cut short"))).await;
+    pub(super) async fn run(mut self, sender: mpsc::Sender<Piece>) {
+        match self.send(&sender).await {
+            Ok(()) => drop(sender.send(Piece::End).await),
+            Err(Stop::Gone) => {}
+            Err(Stop::Refused(refused)) => tracing::error!(?refused, "an export was cut short"),
         }
     }
 
-    async fn send(&mut self, sender: &mpsc::Sender<Chunk>) -> Result<(), Stop> {
+    async fn send(&mut self, sender: &mpsc::Sender<Piece>) -> Result<(), Stop> {
         let opening = self.layout.opening();
         self.digest.update(opening);
         let opening = if self.asked.proof {
@@ -189,9 +191,9 @@ fn event(action: Action, asked: &Asked, tenant: TenantId) -> Event {
     })
 }
 
-async fn put(sender: &mpsc::Sender<Chunk>, text: String) -> Result<(), Stop> {
+async fn put(sender: &mpsc::Sender<Piece>, text: String) -> Result<(), Stop> {
     if text.is_empty() {
         return Ok(());
     }
-    sender.send(Ok(text.into_bytes())).await.map_err(|_| Stop::Gone)
+    sender.send(Piece::Text(text)).await.map_err(|_| Stop::Gone)
 }

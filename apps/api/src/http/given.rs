@@ -10,8 +10,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
 pub(crate) use forms::{
-    ActionName, Address, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Place, Size, Words,
-    Zone,
+    ActionName, Address, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Place, Size,
+    Words, Zone,
 };
 
 /// How a value is written.

@@ -26,7 +26,6 @@ impl<A> Page<A> {
             others.map(|(pair, _)| pair.to_owned()).chain([format!("cursor={cursor}")]).collect();
         format!("{}?{}", request.original_uri().path(), query.join("&"))
     }
-
 }
 
 impl Page {

@@ -213,7 +213,10 @@ impl Form for Place {
 
     /// 8 bytes in 11 characters, the last of which has 2 bits to spare.
     fn schema() -> MetaSchema {
-        MetaSchema { pattern: Some("^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$".into()), ..MetaSchema::new("string") }
+        MetaSchema {
+            pattern: Some("^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$".into()),
+            ..MetaSchema::new("string")
+        }
     }
 }
 
