@@ -47,6 +47,13 @@ impl Api {
     /// the log before its first byte is sent and, with count and SHA-256, after its last; one that is cut short ends with an
     /// error. The same request with that `size` gives the same bytes, while no key is destroyed; with `proof`, it gives what
     /// `ward verify` needs to hold them against the log's signature, offline.
+    ///
+    /// - `csv`: [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180), a header first; no cell is a formula to a spreadsheet, unless `raw` is asked for.
+    /// - `ndjson`: a JSON object a line, the entry as `showAuditEvent` shows it, with its exact text and the hash of its leaf.
+    /// - `ocsf`: an event of the [Open Cybersecurity Schema Framework](https://schema.ocsf.io/1.4.0/) 1.4 a line, as JSON.
+    /// - `fhir`: an [AuditEvent](https://hl7.org/fhir/R4/auditevent.html) of FHIR R4 a line, after
+    ///   [IHE BALP](https://profiles.ihe.net/ITI/BALP/) where the entry holds what a profile asks for.
+    /// - `cef`: a line of syslog ([RFC 5424](https://www.rfc-editor.org/rfc/rfc5424)) that holds an event of the Common Event Format.
     #[oai(path = "/audit/export", method = "get", operation_id = "exportAudit")]
     #[expect(clippy::too_many_arguments, reason = "one for each choice")]
     async fn export(

@@ -17,16 +17,15 @@ use crate::audit_event::EventView;
 #[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
 #[oai(rename_all = "snake_case")]
 pub(crate) enum Format {
-    /// Comma-separated ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)), a header first; no cell is a formula to a spreadsheet.
+    /// Comma-separated.
     Csv,
-    /// A JSON object a line: the entry as `showAuditEvent` shows it, with its exact text and leaf hash.
+    /// As the API shows entries.
     Ndjson,
-    /// An event of the [Open Cybersecurity Schema Framework](https://schema.ocsf.io/1.4.0/) 1.4 a line, as JSON.
+    /// Open Cybersecurity Schema Framework.
     Ocsf,
-    /// An [AuditEvent](https://hl7.org/fhir/R4/auditevent.html) of FHIR R4 a line, after
-    /// [IHE BALP](https://profiles.ihe.net/ITI/BALP/) where the entry holds what a profile asks for.
+    /// FHIR's AuditEvents.
     Fhir,
-    /// A syslog line ([RFC 5424](https://www.rfc-editor.org/rfc/rfc5424)) that holds an event of the Common Event Format.
+    /// Common Event Format, in lines of syslog.
     Cef,
 }
 
