@@ -9,7 +9,7 @@ use ward::crypto::Vault;
 use ward::kernel::{Clock, Entity, Machine, Operation};
 use ward::rbac::{Denied, Permit, Policy};
 use ward::subject::Catalogue;
-use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit};
+use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit, Witnesses};
 use ward_postgres::Postgres;
 
 use crate::auth::Caller;
@@ -30,8 +30,11 @@ pub(crate) struct App {
     pub(crate) store: Arc<Postgres>,
     pub(crate) credentials: Arc<dyn Credentials>,
     pub(crate) sequencer: Sequencer,
+    pub(crate) witnesses: Witnesses,
     /// Logs that don't grow, and why.
     pub(crate) stuck: Stuck,
+    /// Logs of which a witness has seen another, and how.
+    pub(crate) contradicted: Stuck,
     pub(crate) vault: Vault,
     pub(crate) policy: Policy,
     pub(crate) profile: Profile,

@@ -10,7 +10,7 @@ use poem_openapi::payload::{Binary, PlainText};
 use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 use ward::Reading;
-use ward::audit::log::{self, CHECKPOINT, KEY, NoProof, PROVE_CONSISTENCY, PROVE_EVENT, Proof, TILE};
+use ward::audit::log::{self, CHECKPOINT, KEY, NoProof, PROVE_CONSISTENCY, PROVE_EVENT, Proof, TILE, Which};
 use ward::audit::sequence::{Head, LogKeys as _};
 use ward::audit::tree::Hash;
 use ward::kernel::EventId;
@@ -32,13 +32,19 @@ impl Api {
     /// ([RFC 6962, 2.1.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1.1)): whoever has the log's key can verify it without
     /// asking anybody. 409 where the entry has no place yet, as in the first second.
     #[oai(path = "/audit/events/:id/proof", method = "get", operation_id = "proveAuditEvent")]
-    async fn prove(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<ProofView>, Refused> {
-        let id = EventId::from(id.0);
+    async fn prove(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        /// Up to the last checkpoint that witnesses have cosigned.
+        witnessed: Query<Option<bool>>,
+    ) -> Result<Shown<ProofView>, Refused> {
+        let (id, which) = (EventId::from(id.0), which(&witnessed));
         let mut reading = self.0.read(&caller, &PROVE_EVENT).await?;
-        let proof = match log::prove_entry(&mut *reading, id).await {
+        let proof = match log::prove_entry(&mut *reading, id, which).await {
             Err(NoProof::Unplaced) => {
                 reading = self.0.read_log(&caller, &PROVE_EVENT).await?;
-                log::prove_entry(&mut *reading, id).await
+                log::prove_entry(&mut *reading, id, which).await
             }
             proof => proof,
         };
@@ -53,9 +59,14 @@ impl Api {
     /// A signed note ([C2SP tlog-checkpoint](https://c2sp.org/tlog-checkpoint)): name, size and root of the log. One that was kept
     /// shows later whether the log has only grown.
     #[oai(path = "/audit/checkpoint", method = "get", operation_id = "auditCheckpoint")]
-    async fn checkpoint(&self, caller: Caller) -> Result<PlainText<String>, Refused> {
+    async fn checkpoint(
+        &self,
+        caller: Caller,
+        /// The last that witnesses have cosigned, with their cosignatures.
+        witnessed: Query<Option<bool>>,
+    ) -> Result<PlainText<String>, Refused> {
         let mut reading = self.0.read(&caller, &CHECKPOINT).await?;
-        Ok(PlainText(self.head(&caller, &mut reading).await?.note))
+        Ok(PlainText(self.head(&caller, &mut reading, which(&witnessed)).await?.note))
     }
 
     /// Prove that the log only grew
@@ -97,20 +108,31 @@ impl Api {
     #[oai(path = "/audit/key", method = "get", operation_id = "auditKey")]
     async fn key(&self, caller: Caller) -> Result<PlainText<String>, Refused> {
         let mut reading = self.0.read(&caller, &KEY).await?;
-        let head = self.head(&caller, &mut reading).await?;
+        let head = self.head(&caller, &mut reading, Which::Latest).await?;
         let signers = reading.keys().signers(&head.checkpoint.origin);
         let signers = signers.map_err(|error| Refused::logged(&error))?;
         Ok(PlainText(signers.iter().map(|signer| format!("{}\n", signer.key())).collect()))
     }
 
     /// The head of the caller's log. A log has one as soon as anybody has a key to ask for it.
-    async fn head(&self, caller: &Caller, reading: &mut Box<dyn Reading>) -> Result<Head, Refused> {
-        if let Some(head) = reading.head().await? {
-            return Ok(head);
+    async fn head(
+        &self,
+        caller: &Caller,
+        reading: &mut Box<dyn Reading>,
+        which: Which,
+    ) -> Result<Head, Refused> {
+        match log::head(&mut **reading, which).await {
+            Err(NoProof::Unplaced) => {
+                *reading = self.0.read_log(caller, &CHECKPOINT).await?;
+                Ok(log::head(&mut **reading, which).await?)
+            }
+            head => Ok(head?),
         }
-        *reading = self.0.read_log(caller, &CHECKPOINT).await?;
-        reading.head().await?.ok_or_else(|| NoProof::Unplaced.into())
     }
+}
+
+fn which(witnessed: &Option<bool>) -> Which {
+    if *witnessed == Some(true) { Which::Witnessed } else { Which::Latest }
 }
 
 /// An entry, and the proof that it is in the log.

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::machine::System;
 use crate::probe::canary;
 use crate::profile::Profile;
-use crate::{artifact, logs, root_key, serve};
+use crate::{artifact, heads, logs, root_key, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -22,6 +22,7 @@ ward-api migrate                      bring the schema up to date
 ward-api doctor                       prove tenant isolation, attack it, and print both
 ward-api check-config                 say what is wrong with the settings
 ward-api jobs                         list the jobs that were given up
+ward-api log-keys                     print the verifier keys of all audit logs, for a witness to know
 ward-api create-tenant --name NAME [--owner-email ADDRESS]
                                       found a tenant; prints its first key, once
 ward-api openapi                      print the OpenAPI document
@@ -39,7 +40,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
-        ["serve" | "migrate" | "doctor" | "check-config" | "jobs"] | ["create-tenant", ..] => {
+        ["serve" | "migrate" | "doctor" | "check-config" | "jobs" | "log-keys"] | ["create-tenant", ..] => {
             configured(&words).await
         }
         _ => {
@@ -69,6 +70,10 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
         }
         ["doctor"] => doctor(&config).await,
         ["jobs"] => jobs(&config).await,
+        ["log-keys"] => {
+            print!("{}", heads::keys(&*over_running(&config).await?).await?);
+            Ok(())
+        }
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
             Profile::load(&config.profile)?;

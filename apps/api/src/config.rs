@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ward::audit::note::VerifierKey;
 use ward_postgres::is_local;
 
 /// What a deployment is told.
@@ -38,6 +39,17 @@ pub struct Config {
     pub region: String,
     /// What the names of audit logs begin with: `WARD_LOG_ORIGIN`. A log keeps the name it was begun with.
     pub log_origin: String,
+    /// Who cosigns the heads of audit logs: `WARD_WITNESSES`.
+    pub witnesses: Vec<WitnessAt>,
+}
+
+/// A witness: where it is asked, and the key with which it cosigns.
+#[derive(Clone, Debug)]
+pub struct WitnessAt {
+    /// The submission prefix, a URL.
+    pub url: String,
+    /// Its verifier key.
+    pub key: VerifierKey,
 }
 
 /// How strict to be.
@@ -55,7 +67,7 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -67,6 +79,7 @@ const KNOWN: [&str; 14] = [
     "WARD_ROOT_KEY_FILE",
     "WARD_LOG",
     "WARD_LOG_ORIGIN",
+    "WARD_WITNESSES",
     "WARD_REGION",
     "WARD_PG_BINDIR",
     "WARD_CONFIG",
@@ -157,6 +170,7 @@ impl Parse<'_> {
             root_key_file: self.text("WARD_ROOT_KEY_FILE").map(PathBuf::from),
             log: self.text("WARD_LOG").unwrap_or_else(|| "info".into()),
             region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
+            witnesses: self.witnesses(),
             log_origin: self.text("WARD_LOG_ORIGIN").unwrap_or_else(|| UNNAMED.into()),
         }
     }
@@ -200,6 +214,23 @@ impl Parse<'_> {
             self.errors.push(format!("`{name}` must be {what}"));
         }
         parsed.ok()
+    }
+
+    /// Pairs of a URL and a verifier key.
+    fn witnesses(&mut self) -> Vec<WitnessAt> {
+        let text = self.text("WARD_WITNESSES").unwrap_or_default();
+        let words: Vec<_> = text.split_whitespace().collect();
+        let at = |pair: &[&str]| match pair {
+            [url, key] => Some(WitnessAt { url: (*url).to_owned(), key: key.parse().ok()? }),
+            _ => None,
+        };
+        let witnesses: Option<_> = words.chunks(2).map(at).collect();
+        if witnesses.is_none() {
+            self.errors.push(
+                "`WARD_WITNESSES` must be pairs of a URL and a verifier key, all separated by spaces".into(),
+            );
+        }
+        witnesses.unwrap_or_default()
     }
 
     fn mode(&mut self) -> Mode {

@@ -14,6 +14,7 @@ pub mod config;
 mod endpoint;
 mod fields;
 mod gate;
+mod heads;
 mod health;
 mod http;
 mod import;

@@ -11,6 +11,7 @@ use ward::subject::{
 };
 use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
 
+use crate::heads::{LOG_HEADS, WITNESS_LOG};
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
 use crate::operator::{FOUND_TENANT, LOOK_AT_JOBS};
@@ -60,6 +61,8 @@ pub(crate) static TABLE: &[&Operation] = &[
     &RUN_PROBE,
     &PROBE_READ,
     &INSPECT_LOG,
+    &LOG_HEADS,
+    &WITNESS_LOG,
     &RECORD_REFUSALS,
     &FORGET_ANSWERS,
 ];

@@ -18,7 +18,7 @@ const LOGS: u32 = 1_000;
 /// Logs that grow at once: each holds a connection.
 const AT_ONCE: usize = 4;
 
-/// Logs that don't grow, and why. Each reason is logged once.
+/// Logs with which something is wrong, and what. Each reason is logged once.
 #[derive(Debug, Default)]
 pub(crate) struct Stuck(Mutex<BTreeMap<TenantId, String>>);
 
@@ -28,7 +28,7 @@ impl Stuck {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn note(&self, tenant: TenantId, failed: Option<&SequenceError>) {
+    pub(crate) fn note(&self, tenant: TenantId, failed: Option<&(dyn std::error::Error + 'static)>) {
         let mut stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(error) = failed else {
             stuck.remove(&tenant);
@@ -36,7 +36,7 @@ impl Stuck {
         };
         let reason = logs::causes(error);
         if stuck.insert(tenant, reason.clone()).as_ref() != Some(&reason) {
-            tracing::error!(tenant = %Uuid::from(tenant), error = reason, "a log doesn't grow");
+            tracing::error!(tenant = %Uuid::from(tenant), error = reason, "a log is not as it was");
         }
     }
 }
@@ -47,11 +47,15 @@ pub(crate) async fn sweep(app: &App) -> Result<(), Box<dyn std::error::Error + S
     let grow = |(tenant, _)| async move {
         match app.sequencer.step(tenant, false).await {
             Err(error) if error.is_raced() => {} // another replica is at it
-            step => app.stuck.note(tenant, step.as_ref().err()),
+            step => app.stuck.note(tenant, cause(&step)),
         }
     };
     stream::iter(waiting).for_each_concurrent(AT_ONCE, grow).await;
     Ok(())
+}
+
+fn cause<T, E: std::error::Error + 'static>(of: &Result<T, E>) -> Option<&(dyn std::error::Error + 'static)> {
+    of.as_ref().err().map(|error| error as _)
 }
 
 impl App {
@@ -60,7 +64,7 @@ impl App {
         match self.sequencer.catch_up(tenant).await {
             Err(SequenceError::Store(error)) => Err(error),
             step => {
-                self.stuck.note(tenant, step.as_ref().err());
+                self.stuck.note(tenant, cause(&step));
                 Ok(())
             }
         }

@@ -14,7 +14,7 @@ use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
-use crate::sequencing;
+use crate::{heads, sequencing};
 
 /// The kind of job that runs a check.
 const PROBE: &str = "probe";
@@ -48,6 +48,7 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     beside.spawn(every(Duration::from_millis(250), app.clone(), |app| async move {
         sequencing::sweep(&app).await
     }));
+    beside.spawn(heads::keep(app.clone()));
     beside.spawn(every(Duration::from_secs(3600), app.clone(), |app| async move {
         Ok(app.store.keep_months(MONTHS).await?)
     }));

@@ -15,7 +15,7 @@ use crate::served::Served;
 pub(crate) fn copy(options: &Options, api_key: Option<String>) -> Result<Report, Stop> {
     let mut log = Served::of(options, api_key)?;
     let directory = Path::new(options.operand());
-    let note = checkpoint(&mut log)?;
+    let note = checkpoint(&mut log, false)?;
     let size = size(&note).ok_or(Refuted::from(Reason::Malformed))?;
     let mut files = 0;
     for tile in tiles(size) {

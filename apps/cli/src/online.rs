@@ -15,7 +15,7 @@ pub(crate) fn verify(options: &Options, api_key: Option<String>) -> Result<Repor
     let trust = keys::trust(options)?;
     let mut log = Served::of(options, api_key)?;
     let state = options.state.as_deref().map(State::open).transpose()?;
-    let vouched = trust.vouch(&checkpoint(&mut log)?)?;
+    let vouched = trust.vouch(&checkpoint(&mut log, !options.witnesses.is_empty())?)?;
     let before = match &state {
         Some(state) => state.remembered(&vouched.checkpoint.origin)?,
         None => None,
@@ -30,8 +30,10 @@ pub(crate) fn verify(options: &Options, api_key: Option<String>) -> Result<Repor
     Ok(Report::Log { vouched, contents, continues: before.map(|before| before.head.size) })
 }
 
-pub(crate) fn checkpoint(log: &mut Served) -> Result<Vec<u8>, Stop> {
-    log.read("checkpoint", MOST)?.ok_or_else(|| Stop::Unread("no log is served there".into()))
+/// The latest checkpoint; or the latest that has witnesses, which may be somewhat older.
+pub(crate) fn checkpoint(log: &mut Served, witnessed: bool) -> Result<Vec<u8>, Stop> {
+    let path = if witnessed { "checkpoint?witnessed=true" } else { "checkpoint" };
+    log.read(path, MOST)?.ok_or_else(|| Stop::Unread("no log is served there".into()))
 }
 
 /// Asks for the proof that the log has only grown, which everybody else would rely on.

@@ -65,6 +65,7 @@ mod job;
 mod log;
 mod once;
 mod store;
+mod witnesses;
 
 pub use credentials::{Credentials, KeyHolder};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
@@ -79,3 +80,4 @@ pub use ward_kernel as kernel;
 pub use ward_rbac as rbac;
 pub use ward_subject as subject;
 pub use ward_tenancy as tenancy;
+pub use witnesses::{Unwitnessed, Witnesses};

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ward_audit::inspect::inspect;
 use ward_audit::log::LogView;
+use ward_audit::note::Checkpoint;
 use ward_audit::sequence::{self, Growth, Head, SequenceError, Step};
 use ward_audit::tree::Tile;
 use ward_crypto::TenantKeys;
@@ -22,6 +23,9 @@ pub trait Logs: Send + Sync {
         patient: bool,
     ) -> Result<(Box<dyn Growth>, Arc<TenantKeys>), StoreError>;
 
+    /// Keeps a head that witnesses have cosigned, unless a later one is kept.
+    async fn keep_witnessed(&self, tenant: TenantId, head: &Head) -> Result<(), StoreError>;
+
     /// Prepares storage for the log of this month and of `ahead` more.
     async fn keep_months(&self, ahead: u32) -> Result<(), StoreError>;
 }
@@ -34,6 +38,7 @@ pub struct Sequencer {
     name: String,
     seen: Mutex<HashMap<TenantId, Head>>,
     looked: Mutex<HashMap<TenantId, Looked>>,
+    grown: Mutex<HashMap<TenantId, Checkpoint>>,
 }
 
 /// How a log was looked at again.
@@ -53,7 +58,13 @@ const RACES: u32 = 5;
 impl Sequencer {
     /// Over `logs`, whose names begin with `name`: that of the deployment.
     pub fn new(logs: Arc<dyn Logs>, name: impl Into<String>) -> Self {
-        Self { logs, name: name.into(), seen: Mutex::default(), looked: Mutex::default() }
+        Self {
+            logs,
+            name: name.into(),
+            seen: Mutex::default(),
+            looked: Mutex::default(),
+            grown: Mutex::default(),
+        }
     }
 
     /// Tenants with leaves that have no place.
@@ -80,6 +91,7 @@ impl Sequencer {
         let step = sequence::sequence(growth, &*keys, (&origin, seen.as_ref()), MOST).await?;
         if let Some(step) = &step {
             self.remember(tenant, &step.head);
+            lock(&self.grown).insert(tenant, step.head.checkpoint.clone());
         }
         Ok(step)
     }
@@ -115,6 +127,11 @@ impl Sequencer {
     /// When this log was last found sound, counted in looks at any; 0 where it wasn't: what is broken is so looked at in every run.
     pub fn last_look(&self, tenant: TenantId) -> u64 {
         lock(&self.looked).get(&tenant).map_or(0, |looked| looked.turn)
+    }
+
+    /// The heads that were signed here since this was asked last, one for each log.
+    pub fn grown(&self) -> HashMap<TenantId, Checkpoint> {
+        std::mem::take(&mut *lock(&self.grown))
     }
 
     /// The name of the log of `tenant`, unless it has another already.

@@ -4,6 +4,7 @@ mod demo;
 mod import;
 mod options;
 mod server;
+mod witness;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;
@@ -16,6 +17,7 @@ use crate::provide;
 use demo::{Demo, Tenant};
 use options::{HELP, Options};
 use server::Server;
+use witness::Witness;
 
 const PEOPLE: &str = "demo/clinicians_us.csv";
 
@@ -28,12 +30,23 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     options.may_listen()?;
     provide::postgres()?;
     eprintln!("building Ward");
-    run_aside(cargo().args(["build", "--locked", "--bin", "ward-api"]))?;
+    run_aside(cargo().args([
+        "build",
+        "--locked",
+        "--bin",
+        "ward-api",
+        "--bin",
+        "ward-witness",
+        "--bin",
+        "ward",
+    ]))?;
     DirBuilder::new().recursive(true).mode(0o711).create(&options.data_dir)?;
 
-    let mut server = Server::start(&options)?;
+    let witness = Witness::start(&options.data_dir)?;
+    let mut server = Server::start(&options, &witness)?;
     let Some(database) = server.until_ready()? else { return Ok(()) };
     let mut demo = Demo::of(&options, &server)?;
+    witness.learn(&server)?;
     if let Some(first) = demo.tenants().first().cloned()
         && !options.empty
         && !demo.has(PEOPLE)
@@ -44,7 +57,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if options.json {
         announce_json(&server.url, &database, demo.tenants())?;
     } else {
-        announce(&server.url, &database, demo.tenants());
+        announce(&server.url, &database, demo.tenants(), &witness.key);
     }
     server.until_told()
 }
@@ -70,7 +83,7 @@ fn announce_json(url: &str, database: &str, tenants: &[Tenant]) -> Outcome {
     Ok(output.flush()?)
 }
 
-fn announce(url: &str, database: &str, tenants: &[Tenant]) {
+fn announce(url: &str, database: &str, tenants: &[Tenant], witness: &str) {
     println!(
         "\nWard is ready.\n\n  trust page  {url}/trust\n  reference   {url}/docs\n  database    {database}"
     );
@@ -89,6 +102,15 @@ fn announce(url: &str, database: &str, tenants: &[Tenant]) {
             last.api_key
         );
         println!("\n(The third asks as {}, to whom those people don't exist.)", last.name);
+        println!(
+            "\nVerify the audit log of {}, cosigned by the witness that runs beside Ward:\n",
+            first.name
+        );
+        println!("  curl -sH 'X-API-Key: {}' {url}/v1/audit/key > log.key", first.api_key);
+        println!(
+            "  WARD_API_KEY={} cargo run -q --bin ward -- audit verify --url {url} --key log.key --witness {witness}",
+            first.api_key
+        );
     }
     println!("\nCtrl-C stops everything.");
 }

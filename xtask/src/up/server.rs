@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use ureq::Agent;
 
 use super::options::Options;
+use super::witness::Witness;
 use crate::process::{Outcome, built, output, signal};
 
 /// The first start makes the database, migrates it and proves its isolation.
@@ -34,13 +35,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(options: &Options) -> Outcome<Self> {
+    pub(super) fn start(options: &Options, witness: &Witness) -> Outcome<Self> {
         let settings = vec![
             ("WARD_LISTEN", options.listen.to_string()),
             ("WARD_ADMIN_LISTEN", options.admin_listen.to_string()),
             ("WARD_DATA_DIR", options.data_dir.display().to_string()),
             ("WARD_PROFILE", options.profile.clone()),
             ("WARD_MODE", "development".to_owned()),
+            witness.setting(),
         ];
         let told = Arc::new(AtomicBool::new(false));
         for event in [SIGINT, SIGTERM] {
@@ -170,6 +172,6 @@ fn log(data_dir: &Path) -> Outcome<File> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "nothing else is going on")]
-fn pause() {
+pub(super) fn pause() {
     thread::sleep(Duration::from_millis(50));
 }

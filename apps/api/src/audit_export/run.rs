@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::SecondsFormat;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
-use ward::audit::log::{self, NoProof};
+use ward::audit::log::{self, NoProof, Which};
 use ward::audit::sequence::Head;
 use ward::audit::tree::Tile;
 use ward::audit::{EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Event, Found, Search};
@@ -166,7 +166,7 @@ impl Export {
     /// What the log says of the export, proven, and that the log still has what it had when it began.
     async fn proven(&self, completed: EventId) -> Result<String, Refused> {
         let mut reading = self.app.read_log(&self.caller, &EXPORT).await?;
-        let proof = log::prove_entry(&mut *reading, completed).await?;
+        let proof = log::prove_entry(&mut *reading, completed, Which::Latest).await?;
         let (from, to) = (self.head.checkpoint.size, proof.head.checkpoint.size);
         let consistency = log::prove_consistency(&mut *reading, from, to).await?;
         Ok(proof::closing(proof, &consistency))

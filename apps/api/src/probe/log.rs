@@ -84,6 +84,9 @@ pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
     if app.stuck.count() > 0 {
         wrong.push("a log doesn't grow".to_owned());
     }
+    if app.contradicted.count() > 0 {
+        wrong.push("a witness has seen another log".to_owned());
+    }
     let observed =
         format!("{entries} stored entries of {logs} logs are those that their signed heads stand for.");
     Ok(Seen::unless(wrong, entries, observed))

@@ -20,3 +20,4 @@ mod postgres;
 mod start;
 mod visit;
 mod ward;
+mod witness;

@@ -58,11 +58,14 @@ CREATE TABLE ward.audit_head (
     size   bigint NOT NULL CHECK (size >= 0),
     root   bytea NOT NULL CHECK (length(root) = 32),
     note   text NOT NULL,
-    latest timestamptz NOT NULL
+    latest timestamptz NOT NULL,
+    witnessed      text, -- the last note that witnesses cosigned
+    witnessed_size bigint
 ) WITH (fillfactor = 50); -- it changes all the time
 CREATE FUNCTION ward.only_grow() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NEW.origin <> OLD.origin OR NEW.size < OLD.size OR NEW.size = OLD.size AND NEW.root <> OLD.root OR NEW.latest < OLD.latest THEN
+    IF NEW.origin <> OLD.origin OR NEW.size < OLD.size OR NEW.size = OLD.size AND NEW.root <> OLD.root OR NEW.latest < OLD.latest
+        OR OLD.witnessed_size IS NOT NULL AND coalesce(NEW.witnessed_size < OLD.witnessed_size, true) THEN
         RAISE EXCEPTION 'a log only grows' USING ERRCODE = '42501';
     END IF;
     RETURN NEW;
@@ -93,7 +96,7 @@ CREATE TRIGGER not_before AFTER INSERT ON ward.audit_leaf FOR EACH STATEMENT EXE
 
 GRANT SELECT, INSERT (tenant, id, body, mac, source) ON ward.audit_leaf TO ward_app;
 GRANT SELECT, INSERT ON ward.audit_place, ward.audit_tile TO ward_app;
-GRANT SELECT, INSERT, UPDATE (size, root, note, latest) ON ward.audit_head TO ward_app;
+GRANT SELECT, INSERT, UPDATE (size, root, note, latest, witnessed, witnessed_size) ON ward.audit_head TO ward_app;
 GRANT SELECT, INSERT, UPDATE (hits) ON ward.audit_word TO ward_app;
 
 -- The partitions of the log: one a month, made ahead. Leaves of a month for which there is none can't be written.

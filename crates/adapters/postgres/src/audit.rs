@@ -1,4 +1,4 @@
-//! The audit log, written: leaves go in as one statement, whether inside a unit or alone.
+//! The audit log, written: leaves go in as one statement, inside a unit or together with those of others.
 
 use std::ptr;
 use std::sync::Arc;
@@ -17,14 +17,16 @@ use crate::reading::PgReading;
 use crate::scoped::Scoped;
 use crate::unit::PgUnit;
 
-/// Sets the tenant itself, and the context feeds the rows: it is in force before one exists, also without a unit.
+/// Sets the tenant itself, and the context feeds the rows: it is in force before one exists, also without a unit, and where the
+/// transaction was another tenant's before.
 const APPEND: &str = "
     WITH context AS MATERIALIZED (SELECT set_config('ward.tenant', ($1::uuid)::text, true)::uuid AS tenant),
     leaves AS (
         INSERT INTO ward.audit_leaf (tenant, id, body, mac, source)
-        SELECT context.tenant, l.id, l.body, l.mac, $2 FROM context, unnest($3::uuid[], $4::text[], $5::bytea[]) AS l (id, body, mac)
+        SELECT context.tenant, l.id, l.body, l.mac, l.source
+        FROM context, unnest($2::uuid[], $3::text[], $4::bytea[], $5::bytea[]) AS l (id, body, mac, source)
         RETURNING at),
-    waiting AS MATERIALIZED (SELECT ward.await_place($3) AS wait FROM context)
+    waiting AS MATERIALIZED (SELECT ward.await_place($2) AS wait FROM context)
     SELECT max(leaves.at) AS at, count(*) AS leaves FROM leaves, waiting WHERE waiting.wait";
 
 #[async_trait]
@@ -36,8 +38,8 @@ impl Trail for PgUnit {
         if !leaves.iter().all(|leaf| own(leaf.writer)) {
             return Err(StoreError::ForeignEvents);
         }
-        let statement = statement(&self.writer, &self.keys, &self.machine, leaves)?;
-        let at = latest(&statement.within(&self.conn).await?, leaves.len())?;
+        let written = Written::of(&self.writer, &self.keys, &self.machine, leaves)?;
+        let at = written.is_stored(&written.statement().within(&self.conn).await?)?;
         self.appended.extend(leaves.iter().map(|leaf| leaf.id));
         Ok(at)
     }
@@ -46,36 +48,69 @@ impl Trail for PgUnit {
 #[async_trait]
 impl Trail for PgReading {
     async fn append(&mut self, leaves: &[Leaf<'_>]) -> Result<DateTime<Utc>, StoreError> {
-        let statement = statement(&self.writer, &self.keys, &self.machine, leaves)?;
-        latest(&statement.alone(&self.pool, self.tenant()).await?, leaves.len())
+        self.group.append(Written::of(&self.writer, &self.keys, &self.machine, leaves)?).await
     }
 }
 
-fn latest(rows: &[PgRow], expected: usize) -> Result<DateTime<Utc>, StoreError> {
-    let corrupt = StoreError::Corrupt { table: "audit_leaf", column: "at" };
-    let Some(row) = rows.first() else { return Err(corrupt) };
-    let written: i64 = row.try_get("leaves").map_err(failed)?;
-    let at: Option<DateTime<Utc>> = row.try_get("at").map_err(failed)?;
-    at.filter(|_| usize::try_from(written) == Ok(expected)).ok_or(corrupt)
+/// Leaves of one tenant, as they are stored.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) tenant: Uuid,
+    ids: Vec<Uuid>,
+    bodies: Vec<String>,
+    macs: Vec<Vec<u8>>,
+    sources: Vec<Option<Vec<u8>>>,
 }
 
-fn statement(
-    writer: &Writer,
-    keys: &TenantKeys,
-    machine: &Arc<dyn Machine>,
-    leaves: &[Leaf<'_>],
-) -> Result<Scoped, StoreError> {
-    let mut salt = [0; 32];
-    machine.fill(&mut salt);
-    let origin = Origin::of(writer.who.source(), &salt);
-    let bodies = leaves.iter().map(|leaf| leaf.body(&origin)).collect::<Result<Vec<_>, _>>();
-    let bodies = bodies.map_err(|error| StoreError::Failed(Box::new(error)))?;
-    let macs: Vec<_> = bodies.iter().map(|body| keys.leaf().digest(body.as_bytes()).to_vec()).collect();
-    Ok(Scoped::new(writer.tenant().into(), APPEND)
-        .bind(sealed(&origin, writer, keys)?)
-        .bind(leaves.iter().map(|leaf| Uuid::from(leaf.id)).collect::<Vec<_>>())
-        .bind(bodies)
-        .bind(macs))
+impl Written {
+    fn of(
+        writer: &Writer,
+        keys: &TenantKeys,
+        machine: &Arc<dyn Machine>,
+        leaves: &[Leaf<'_>],
+    ) -> Result<Self, StoreError> {
+        let mut salt = [0; 32];
+        machine.fill(&mut salt);
+        let origin = Origin::of(writer.who.source(), &salt);
+        let bodies = leaves.iter().map(|leaf| leaf.body(&origin)).collect::<Result<Vec<_>, _>>();
+        let bodies = bodies.map_err(|error| StoreError::Failed(Box::new(error)))?;
+        Ok(Self {
+            tenant: writer.tenant().into(),
+            ids: leaves.iter().map(|leaf| leaf.id.into()).collect(),
+            macs: bodies.iter().map(|body| keys.leaf().digest(body.as_bytes()).to_vec()).collect(),
+            bodies,
+            sources: vec![sealed(&origin, writer, keys)?; leaves.len()],
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Adds leaves of the same tenant.
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.ids.extend(others.ids);
+        self.bodies.extend(others.bodies);
+        self.macs.extend(others.macs);
+        self.sources.extend(others.sources);
+    }
+
+    pub(crate) fn statement(&self) -> Scoped {
+        Scoped::new(self.tenant, APPEND)
+            .bind(self.ids.clone())
+            .bind(self.bodies.clone())
+            .bind(self.macs.clone())
+            .bind(self.sources.clone())
+    }
+
+    /// When they were stored, if all of them were.
+    pub(crate) fn is_stored(&self, rows: &[PgRow]) -> Result<DateTime<Utc>, StoreError> {
+        let corrupt = StoreError::Corrupt { table: "audit_leaf", column: "at" };
+        let Some(row) = rows.first() else { return Err(corrupt) };
+        let stored: i64 = row.try_get("leaves").map_err(failed)?;
+        let at: Option<DateTime<Utc>> = row.try_get("at").map_err(failed)?;
+        at.filter(|_| usize::try_from(stored) == Ok(self.len())).ok_or(corrupt)
+    }
 }
 
 /// Address and agent are personal: sealed, once for the unit, bound to it.

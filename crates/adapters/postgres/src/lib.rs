@@ -56,6 +56,7 @@ mod connection;
 mod equivalence;
 mod error;
 mod gated;
+mod group;
 mod job;
 mod keys;
 pub mod launcher;

@@ -9,6 +9,7 @@ use ward::crypto::{SubjectKey, TenantKeys, WrappedKey};
 use ward::kernel::{Ids, Machine, StoreError, SubjectId};
 
 use crate::gated::Gated;
+use crate::group::Group;
 use crate::keys;
 use crate::scoped::Scoped;
 use crate::turns::Shared;
@@ -16,7 +17,7 @@ use crate::turns::Shared;
 /// One tenant's data, to read: each statement names its tenant, and no transaction is open between two.
 pub struct PgReading {
     pub(crate) gate: Gated,
-    pub(crate) pool: Shared,
+    pub(crate) group: Group,
     pub(crate) keys: Arc<TenantKeys>,
     pub(crate) machine: Arc<dyn Machine>,
     pub(crate) writer: Writer,
@@ -27,12 +28,13 @@ pub struct PgReading {
 impl PgReading {
     pub(crate) fn new(
         pool: Shared,
+        group: Group,
         keys: Arc<TenantKeys>,
         machine: Arc<dyn Machine>,
         writer: Writer,
     ) -> Self {
-        let gate = Gated::new(pool.clone(), writer.tenant().into());
-        Self { gate, pool, keys, machine, writer, wrapped: HashMap::new() }
+        let gate = Gated::new(pool, writer.tenant().into());
+        Self { gate, group, keys, machine, writer, wrapped: HashMap::new() }
     }
 
     pub(crate) fn tenant(&self) -> Uuid {

@@ -14,6 +14,7 @@ use ward::{Reading, Store, Unit};
 use crate::connection::Connection;
 use crate::error::failed;
 use crate::gated::Gated;
+use crate::group::Group;
 use crate::reading::PgReading;
 use crate::scoped::Scoped;
 use crate::turns::Shared;
@@ -25,6 +26,7 @@ use crate::{keys, lookup};
 pub struct Postgres {
     pub(crate) pool: PgPool,
     pub(crate) shared: Shared,
+    group: Group,
     keyring: Arc<Keyring>,
     suite: Suite,
     machine: Arc<dyn Machine>,
@@ -62,7 +64,7 @@ impl Postgres {
         if unconfined {
             Err(OpenError::Unconfined)
         } else {
-            Ok(Self { pool, shared, keyring, suite, machine })
+            Ok(Self { group: Group::new(shared.clone()), pool, shared, keyring, suite, machine })
         }
     }
 
@@ -71,7 +73,8 @@ impl Postgres {
         let nowhere = PgConnectOptions::new_without_pgpass().socket("/nowhere");
         let pooled = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
         let pool = pooled.clone().connect_lazy_with(nowhere);
-        Self { shared: Shared::new(pool.clone(), &pooled), pool, keyring, suite, machine }
+        let shared = Shared::new(pool.clone(), &pooled);
+        Self { group: Group::new(shared.clone()), pool, shared, keyring, suite, machine }
     }
 
     /// Like [`Store::begin`], for a product team that has tables of its own.
@@ -84,7 +87,7 @@ impl Postgres {
     pub async fn reading(&self, permit: Permit) -> Result<PgReading, StoreError> {
         let keys = self.keys(permit.tenant()).await?;
         let writer = self.writer(permit.principal().clone(), permit.operation());
-        Ok(PgReading::new(self.shared.clone(), keys, self.machine.clone(), writer))
+        Ok(PgReading::new(self.shared.clone(), self.group.clone(), keys, self.machine.clone(), writer))
     }
 
     /// Whether the database answers.
@@ -167,7 +170,13 @@ impl Store for Postgres {
     async fn refuse(&self, denied: &Denied) -> Result<(), StoreError> {
         let keys = self.keys(denied.principal().tenant()).await?;
         let writer = self.writer(denied.principal().clone(), denied.operation());
-        let mut log = PgReading::new(self.shared.clone(), keys, self.machine.clone(), writer.clone());
+        let mut log = PgReading::new(
+            self.shared.clone(),
+            self.group.clone(),
+            keys,
+            self.machine.clone(),
+            writer.clone(),
+        );
         let (entity, reason): (Entity, _) = (denied.entity(), denied.reason().as_str());
         #[expect(clippy::disallowed_methods, reason = "nothing else is written")]
         audit::refuse(&mut log, &*self.machine, &writer, entity, reason).await.map(drop)

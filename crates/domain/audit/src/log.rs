@@ -36,6 +36,9 @@ pub trait LogView: StoredTree {
     /// What it last said of itself; nothing, before the first entry has a place.
     async fn head(&mut self) -> Result<Option<Head>, StoreError>;
 
+    /// The last head that witnesses have cosigned, with their word; nothing, where none has.
+    async fn witnessed(&mut self) -> Result<Option<Head>, StoreError>;
+
     /// Where an entry stands, if it has a place, and its text; nothing, where there is none.
     async fn located(&mut self, id: EventId) -> Result<Option<(Option<u64>, String)>, StoreError>;
 
@@ -66,8 +69,8 @@ pub enum NoProof {
     /// There is no such entry.
     #[error("there is no such entry")]
     Absent,
-    /// The entry has no place yet.
-    #[error("the entry has no place in the log yet")]
+    /// The entry, or the log, is not yet below such a head.
+    #[error("no head of the log stands for it yet")]
     Unplaced,
     /// The log has fewer entries.
     #[error("the log has fewer entries")]
@@ -80,12 +83,34 @@ pub enum NoProof {
     Store(#[from] StoreError),
 }
 
-/// Proves that the entry is in the log as it is now.
-pub async fn prove_entry(log: &mut (impl LogView + ?Sized), id: EventId) -> Result<Proof, NoProof> {
+/// Which head of a log to stand on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Which {
+    /// The latest.
+    Latest,
+    /// The latest that witnesses have cosigned.
+    Witnessed,
+}
+
+/// The head of a log; [unplaced](NoProof::Unplaced), where there is none yet.
+pub async fn head(log: &mut (impl LogView + ?Sized), which: Which) -> Result<Head, NoProof> {
+    let head = match which {
+        Which::Latest => log.head().await?,
+        Which::Witnessed => log.witnessed().await?,
+    };
+    head.ok_or(NoProof::Unplaced)
+}
+
+/// Proves that the entry is in the log.
+pub async fn prove_entry(
+    log: &mut (impl LogView + ?Sized),
+    id: EventId,
+    which: Which,
+) -> Result<Proof, NoProof> {
     let (index, entry) = log.located(id).await?.ok_or(NoProof::Absent)?;
     let index = index.ok_or(NoProof::Unplaced)?;
-    let head = log.head().await?.ok_or(NoProof::Broken)?;
-    let path = Path::inclusion(index, head.checkpoint.size).ok_or(NoProof::Beyond)?;
+    let head = head(log, which).await?;
+    let path = Path::inclusion(index, head.checkpoint.size).ok_or(NoProof::Unplaced)?;
     let path = follow(log, &path).await?.ok_or(NoProof::Broken)?;
     Ok(Proof { entry, index, path, head })
 }

@@ -53,6 +53,10 @@ const ADVANCE: &str = "
     ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note, latest = excluded.latest
     WHERE h.size = $2 RETURNING size";
 
+const WITNESSED: &str = "
+    UPDATE ward.audit_head SET witnessed = $2, witnessed_size = $3
+    WHERE tenant = $1 AND size >= $3 AND coalesce(witnessed_size <= $3, true)";
+
 pub(crate) struct PgGrowth {
     conn: Connection,
     tenant: Uuid,
@@ -68,6 +72,13 @@ impl PgGrowth {
         let tenant = tenant.into();
         let conn = Connection::open(pool, tenant, true).await.map_err(failed)?;
         Ok(Self { conn, tenant, patient, units: Vec::new(), rejected: Vec::new() })
+    }
+
+    /// Keeps a head that witnesses have cosigned, unless there is a later one.
+    pub(crate) async fn keep_witnessed(self, head: &Head) -> Result<(), StoreError> {
+        let keep = self.scoped(WITNESSED).bind(head.note.clone()).bind(head.checkpoint.size.cast_signed());
+        keep.within(&self.conn).await?;
+        commit(self.conn).await
     }
 
     fn scoped(&self, sql: &'static str) -> Scoped {
@@ -135,12 +146,16 @@ impl Growth for PgGrowth {
             return Err(StoreError::Raced("another replica let the log grow".into()));
         }
         let placed = sqlx::query("SELECT ward.leaves_placed($1, $2)").bind(self.units).bind(self.rejected);
-        self.conn.fetch(placed).await.map_err(failed)?;
-        match self.conn.commit().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(StoreError::Poisoned),
-            Err(error) => Err(failed(error)),
-        }
+        self.conn.fetch(placed).await.map_err(failed).map_err(raced)?;
+        commit(self.conn).await
+    }
+}
+
+async fn commit(conn: Connection) -> Result<(), StoreError> {
+    match conn.commit().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StoreError::Poisoned),
+        Err(error) => Err(failed(error)),
     }
 }
 

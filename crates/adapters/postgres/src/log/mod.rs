@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use uuid::Uuid;
 use ward::Logs;
-use ward::audit::sequence::Growth;
+use ward::audit::sequence::{Growth, Head};
 use ward::crypto::TenantKeys;
 use ward::kernel::{EventId, StoreError, TenantId};
 
@@ -42,6 +42,10 @@ impl Logs for Postgres {
     ) -> Result<(Box<dyn Growth>, Arc<TenantKeys>), StoreError> {
         let keys = self.keys(tenant).await?;
         Ok((Box::new(PgGrowth::begin(&self.shared, tenant, patient).await?), keys))
+    }
+
+    async fn keep_witnessed(&self, tenant: TenantId, head: &Head) -> Result<(), StoreError> {
+        PgGrowth::begin(&self.shared, tenant, true).await?.keep_witnessed(head).await
     }
 
     async fn keep_months(&self, ahead: u32) -> Result<(), StoreError> {

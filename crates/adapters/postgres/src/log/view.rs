@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::audit::entry::text;
 use ward::audit::log::LogView;
+use ward::audit::note::{Checkpoint, Note};
 use ward::audit::sequence::Head;
 use ward::kernel::{EventId, StoreError};
 
@@ -15,6 +16,9 @@ use crate::error::failed;
 use crate::reading::PgReading;
 
 const HEAD: &str = "SELECT origin, size, root, note, latest FROM ward.audit_head WHERE tenant = $1";
+
+const WITNESSED: &str = "
+    SELECT witnessed AS note, latest FROM ward.audit_head WHERE tenant = $1 AND witnessed IS NOT NULL";
 
 const LOCATED: &str = "
     SELECT p.index, l.at, l.body FROM ward.audit_leaf l LEFT JOIN ward.audit_place p ON p.tenant = $1 AND p.leaf = $2
@@ -31,6 +35,17 @@ const REJECTED: &str = "SELECT ward.leaves_rejected() AS rejected WHERE $1::uuid
 impl LogView for PgReading {
     async fn head(&mut self) -> Result<Option<Head>, StoreError> {
         let rows = self.scoped(HEAD).through(&self.gate).await?;
+        rows.first().map(head).transpose()
+    }
+
+    async fn witnessed(&mut self) -> Result<Option<Head>, StoreError> {
+        let rows = self.scoped(WITNESSED).through(&self.gate).await?;
+        let corrupt = |_| StoreError::Corrupt { table: "audit_head", column: "witnessed" };
+        let head = |row: &PgRow| {
+            let note: String = row.try_get("note").map_err(failed)?;
+            let checkpoint = Note::parse(&note).and_then(|note| Checkpoint::parse(&note)).map_err(corrupt)?;
+            Ok(Head { checkpoint, note, latest: row.try_get("latest").map_err(failed)? })
+        };
         rows.first().map(head).transpose()
     }
 

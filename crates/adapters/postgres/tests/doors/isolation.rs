@@ -113,12 +113,17 @@ async fn a_head_is_followed_by_none_of_a_shorter_or_another_log() {
             );
         }
         let grow = "UPDATE ward.audit_head SET size = size + 1, root = sha256(root), latest = latest + interval '1 second'";
-        let cosign = "UPDATE ward.audit_head SET note = note || 'x'";
+        let cosign = "UPDATE ward.audit_head SET note = note || 'x', witnessed = 'x', witnessed_size = size";
         for sql in [grow, cosign] {
+            let done = w.db.run(role, format!("SET ward.tenant = '{tenant}'; {sql}")).await;
+            assert_eq!(done.unwrap(), 1, "{role}: {sql}");
+        }
+        for change in ["witnessed_size = witnessed_size - 1", "witnessed_size = NULL, witnessed = NULL"] {
+            let sql = format!("SET ward.tenant = '{tenant}'; UPDATE ward.audit_head SET {change}");
             assert_eq!(
-                w.db.run(role, format!("SET ward.tenant = '{tenant}'; {sql}")).await.unwrap(),
-                1,
-                "{role}"
+                code(w.db.run(role, sql).await.map(drop)).as_deref(),
+                Some("42501"),
+                "{role}: {change}"
             );
         }
     }

@@ -16,3 +16,4 @@ mod search;
 mod support;
 mod tiles;
 mod waiting;
+mod witnessed;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use ward::Logs as _;
 use ward::audit::sequence::SequenceError;
-use ward::kernel::{EventId, TenantId};
+use ward::kernel::{EventId, StoreError, TenantId};
 
 use crate::logs::{Log, sequencer, verified, write};
 use crate::support::{World, world};
@@ -82,16 +82,51 @@ async fn who_waited_longest_comes_first() {
     assert_eq!(sequencer.waiting(10).await.unwrap().last(), Some(&(a, first[0])));
 }
 
+async fn somebody_waits(w: &World) {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while w.count("postgres", WAITING).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_is_patient_waits_for_the_other() {
+    let log = Log::of(3).await;
+    log.write(1).await;
+    let (mut other, _) = log.w.store.grow(log.tenant, true).await.unwrap();
+    other.head().await.unwrap();
+    let mut step = Box::pin(log.step());
+    tokio::select! {
+        biased;
+        step = &mut step => panic!("{step:?}"),
+        () = somebody_waits(&log.w) => drop(other),
+    }
+    assert_eq!(step.await.unwrap().unwrap().placed, 1);
+}
+
 #[tokio::test]
 async fn a_step_that_is_not_patient_gives_way() {
     let log = Log::of(3).await;
     log.write(1).await;
     let (mut other, _) = log.w.store.grow(log.tenant, true).await.unwrap();
     assert_eq!(other.head().await.unwrap().unwrap().checkpoint.size, 3);
+    let (mut hasty, _) = log.w.store.grow(log.tenant, false).await.unwrap();
+    tokio::select! {
+        biased;
+        head = hasty.head() => assert!(matches!(head, Err(StoreError::Raced(_))), "{head:?}"),
+        () = somebody_waits(&log.w) => panic!("it waits for the other"),
+    }
+    drop(hasty);
     let raced = log.sequencer.step(log.tenant, false).await;
     assert!(matches!(&raced, Err(error @ SequenceError::Store(_)) if error.is_raced()), "{raced:?}");
     drop(other);
-    let step = log.sequencer.step(log.tenant, false).await.unwrap().unwrap();
+    // Its transaction ends some time after it was dropped.
+    let step = loop {
+        match log.sequencer.step(log.tenant, false).await {
+            Err(error) if error.is_raced() => tokio::task::yield_now().await,
+            step => break step.unwrap().unwrap(),
+        }
+    };
     assert_eq!((step.placed, step.head.checkpoint.size), (1, 4));
 }
 

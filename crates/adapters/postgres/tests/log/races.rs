@@ -75,6 +75,23 @@ async fn two_replicas_begin_a_log_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_set_a_leaf_aside_once() {
+    let (w, sequencers) = two_replicas().await;
+    for n in 1..=20 {
+        let tenant = w.tenant().await;
+        let lost = format!(
+            "SET session_replication_role = replica; DELETE FROM ward.audit_leaf WHERE tenant = '{}'",
+            ward::kernel::Uuid::from(tenant)
+        );
+        w.db.run("postgres", lost).await.unwrap();
+        join_all((0..4).map(|turn| step(&sequencers[turn % 2], tenant, turn < 2))).await;
+        let aside = "SELECT count(*) FROM ward.audit_waiting WHERE rejected_at IS NOT NULL";
+        assert_eq!(w.count("postgres", aside).await, n);
+        assert_eq!(verified(&w, tenant).await.len(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_catch_up_side_by_side() {
     let (w, sequencers) = two_replicas().await;
     let tenant = w.tenant().await;

@@ -1,6 +1,6 @@
 //! What is served of a log: tiles, and proofs from them.
 
-use ward::audit::log::{self, NoProof};
+use ward::audit::log::{self, NoProof, Which};
 use ward::audit::tree::{Hash, Tile, TileKind, verify_consistency, verify_inclusion};
 
 use crate::logs::{Log, Stored, naive};
@@ -49,7 +49,7 @@ async fn is_proven(log: &Log, entries: &[Stored]) {
     let size = entries.len() as u64;
     for place in [0, 1, 77, 254, 255, 256, entries.len() - 2, entries.len() - 1] {
         let (entry, hash) = entries.iter().zip(&hashes).nth(place).unwrap();
-        let proof = log::prove_entry(&mut *reading, entry.id).await.unwrap();
+        let proof = log::prove_entry(&mut *reading, entry.id, Which::Latest).await.unwrap();
         assert_eq!((proof.index, &proof.entry), (place as u64, &entry.text));
         verify_inclusion(*hash, (proof.index, size), &proof.path, root).unwrap();
     }

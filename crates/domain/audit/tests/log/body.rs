@@ -60,7 +60,7 @@ fn salted(salt: u8, source: Source, event: Event) -> Result<String, Unwritable> 
     let writer =
         Writer { unit: Uuid::from_u128(9).into(), who: Arc::new(somebody(source)), operation: &NOTE };
     let mut bodies = Bodies(Vec::new(), origin);
-    block_on(record(&mut bodies, &Counting(Mutex::new(0)), &writer, &event.into())).unwrap();
+    let _recorded = block_on(record(&mut bodies, &Counting(Mutex::new(0)), &writer, &event.into())).unwrap();
     bodies.0.pop().unwrap()
 }
 
