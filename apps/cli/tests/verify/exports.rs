@@ -37,7 +37,9 @@ fn export(size: usize, times: Option<(&str, &str)>) -> Export {
         "count": chosen.len().to_string(), "format": "csv", "sha256": hex(FILE), "size": size.to_string(),
     });
     for (name, time) in [("from", from), ("to", to)] {
-        time.map(|time| details[name] = json!(time));
+        if let Some(time) = time {
+            details[name] = json!(time);
+        }
     }
     let before = leaves(&log);
     log.push(completed(size, &details));
