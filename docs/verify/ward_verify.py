@@ -4,12 +4,12 @@
 One file, Python 3.9 or newer, nothing but its standard library. Written from the specifications: RFC 6962 (tree), RFC 8032 (Ed25519),
 RFC 8785 (canonical JSON), and C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles and tlog-proof.
 
-  ward_verify.py FILE --key KEY [--witness KEY] [--quorum N] [--entry FILE] [--state FILE] [--json]
+  ward_verify.py FILE --key KEY [--witness KEY] [--quorum N] [--entry FILE | --export FILE] [--state FILE] [--json]
   ward_verify.py --batch       runs the command on each line of standard input, a JSON list of arguments
   ward_verify.py --self-test   checks itself against published vectors
 
-FILE is the JSON of a proof, a `.tlog-proof`, or a directory with a copy of a log. KEY is a verifier key, or a file with one on each
-line. Ends with 0: verified; 1: refuted; 2: not understood; 3: could not be read.
+FILE is the JSON of a proof, a `.tlog-proof`, the proof of an export, or a directory with a copy of a log. KEY is a verifier key, or a
+file with one on each line. Ends with 0: verified; 1: refuted; 2: not understood; 3: could not be read.
 """
 
 import base64
@@ -24,6 +24,7 @@ import sys
 import uuid
 
 MOST = 4 << 20  # bytes of a proof, a checkpoint, a file of keys
+MOST_OF_A_LINE = 1 << 20
 WIDTH = 256
 SKEW = datetime.timedelta(minutes=10)
 DEEPEST = 16
@@ -49,6 +50,7 @@ REASONS = {
     "foreign-tenant": "an entry was signed that is of another tenant",
     "back-dated": "an entry was signed whose time lies too far before an earlier one's",
     "duplicated": "two entries were signed that have the same id",
+    "other-file": "the file is not the one that the log says was exported",
 }
 
 
@@ -465,14 +467,18 @@ def load_json(text):
 def parse_json_proof(text):
     """What `GET /v1/audit/events/{id}/proof` answers."""
     try:
-        proof = load_json(text)
+        return read_json_proof(load_json(text))
     except (ValueError, RecursionError):
         raise Refuted("malformed") from None
+
+
+def read_json_proof(proof, head=None):
+    """A proof, as JSON; without a checkpoint, where that is known."""
     if not isinstance(proof, dict) or not isinstance(proof.get("path"), list):
         raise Refuted("malformed")
-    index, size = proof.get("leaf_index"), proof.get("tree_size")
+    index, size = proof.get("leaf_index"), head["size"] if head else proof.get("tree_size")
     leaf, path = decode_hash(proof.get("leaf_hash")), [decode_hash(item) for item in proof["path"]]
-    texts = [proof.get("entry"), proof.get("checkpoint")]
+    texts = [proof.get("entry"), "" if head else proof.get("checkpoint")]
     if type(index) is not int or type(size) is not int or leaf is None or None in path:
         raise Refuted("malformed")
     if not all(isinstance(text, str) for text in texts):
@@ -487,10 +493,18 @@ def verify_proof(data, entry, trust, remembered):
     except UnicodeDecodeError:
         raise Refuted("malformed") from None
     proof = parse_bundle(text) if text.startswith("c2sp.org/tlog-proof@") else parse_json_proof(text)
-    entry = proof["entry"] if entry is None else entry
-    if entry is None:
+    proof["entry"] = proof["entry"] if entry is None else entry
+    if proof["entry"] is None:
         raise Usage("the entry is neither in the proof nor given beside it: `--entry FILE`")
-    head, place = trust.vouch(proof["checkpoint"]), f"entry {proof['index']}"
+    head = trust.vouch(proof["checkpoint"])
+    at, event_id = verify_place(proof, head)
+    compare_heads(remembered(head["origin"]), head)
+    return {"what": "entry", "index": proof["index"], "id": str(event_id), "at": iso(at), "checkpoint": head}
+
+
+def verify_place(proof, head):
+    """When and which an entry is that stands where its proof says, in a tree that is trusted."""
+    entry, place = proof["entry"], f"entry {proof['index']}"
 
     def leads(leaf):
         return root_from_inclusion(leaf, proof["index"], head["size"], proof["path"]) == head["root"]
@@ -505,8 +519,7 @@ def verify_proof(data, entry, trust, remembered):
         raise Refuted(refuted.reason, place) from None
     if tenant_of(head["origin"]) not in (None, tenant):
         raise Refuted("foreign-tenant", place)
-    compare_heads(remembered(head["origin"]), head)
-    return {"what": "entry", "index": proof["index"], "id": str(event_id), "at": iso(at), "checkpoint": head}
+    return at, event_id
 
 
 def compare_heads(before, head):
@@ -514,6 +527,158 @@ def compare_heads(before, head):
         raise Refuted("rolled-back")
     if before and head["size"] == before["size"] and head["root"] != before["root"]:
         raise Refuted("forked")
+
+
+# --- An export ----------------------------------------------------------------------------------------------------------------------
+
+
+def read_asked(said, size, raw):
+    """What was exported."""
+    times = [said.get("from"), said.get("to")]
+    if not isinstance(said.get("format"), str) or type(size) is not int or not isinstance(raw, bool):
+        raise Refuted("malformed")
+    if not all(time is None or isinstance(time, str) for time in times):
+        raise Refuted("malformed")
+    return {"format": said["format"], "raw": raw, "from": times[0], "to": times[1], "size": size}
+
+
+class Export:
+    """The proof of an export, read line by line."""
+
+    def __init__(self, said, trust):
+        asked = said["export"]
+        if not isinstance(asked, dict):
+            raise Refuted("malformed")
+        self.asked, self.trust = read_asked(asked, asked.get("size"), asked.get("raw", False)), trust
+        if not isinstance(said.get("checkpoint"), str):
+            raise Refuted("malformed")
+        self.head = trust.vouch(said["checkpoint"].encode())
+        limits = [self.asked["from"], self.asked["to"]]
+        self.limits = [limit and read_time(limit) for limit in limits]
+        self.is_part = limits != [None, None]
+        if self.asked["size"] > self.head["size"] or any(
+                limit is not None and time is None for limit, time in zip(limits, self.limits)):
+            raise Refuted("malformed")
+        self.below, self.count, self.told, self.newest = self.asked["size"], 0, None, None
+        self.first = self.latest = None
+
+    def line(self, data):
+        try:
+            said = load_json(data.decode("utf-8"))
+        except (ValueError, RecursionError):
+            raise Refuted("malformed") from None
+        if self.told:
+            raise Refuted("malformed")
+        if isinstance(said, dict) and "completed" in said:
+            self._completed(said)
+        else:
+            self._entry(said)
+
+    def _entry(self, said):
+        proof = read_json_proof(said, self.head)
+        (at, _), index, place = verify_place(proof, self.head), proof["index"], f"entry {proof['index']}"
+        if index >= self.below:
+            raise Refuted("reordered", place)
+        if not self.is_part and index + 1 != self.below:
+            raise Refuted("deleted", f"entry {self.below - 1}")
+        begins, ends = self.limits
+        if (begins and at < begins) or (ends and at >= ends):
+            raise Refuted("malformed", place)
+        self.first, self.latest = min(self.first or at, at), max(self.latest or at, at)
+        self.newest = index if self.newest is None else self.newest
+        self.below, self.count = index, self.count + 1
+
+    def _completed(self, said):
+        """The entry in which the log says what was exported, under a checkpoint that contains the first one."""
+        proof, consistency = read_json_proof(said["completed"]), said.get("consistency")
+        later, place = self.trust.vouch(proof["checkpoint"]), f"entry {proof['index']}"
+        verify_place(proof, later)
+        path = [decode_hash(item) for item in consistency] if isinstance(consistency, list) else [None]
+        if None in path:
+            raise Refuted("malformed")
+        if self.head["origin"] != later["origin"] or not is_consistent(self.head, later, path):
+            raise Refuted("unproven")
+        event = json.loads(proof["entry"])["event"]
+        details = event.get("details", {})
+        if event.get("action") != "audit.export_completed" or not isinstance(details, dict):
+            raise Refuted("malformed", place)
+        size, count = (decode_decimal(details.get(name)) for name in ("size", "count"))
+        try:
+            asked = read_asked(details, size, isinstance(details.get("raw"), str))
+        except Refuted:
+            raise Refuted("malformed", place) from None
+        if asked != self.asked or count is None or not isinstance(details.get("sha256"), str):
+            raise Refuted("malformed", place)
+        self.told = {"index": proof["index"], "count": count, "sha256": details["sha256"]}
+
+    def close(self, file):
+        if not self.told:
+            raise Refuted("truncated")
+        if self.count != self.told["count"]:
+            raise Refuted("deleted" if self.count < self.told["count"] else "inserted")
+        if not self.is_part and self.below:
+            raise Refuted("deleted")
+        if file is not None and digest_of(file) != self.told["sha256"]:
+            raise Refuted("other-file")
+        places = {"oldest": self.below, "newest": self.newest} if self.count else {"oldest": None, "newest": None}
+        return dict(places, what="export", format=self.asked["format"], size=self.asked["size"], count=self.count,
+                    complete=not self.is_part, sha256=self.told["sha256"], file=file is not None, first=iso(self.first),
+                    latest=iso(self.latest), told_at=self.told["index"], checkpoint=self.head)
+
+
+def decode_decimal(text):
+    return decode_number(text) if isinstance(text, str) else None
+
+
+def is_consistent(older, newer, path):
+    """Whether a consistency proof leads from one head to the other (RFC 9162, 2.1.4.2)."""
+    if older["size"] > newer["size"]:
+        return False
+    if older["size"] in (0, newer["size"]):
+        return not path and (older["size"] == 0 or older["root"] == newer["root"])
+    if older["size"] & (older["size"] - 1) == 0:
+        path = [older["root"]] + path
+    if not path:
+        return False
+    here, last = older["size"] - 1, newer["size"] - 1
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    old = new = path[0]
+    for beside in path[1:]:
+        if last == 0:
+            return False
+        if here & 1 or here == last:
+            old, new = node_hash(beside, old), node_hash(beside, new)
+            while here and not here & 1:
+                here, last = here >> 1, last >> 1
+        else:
+            new = node_hash(new, beside)
+        here, last = here >> 1, last >> 1
+    return (old, new, last) == (older["root"], newer["root"], 0)
+
+
+def verify_export(path, trust, remembered, file):
+    """What the proof of an export shows; None, if the file is none."""
+    with open_file(path) as lines:
+        try:
+            said = load_json(lines.readline(MOST_OF_A_LINE).decode("utf-8"))
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(said, dict) or "export" not in said:
+            return None
+        export = Export(said, trust)
+        compare_heads(remembered(export.head["origin"]), export.head)
+        for line in iter(functools.partial(lines.readline, MOST_OF_A_LINE), b""):
+            export.line(line)
+    return export.close(file)
+
+
+def digest_of(path):
+    digest = hashlib.sha256()
+    with open_file(path) as file:
+        for piece in iter(functools.partial(file.read, 1 << 16), b""):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 # --- A whole log (C2SP tlog-tiles) --------------------------------------------------------------------------------------------------
@@ -679,6 +844,15 @@ def read_file(path, most):
         raise Unread(f"{path}: {error}") from None
 
 
+def open_file(path):
+    try:
+        if not os.path.isfile(path):
+            raise Unread(f"{path}: not there, or not a file")
+        return open(path, "rb")
+    except OSError as error:
+        raise Unread(f"{path}: {error}") from None
+
+
 def need_file(path):
     data = read_file(path, MOST)
     if data is None or len(data) > MOST:
@@ -717,7 +891,7 @@ def iso(time):
 
 
 def parse_arguments(arguments):
-    options = {"--key": [], "--witness": [], "--quorum": [], "--entry": [], "--state": []}
+    options = {"--key": [], "--witness": [], "--quorum": [], "--entry": [], "--export": [], "--state": []}
     files, as_json, rest = [], False, list(arguments)
     while rest:
         name, equals, value = rest.pop(0).partition("=")
@@ -746,10 +920,17 @@ def verify(arguments):
     trust = Trust(read_keys(options["--key"]), read_keys(options["--witness"]), quorum)
     state = read_state(last["--state"]) if last["--state"] is not None else {}
     if not os.path.isdir(path):
+        shown = verify_export(path, trust, state.get, last["--export"])
+        if shown is not None:
+            return shown
+        if last["--export"] is not None:
+            raise Usage("--export goes with the proof of an export")
         entry = need_file(last["--entry"]) if last["--entry"] is not None else None
         return verify_proof(need_file(path), entry, trust, state.get)
     if last["--entry"] is not None:
         raise Usage("--entry goes with a proof, not with a log")
+    if last["--export"] is not None:
+        raise Usage("--export goes with the proof of an export")
     head = trust.vouch(need_file(os.path.join(path, "checkpoint")))
     return Log(path, head, state.get(head["origin"])).verify()
 
@@ -775,8 +956,9 @@ def say(said, as_json):
         print(json.dumps(said, default=written))
     elif said["verdict"] == "verified":
         head = said.pop("checkpoint")
-        print("VERIFIED:", "the log" if said.pop("what") == "log" else "an entry of", head["origin"])
-        for name, value in {**said, "size": head["size"], "root": written(head["root"])}.items():
+        what = {"log": "the log", "entry": "an entry of", "export": "an export of"}[said.pop("what")]
+        print("VERIFIED:", what, head["origin"])
+        for name, value in {**said, "tree size": head["size"], "root": written(head["root"])}.items():
             if name != "verdict" and value is not None:
                 print(f"  {name:12} {value}")
         for key in head["signed_by"]:

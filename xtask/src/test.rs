@@ -12,6 +12,7 @@ const SHARED: &str = "WARD_TEST_CLUSTER";
 pub(crate) fn run_tests(arguments: &[String]) -> Outcome {
     provide::postgres()?;
     provide::schemathesis()?;
+    provide::export_readers()?;
     provide::browser()?;
     // The server is one of the programs that the tests are built with.
     run(cargo().args(["test", "--workspace", "--locked", "--no-run"]))?;

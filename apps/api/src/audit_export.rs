@@ -1,32 +1,41 @@
-//! `/audit/export`: the log as CSV, streamed.
+//! `/audit/export`: the log, streamed in the format that whoever reads it needs.
 
+mod cef;
+mod csv;
+mod fhir;
+mod format;
+mod json;
+mod ndjson;
+mod ocsf;
+mod patients;
+mod proof;
+mod run;
+mod verb;
+
+use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use futures::stream;
 use poem::{Body, IntoResponse, Response};
+use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::registry::{
-    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
-use poem_openapi::types::ToJSON as _;
-use poem_openapi::{Enum, OpenApi};
-use sha2::{Digest as _, Sha256};
+use poem_openapi::types::Type as _;
 use tokio::sync::mpsc;
-use ward::Store as _;
-use ward::audit::{EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Event, Found, Search};
-use ward::rbac::Permit;
+use ward::audit::Search;
 
+use self::format::Format;
+use self::run::{Asked, Export, Piece};
 use crate::app::App;
-use crate::audit_event::EventView;
 use crate::auth::Caller;
-use crate::http::given::{Given, Instant};
+use crate::http::given::{Given, Instant, Size};
 use crate::http::problem::Refused;
 use crate::tag::Tag;
 
-const CSV: &str = "text/csv; charset=utf-8; header=present";
-const PAGE: u32 = 500;
-const HEADER: &str = "id,index,time,actor_kind,actor_id,roles,action,outcome,reason,operation,entity_kind,entity_id,covers,changes,\
-                      discloses,details,ip,user_agent,request_id,trace_id\r\n";
+const SIZE: &str = "ward-log-size";
 
 pub(crate) struct Api(pub(crate) Arc<App>);
 
@@ -34,9 +43,19 @@ pub(crate) struct Api(pub(crate) Arc<App>);
 impl Api {
     /// Export the audit log
     ///
-    /// Newest first, as CSV ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)) in which no cell is a formula to a
-    /// spreadsheet. The export is in the log before its first byte is sent and, with count and digest, after its last.
+    /// Every entry once, newest first, up to the size that the log has when it begins, which `Ward-Log-Size` tells. The export is in
+    /// the log before its first byte is sent and, with count and SHA-256, after its last; one that is cut short ends with an
+    /// error. The same request with that `size` gives the same bytes, while no key is destroyed; with `proof`, it gives what
+    /// `ward verify` needs to hold them against the log's signature, offline.
+    ///
+    /// - `csv`: [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180), a header first; no cell is a formula to a spreadsheet, unless `raw` is asked for.
+    /// - `ndjson`: a JSON object a line, the entry as `showAuditEvent` shows it, with its exact text and the hash of its leaf.
+    /// - `ocsf`: an event of the [Open Cybersecurity Schema Framework](https://schema.ocsf.io/1.4.0/) 1.4 a line, as JSON.
+    /// - `fhir`: an [AuditEvent](https://hl7.org/fhir/R4/auditevent.html) of FHIR R4 a line, after
+    ///   [IHE BALP](https://profiles.ihe.net/ITI/BALP/) where the entry holds what a profile asks for.
+    /// - `cef`: a line of syslog ([RFC 5424](https://www.rfc-editor.org/rfc/rfc5424)) that holds an event of the Common Event Format.
     #[oai(path = "/audit/export", method = "get", operation_id = "exportAudit")]
+    #[expect(clippy::too_many_arguments, reason = "one for each choice")]
     async fn export(
         &self,
         caller: Caller,
@@ -46,181 +65,88 @@ impl Api {
         from: Query<Option<Given<Instant>>>,
         /// Before this time.
         to: Query<Option<Given<Instant>>>,
+        /// With `csv`: each cell as it is, for programs. A spreadsheet may take one for a formula.
+        raw: Query<Option<bool>>,
+        /// What the log was when it had so many entries.
+        size: Query<Option<Given<Size>>>,
+        /// Not the export itself but its proof, as NDJSON: a signed checkpoint; each entry's exact text and the hashes that lead from it to
+        /// the checkpoint; and the proven entry in which the log says how many lines were exported and with which SHA-256.
+        proof: Query<Option<bool>>,
     ) -> Result<Exported, Refused> {
-        let Format::Csv = format.0;
-        let permit = self.0.permit(&caller, &EXPORT).await?;
+        let format = format.0;
+        let raw = raw.0.unwrap_or_default();
+        if raw && format != Format::Csv {
+            return Err(Refused::at("?raw", "goes with `csv` alone"));
+        }
         let search = Search { from: from.0.map(|at| at.0), to: to.0.map(|at| at.0), ..Search::default() };
-        let reading = self.0.store.read(permit).await?;
-        let tenant = reading.writer().tenant();
-        reading.disclose(Event::of(&EXPORT, EXPORT_STARTED, tenant).noting("format", "csv")).await?;
-        self.0.catch_up(tenant).await?;
-
-        let (sender, chunks) = mpsc::channel(4);
-        let export = Export { app: self.0.clone(), caller, search, sender, digest: Sha256::new(), count: 0 };
-        tokio::spawn(async move {
-            if let Err(refused) = export.run().await {
-                tracing::error!(?refused, "an export was cut short");
-            }
-        });
-        Ok(Exported(chunks))
+        let (size, proof) = (size.0.map(|size| size.0), proof.0.unwrap_or_default());
+        let asked = Asked { format, raw, search, size, proof };
+        let export = Export::begin(self.0.clone(), caller, asked).await?;
+        let (sender, pieces) = mpsc::channel(run::AHEAD);
+        let size = export.size();
+        tokio::spawn(export.run(sender));
+        let (content_type, file) = if proof {
+            (ndjson::CONTENT_TYPE, format!("{}.proof", format.file()))
+        } else {
+            (format.content_type(), format.file().to_owned())
+        };
+        Ok(Exported { content_type, file, size, pieces })
     }
-}
-
-/// How to write it.
-#[derive(Clone, Copy, Enum)]
-#[oai(rename_all = "snake_case")]
-enum Format {
-    /// Comma-separated.
-    Csv,
-}
-
-struct Export {
-    app: Arc<App>,
-    caller: Caller,
-    search: Search,
-    sender: mpsc::Sender<Result<Vec<u8>, std::io::Error>>,
-    digest: Sha256,
-    count: u64,
-}
-
-impl Export {
-    async fn run(mut self) -> Result<(), Refused> {
-        let sent = self.pages().await;
-        if let Err(refused) = sent {
-            // A body that just ends would look whole.
-            let _gone = self.sender.send(Err(std::io::Error::other("cut short"))).await;
-            return Err(refused);
-        }
-        Ok(())
-    }
-
-    async fn pages(&mut self) -> Result<(), Refused> {
-        let tenant = self.caller.0.who.tenant();
-        if !self.send(HEADER.to_owned()).await {
-            return Ok(());
-        }
-        let mut below = None;
-        loop {
-            self.app.recheck(&self.caller).await?;
-            let mut reading = self.app.store.read(self.permit()?).await?;
-            let keys = reading.keys();
-            let Found { entries, reached } = reading.entries(&self.search, below, PAGE).await?;
-            self.count += entries.len() as u64;
-            let rows: String =
-                entries.into_iter().map(|entry| row(EventView::of(entry, tenant, &keys))).collect();
-            if !self.send(rows).await {
-                return Ok(());
-            }
-            match reached {
-                Some(place) => below = Some(place),
-                None => break,
-            }
-        }
-        let digest: String =
-            self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let completed =
-            Event::of(&EXPORT, EXPORT_COMPLETED, tenant).noting("count", self.count).noting("sha256", digest);
-        self.app.store.read(self.permit()?).await?.disclose(completed).await?;
-        Ok(())
-    }
-
-    async fn send(&mut self, text: String) -> bool {
-        self.digest.update(text.as_bytes());
-        self.sender.send(Ok(text.into_bytes())).await.is_ok()
-    }
-
-    fn permit(&self) -> Result<Permit, Refused> {
-        Ok(self.app.policy.permit(&self.caller.0.who, &EXPORT)?)
-    }
-}
-
-fn row(event: EventView) -> String {
-    let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-    let cells = [
-        event.id.to_string(),
-        event.index.to_string(),
-        event.time.to_string(),
-        event.actor.kind,
-        id(event.actor.id),
-        event.actor.roles.join(" "),
-        event.action,
-        event.outcome,
-        event.reason.unwrap_or_default(),
-        event.operation,
-        event.entity.kind,
-        event.entity.id.to_string(),
-        event.covers.to_json_string(),
-        event.changes.to_string(),
-        event.discloses.to_json_string(),
-        event.details.to_string(),
-        event.source.ip.unwrap_or_default(),
-        event.source.user_agent.unwrap_or_default(),
-        event.source.request_id,
-        event.source.trace_id.unwrap_or_default(),
-    ];
-    let cells: Vec<_> = cells.iter().map(|text| cell(text)).collect();
-    format!("{}\r\n", cells.join(","))
-}
-
-/// Quoted where RFC 4180 needs it; with an apostrophe before what a spreadsheet would take for a formula, also behind what
-/// it may take for the end of a cell.
-fn cell(text: &str) -> String {
-    let (mut safe, mut begins) = (String::with_capacity(text.len()), true);
-    for character in text.chars() {
-        if begins
-            && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠')
-        {
-            safe.push('\'');
-        }
-        begins = matches!(character, ';' | '|' | '\t' | '\r' | '\n');
-        safe.push(character);
-    }
-    let quoted = safe.len() > text.len() || safe.contains([',', '"', ';', '\r', '\n']);
-    if quoted { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
 }
 
 /// The log, as it is read.
-pub(crate) struct Exported(mpsc::Receiver<Result<Vec<u8>, std::io::Error>>);
+pub(crate) struct Exported {
+    content_type: &'static str,
+    file: String,
+    size: u64,
+    pieces: mpsc::Receiver<Piece>,
+}
 
 impl IntoResponse for Exported {
     fn into_response(self) -> Response {
-        let chunks = stream::unfold(self.0, |mut chunks| async { Some((chunks.recv().await?, chunks)) });
+        let pieces = stream::unfold(self.pieces, next);
         Response::builder()
-            .content_type(CSV)
-            .header("content-disposition", "attachment; filename=\"audit.csv\"")
-            .body(Body::from_bytes_stream(chunks))
+            .content_type(self.content_type)
+            .header("content-disposition", format!("attachment; filename=\"{}\"", self.file))
+            .header(SIZE, self.size)
+            .body(Body::from_bytes_stream(pieces))
+    }
+}
+
+/// The next piece, unless that is the end. An export that breaks off takes its connection with it: after an error in a body, poem
+/// polls the connection once more, and hyper then ends the body as if it were whole.
+async fn next(mut pieces: mpsc::Receiver<Piece>) -> Option<(io::Result<String>, mpsc::Receiver<Piece>)> {
+    match pieces.recv().await {
+        Some(Piece::Text(text)) => Some((Ok(text), pieces)),
+        Some(Piece::End) => None,
+        None => resume_unwind(Box::new("an export was cut short")),
     }
 }
 
 impl poem_openapi::ApiResponse for Exported {
     fn meta() -> MetaResponses {
-        let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
-        let content = vec![MetaMediaType { content_type: CSV, schema }];
-        let description = "The log, a header first.";
-        let response =
-            MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+        let mut formats = Format::ALL.to_vec();
+        formats.dedup_by_key(|format| format.content_type());
+        let content = |format: Format| MetaMediaType {
+            content_type: format.content_type(),
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+        };
+        let size = MetaHeader {
+            name: SIZE.to_owned(),
+            description: Some("How many entries the log had when the export began.".to_owned()),
+            required: true,
+            deprecated: false,
+            schema: u64::schema_ref(),
+        };
+        let response = MetaResponse {
+            description: "The log, newest first.",
+            status: Some(200),
+            status_range: None,
+            content: formats.into_iter().map(content).collect(),
+            headers: vec![size],
+        };
         MetaResponses { responses: vec![response] }
     }
 
     fn register(_: &mut Registry) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for (text, safe) in [
-            ("plain", "plain"),
-            ("=1+1", "\"'=1+1\""),
-            ("＝1", "\"'＝1\""),
-            ("@x", "\"'@x\""),
-            ("a,\"b\"", "\"a,\"\"b\"\"\""),
-            ("a\r\nb", "\"a\r'\nb\""),
-            ("a;=1;2|@x", "\"a;'=1;2|'@x\""),
-        ] {
-            assert_eq!(cell(text), safe);
-        }
-    }
 }

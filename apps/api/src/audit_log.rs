@@ -137,7 +137,7 @@ fn which(witnessed: &Option<bool>) -> Which {
 
 /// An entry, and the proof that it is in the log.
 #[derive(Object)]
-struct ProofView {
+pub(crate) struct ProofView {
     /// Its exact text: RFC 8785 canonical JSON.
     entry: String,
     /// Its place, counted from 0.
@@ -176,7 +176,8 @@ impl From<Proof> for ProofView {
     }
 }
 
-fn written(path: &[Hash]) -> Vec<String> {
+/// Hashes in base64.
+pub(crate) fn written(path: &[Hash]) -> Vec<String> {
     path.iter().map(|hash| STANDARD.encode(hash.0)).collect()
 }
 

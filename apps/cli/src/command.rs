@@ -5,8 +5,9 @@ use crate::report::{self, Report};
 use crate::{mirror, offline, online};
 
 const HELP: &str = "\
-ward verify FILE --key KEY         verify a proof, or a log that was copied into a directory
+ward verify FILE --key KEY         verify the proof of an entry or of an export, or a log that was copied into a directory
     [--entry FILE]                 the entry, where a `.tlog-proof` doesn't bring it
+    [--export FILE]                the exported file that an export's proof was asked for
     [--state FILE]                 refuse what is older than, or contradicts, what was seen before
 ward audit verify --url URL --key KEY
                                    verify the log that a running Ward serves
@@ -89,7 +90,7 @@ fn command(words: &[&str], arguments: &[String], api_key: Option<String>) -> Res
     match words {
         ["verify", ..] => offline::verify(&Options::parse(
             after(1),
-            &["--key", "--witness", "--quorum", "--entry", "--state", "--json"],
+            &["--key", "--witness", "--quorum", "--entry", "--export", "--state", "--json"],
             1,
         )?),
         ["audit", "verify", ..] => {

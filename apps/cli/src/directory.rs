@@ -32,18 +32,31 @@ pub(crate) fn file(path: &Path) -> Result<Vec<u8>, Stop> {
     }
 }
 
+/// A file that must be there, to be read piece by piece.
+pub(crate) fn open(path: &Path) -> Result<File, Stop> {
+    match opened(path) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(Stop::unread(path.display(), "not there")),
+        Err(error) => Err(Stop::unread(path.display(), error)),
+    }
+}
+
 /// Not more than `most` bytes and one, so that what is too long shows.
 fn read(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => return Err(io::Error::other("not a file")),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        found => found.map(drop)?,
-    }
+    let Some(file) = opened(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
+}
+
+fn opened(path: &Path) -> io::Result<Option<File>> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(io::Error::other("not a file")),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        found => found.and_then(|_| File::open(path)).map(Some),
+    }
 }
 
 /// Puts a file where there is none, or another one, so that after a crash there is one of the two.

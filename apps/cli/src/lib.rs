@@ -4,6 +4,7 @@
 
 mod command;
 mod directory;
+mod export;
 mod keys;
 mod mirror;
 mod offline;

@@ -3,7 +3,7 @@ use std::fmt;
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::{Value, json};
 use ward_audit::note::Checkpoint;
-use ward_audit::verify::{Contents, Refuted, Shown, Vouched};
+use ward_audit::verify::{Contents, Exported, Refuted, Shown, Vouched};
 
 /// How times are written.
 pub(crate) const TIME: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
@@ -16,10 +16,18 @@ pub(crate) enum Report {
     Log { vouched: Vouched, contents: Contents, continues: Option<u64> },
     /// Nothing: it was copied.
     Copied { size: u64, files: u64 },
+    /// An export, with or without its file.
+    Export { exported: Exported, has_file: bool },
 }
 
 const OF_AN_ENTRY: &str = "\
 This does not show what else the log holds, that this is its newest state, or that what the entry says is true.";
+
+const OF_AN_EXPORT: &str = "\
+It has every entry up to that size. This does not show that what they say is true, nor what happened without an entry.";
+
+const OF_A_PART: &str = "\
+All of them are of the time asked for; that they are all of that time is the log's word, which was signed with their number.";
 
 const OF_A_LOG: &str = "\
 This does not show that what the entries say is true, nor what happened without an entry, nor what was removed before the
@@ -55,6 +63,15 @@ impl Report {
                 "first": contents.first.map(time), "latest": contents.latest.map(time), "continues": continues,
                 "checkpoint": head(vouched),
             }),
+            Self::Export { exported, has_file } => json!({
+                "verdict": "verified", "what": "export", "format": exported.format, "size": exported.size,
+                "count": exported.count, "complete": !exported.is_part, "sha256": exported.sha256, "file": has_file,
+                "oldest": exported.places.as_ref().map(|places| places.start()),
+                "newest": exported.places.as_ref().map(|places| places.end()),
+                "first": exported.times.as_ref().map(|times| time(*times.start())),
+                "latest": exported.times.as_ref().map(|times| time(*times.end())),
+                "told_at": exported.told_at, "checkpoint": head(&exported.vouched),
+            }),
             Self::Copied { size, files } => json!({ "verdict": "copied", "size": size, "files": files }),
         })
     }
@@ -70,6 +87,7 @@ impl fmt::Display for Report {
                 writeln!(f, "{OF_AN_ENTRY}")
             }
             Self::Log { vouched, contents, continues } => log(f, vouched, contents, *continues),
+            Self::Export { exported, has_file } => export(f, exported, *has_file),
             Self::Copied { size, files } => {
                 writeln!(f, "COPIED, not verified: {size} entries; {files} files were new")
             }
@@ -105,6 +123,22 @@ fn log(
         writeln!(f, "Ids were compared among the entries that were read; `--full` reads all.")?;
     }
     writeln!(f, "{OF_A_LOG}")
+}
+
+fn export(f: &mut fmt::Formatter<'_>, exported: &Exported, has_file: bool) -> fmt::Result {
+    let Exported { vouched, format, size, count, sha256, told_at, .. } = exported;
+    writeln!(f, "VERIFIED: an export of the log {}", vouched.checkpoint.origin)?;
+    writeln!(f, "  exported     {count} of the first {size} entries, as {format}")?;
+    if let (Some(places), Some(times)) = (&exported.places, &exported.times) {
+        writeln!(f, "  places       {} to {}", places.start(), places.end())?;
+        writeln!(f, "  times        {} to {}", time(*times.start()), time(*times.end()))?;
+    }
+    writeln!(f, "  SHA-256      {sha256}: entry {told_at} says so")?;
+    signatures(f, vouched)?;
+    if !has_file {
+        writeln!(f, "The file itself was not looked at: `--export FILE`.")?;
+    }
+    writeln!(f, "{}", if exported.is_part { OF_A_PART } else { OF_AN_EXPORT })
 }
 
 fn signatures(f: &mut fmt::Formatter<'_>, vouched: &Vouched) -> fmt::Result {

@@ -7,6 +7,8 @@ use crate::process::{Outcome, on_path, run_aside};
 
 /// Every version pinned, so that a run tomorrow is the run of today.
 const SCHEMATHESIS: &str = include_str!("../../tools/schemathesis.txt");
+/// OCSF's schemas as JSON Schema, which the package holds, and models of FHIR.
+const EXPORT_READERS: &str = include_str!("../../tools/export-readers.txt");
 
 /// Makes sure of schemathesis, as `.ward/tools/bin/schemathesis`.
 pub(crate) fn schemathesis() -> Outcome {
@@ -14,12 +16,22 @@ pub(crate) fn schemathesis() -> Outcome {
     name_tool("schemathesis", &program)
 }
 
+/// Makes sure of a Python that reads exports of the log by other people's schemas, as `.ward/tools/bin/export-readers`.
+pub(crate) fn export_readers() -> Outcome {
+    name_tool("export-readers", &environment("export-readers", EXPORT_READERS)?.join("python"))
+}
+
 /// A program out of a Python package: `requirements`, in an environment of the repository's own.
 pub(super) fn package(name: &str, requirements: &str) -> Outcome<PathBuf> {
+    Ok(environment(name, requirements)?.join(name))
+}
+
+/// The programs of an environment in which `requirements` are.
+fn environment(name: &str, requirements: &str) -> Outcome<PathBuf> {
     let environment = tools().join("python").join(name);
-    let (program, stamp) = (environment.join("bin").join(name), environment.join("requirements.txt"));
-    if program.exists() && is_in_place(&stamp, requirements) {
-        return Ok(program);
+    let (programs, stamp) = (environment.join("bin"), environment.join("requirements.txt"));
+    if programs.join("python").exists() && is_in_place(&stamp, requirements) {
+        return Ok(programs);
     }
     if environment.exists() {
         fs::remove_dir_all(&environment)?;
@@ -27,11 +39,11 @@ pub(super) fn package(name: &str, requirements: &str) -> Outcome<PathBuf> {
     make(&environment)?;
     let wanted = environment.join("wanted.txt");
     fs::write(&wanted, requirements)?;
-    let mut pip = Command::new(environment.join("bin/python"));
+    let mut pip = Command::new(programs.join("python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "-r"]);
     run_aside(pip.arg(&wanted))?;
     fs::rename(&wanted, &stamp)?;
-    Ok(program)
+    Ok(programs)
 }
 
 fn make(environment: &PathBuf) -> Outcome {

@@ -5,6 +5,7 @@ mod support;
 
 mod browser;
 mod events;
+mod exports;
 mod idempotency;
 mod imports;
 mod imports_under_way;

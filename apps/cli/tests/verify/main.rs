@@ -4,6 +4,7 @@
 
 mod attacks;
 mod clean;
+mod exports;
 mod forge;
 mod growth;
 mod judges;

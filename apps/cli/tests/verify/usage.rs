@@ -44,6 +44,8 @@ fn the_exit_code_tells_what_was_wrong_with_the_question() {
         (2, "log --key no-keys"),
         (2, "log --key bare"),
         (2, "log --key KEY --entry proof"),
+        (2, "log --key KEY --export proof"),
+        (2, "proof --key KEY --export proof"),
         (2, "bare --key KEY"),
         (3, "log --key nothing"),
         (3, "nothing --key KEY"),

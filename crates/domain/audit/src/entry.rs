@@ -25,6 +25,8 @@ pub struct Entry {
     pub at: DateTime<Utc>,
     /// What it says.
     pub said: Said,
+    /// The same as it is written; with the time, the exact [`text`](Self::text).
+    pub body: String,
     /// Address and agent, sealed.
     pub source: Option<Vec<u8>>,
 }
@@ -98,7 +100,13 @@ impl Entry {
     /// `unreadable`.
     pub fn read(index: u64, at: DateTime<Utc>, body: &str, source: Option<Vec<u8>>) -> Self {
         let unreadable = || Said { action: "unreadable".into(), ..Said::default() };
-        Self { index, at, said: serde_json::from_str(body).unwrap_or_else(|_| unreadable()), source }
+        let said = serde_json::from_str(body).unwrap_or_else(|_| unreadable());
+        Self { index, at, said, body: body.to_owned(), source }
+    }
+
+    /// Its exact text.
+    pub fn text(&self) -> String {
+        text(self.at, &self.body)
     }
 
     /// Names it.

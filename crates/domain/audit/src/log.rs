@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ward_kernel::{EventId, Operation, Requires, StoreError};
 
 use crate::sequence::Head;
-use crate::tree::{Hash, Path, Run, StoredTree, Tile, TileKind, follow};
+use crate::tree::{Hash, Path, Run, StoredTree, Tile, TileKind, follow, follow_all};
 
 /// Shows the proof of an entry.
 pub static PROVE_EVENT: Operation = read("proveAuditEvent");
@@ -113,6 +113,17 @@ pub async fn prove_entry(
     let path = Path::inclusion(index, head.checkpoint.size).ok_or(NoProof::Unplaced)?;
     let path = follow(log, &path).await?.ok_or(NoProof::Broken)?;
     Ok(Proof { entry, index, path, head })
+}
+
+/// Proves of each of these entries that it is in the log of `size` entries, which may have grown since.
+pub async fn prove_places(
+    log: &mut (impl LogView + ?Sized),
+    places: impl IntoIterator<Item = u64>,
+    size: u64,
+) -> Result<Vec<Vec<Hash>>, NoProof> {
+    let paths = places.into_iter().map(|index| Path::inclusion(index, size)).collect::<Option<Vec<_>>>();
+    let proofs = follow_all(log, &paths.ok_or(NoProof::Beyond)?).await?;
+    proofs.into_iter().collect::<Option<_>>().ok_or(NoProof::Broken)
 }
 
 /// Proves that the log of `from` entries is the beginning of that of `to`.

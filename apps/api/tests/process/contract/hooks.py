@@ -55,6 +55,7 @@ REASONS = {
         "must name at least one field",  # but with `null`
     },
     "changeRecord": {"no such field here"},  # but in records of another category
+    "exportAudit": {"goes with `csv` alone", "must not be larger than the log"},
     "findSubjects": {"is needed beside `external_ref`"},
 }
 

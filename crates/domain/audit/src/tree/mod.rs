@@ -12,5 +12,5 @@ pub use frontier::Frontier;
 pub use hash::Hash;
 pub use path::{Node, Path};
 pub use proof::{Disproved, verify_consistency, verify_inclusion};
-pub use stored::{Run, StoredTree, edge, follow};
+pub use stored::{Run, StoredTree, edge, follow, follow_all};
 pub use tile::{InvalidTile, Tile, TileKind};

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use ward_kernel::StoreError;
@@ -35,6 +35,12 @@ impl Run {
         Self { level, first: index * u64::from(Tile::WIDTH), count: width }
     }
 
+    /// In which tile it stands, by level and index, and where in it it ends.
+    fn within(self) -> ((u8, u64), u16) {
+        let width = u64::from(Tile::WIDTH);
+        ((self.level, self.first / width), (self.first % width) as u16 + self.count)
+    }
+
     fn root(self, hashes: &[Hash]) -> Option<Hash> {
         let mut subtree = Frontier::default();
         subtree.extend(hashes.iter().copied());
@@ -47,8 +53,16 @@ pub async fn follow(
     tree: &mut (impl StoredTree + ?Sized),
     path: &Path,
 ) -> Result<Option<Vec<Hash>>, StoreError> {
-    let known = roots(tree, path.nodes()).await?;
-    Ok(path.hashes(|node| known.get(&node).copied()))
+    Ok(follow_all(tree, std::slice::from_ref(path)).await?.pop().flatten())
+}
+
+/// The same of several paths at once. What they have in common is read once.
+pub async fn follow_all(
+    tree: &mut (impl StoredTree + ?Sized),
+    paths: &[Path],
+) -> Result<Vec<Option<Vec<Hash>>>, StoreError> {
+    let known = roots(tree, paths.iter().flat_map(Path::nodes)).await?;
+    Ok(paths.iter().map(|path| path.hashes(|node| known.get(&node).copied())).collect())
 }
 
 /// The right edge of the stored tree, where it has `size` leaves; nothing, if it is not stored whole.
@@ -57,13 +71,25 @@ pub async fn edge(tree: &mut (impl StoredTree + ?Sized), size: u64) -> Result<Op
     Ok(Frontier::of(size, |node| known.get(&node).copied()))
 }
 
+/// The roots of subtrees. They are read by the tile, since many stand in the same.
 async fn roots(
     tree: &mut (impl StoredTree + ?Sized),
     nodes: impl Iterator<Item = Node>,
 ) -> Result<HashMap<Node, Hash>, StoreError> {
-    let nodes: Vec<_> = nodes.collect();
-    let runs: Vec<_> = nodes.iter().copied().map(Run::of).collect();
+    let nodes: Vec<_> = nodes.map(|node| (node, Run::of(node))).collect();
+    let mut widths = BTreeMap::new();
+    for (_, run) in &nodes {
+        let (tile, after) = run.within();
+        let width = widths.entry(tile).or_insert(0);
+        *width = after.max(*width);
+    }
+    let runs: Vec<_> =
+        widths.into_iter().map(|((level, index), width)| Run::tile(level, index, width)).collect();
     let found = if runs.is_empty() { Vec::new() } else { tree.hashes(&runs).await? };
-    let roots = nodes.into_iter().zip(runs).zip(found);
-    Ok(roots.filter_map(|((node, run), hashes)| Some((node, run.root(&hashes)?))).collect())
+    let tiles: HashMap<_, _> = runs.iter().map(|run| run.within().0).zip(found).collect();
+    let root = |run: Run| {
+        let (tile, after) = run.within();
+        run.root(tiles.get(&tile)?.get(usize::from(after - run.count)..usize::from(after))?)
+    };
+    Ok(nodes.into_iter().filter_map(|(node, run)| Some((node, root(run)?))).collect())
 }

@@ -43,7 +43,7 @@ pub(super) fn uuid(text: &str) -> Option<Uuid> {
 }
 
 /// `2026-11-27T04:06:22.123456Z`, and no other way.
-fn time(text: &str) -> Option<NaiveDateTime> {
+pub(super) fn time(text: &str) -> Option<NaiveDateTime> {
     let number = |from: usize, to: usize| {
         let digits = text.get(from..to)?;
         digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse::<u32>().ok())?

@@ -5,6 +5,7 @@ mod canonical;
 mod content;
 mod difference;
 mod entry;
+mod export;
 mod log;
 mod proof;
 mod reason;
@@ -13,6 +14,7 @@ mod tiles;
 mod trust;
 
 pub use entry::Facts;
+pub use export::{ExportProof, Exported};
 pub use log::{Contents, Failure, Remembered, verify_log};
 pub use proof::{EntryProof, NoProof, Shown};
 pub use reason::{Place, Reason, Refuted};

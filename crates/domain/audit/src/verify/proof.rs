@@ -3,8 +3,8 @@ use serde_json::Value;
 use ward_kernel::Uuid;
 
 use super::content::belongs;
-use super::{Place, Reason, Refuted, Trust, Vouched};
-use crate::note::ProofBundle;
+use super::{Facts, Place, Reason, Refuted, Trust, Vouched};
+use crate::note::{Checkpoint, ProofBundle};
 use crate::tree::{Hash, verify_inclusion};
 
 /// One entry, and the proof of its place in a log; none of it is verified yet.
@@ -55,7 +55,7 @@ impl EntryProof {
             return Ok(Self { entry, index, path, checkpoint: checkpoint.to_string(), said: None });
         }
         let proof = serde_json::from_str(text).map_err(|_| NoProof::Malformed)?;
-        let mut read = of_json(&proof).ok_or(NoProof::Malformed)?;
+        let mut read = Self::of_json(&proof).ok_or(NoProof::Malformed)?;
         read.entry = entry.unwrap_or(read.entry);
         Ok(read)
     }
@@ -63,7 +63,12 @@ impl EntryProof {
     /// Shows that the entry stands where it says, in a tree whose checkpoint is trusted.
     pub fn verify(&self, trust: &Trust) -> Result<Shown, Refuted> {
         let vouched = trust.vouch(self.checkpoint.as_bytes())?;
-        let head = &vouched.checkpoint;
+        let facts = self.shows(&vouched.checkpoint)?;
+        Ok(Shown { at: facts.at, id: facts.id, index: self.index, vouched })
+    }
+
+    /// Shows that the entry stands where it says, in a tree that is trusted.
+    pub(super) fn shows(&self, head: &Checkpoint) -> Result<Facts<'_>, Refuted> {
         let leads = |leaf| verify_inclusion(leaf, (self.index, head.size), &self.path, head.root).is_ok();
         let leaf = Hash::leaf(&self.entry);
         let at = |reason| Refuted::at(reason, Place::Entry(self.index));
@@ -74,20 +79,36 @@ impl EntryProof {
         if self.said.is_some_and(|said| said != (head.size, leaf)) {
             return Err(at(Reason::Malformed));
         }
-        let facts = belongs(&head.origin, &self.entry).map_err(at)?;
-        Ok(Shown { at: facts.at, id: facts.id, index: self.index, vouched })
+        belongs(&head.origin, &self.entry).map_err(at)
     }
-}
 
-fn of_json(proof: &Value) -> Option<EntryProof> {
-    let text = |name: &str| proof.get(name)?.as_str();
-    let number = |name: &str| proof.get(name)?.as_u64();
-    let path = proof.get("path")?.as_array()?.iter().map(|hash| Hash::parse(hash.as_str()?));
-    Some(EntryProof {
-        entry: text("entry")?.into(),
-        index: number("leaf_index")?,
-        path: path.collect::<Option<_>>()?,
-        checkpoint: text("checkpoint")?.to_owned(),
-        said: Some((number("tree_size")?, Hash::parse(text("leaf_hash")?)?)),
-    })
+    pub(super) fn of_json(proof: &Value) -> Option<Self> {
+        let size = proof.get("tree_size")?.as_u64()?;
+        Self::read(proof, size, proof.get("checkpoint")?.as_str()?)
+    }
+
+    /// The same without a checkpoint, which is known.
+    pub(super) fn beneath(proof: &Value, head: &Checkpoint) -> Option<Self> {
+        Self::read(proof, head.size, "")
+    }
+
+    fn read(proof: &Value, size: u64, checkpoint: &str) -> Option<Self> {
+        let text = |name: &str| proof.get(name)?.as_str();
+        let path = proof.get("path")?.as_array()?.iter().map(|hash| Hash::parse(hash.as_str()?));
+        Some(Self {
+            entry: text("entry")?.into(),
+            index: proof.get("leaf_index")?.as_u64()?,
+            path: path.collect::<Option<_>>()?,
+            checkpoint: checkpoint.to_owned(),
+            said: Some((size, Hash::parse(text("leaf_hash")?)?)),
+        })
+    }
+
+    pub(super) fn entry(&self) -> &[u8] {
+        &self.entry
+    }
+
+    pub(super) fn index(&self) -> u64 {
+        self.index
+    }
 }

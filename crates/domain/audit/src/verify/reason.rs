@@ -44,6 +44,8 @@ pub enum Reason {
     BackDated,
     /// Two entries were signed that have the same id.
     Duplicated,
+    /// The exported file is another one than the log says it wrote.
+    OtherFile,
 }
 
 impl Reason {
@@ -82,6 +84,7 @@ impl Reason {
                 ("back-dated", "an entry was signed whose time lies too far before an earlier one's")
             }
             Self::Duplicated => ("duplicated", "two entries were signed that have the same id"),
+            Self::OtherFile => ("other-file", "the file is not the one that the log says was exported"),
         }
     }
 }

@@ -1,0 +1,199 @@
+use std::sync::Arc;
+
+use chrono::SecondsFormat;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
+use ward::audit::log::{self, NoProof, Which};
+use ward::audit::sequence::Head;
+use ward::audit::tree::Tile;
+use ward::audit::{EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Event, Found, Search};
+use ward::kernel::{Action, EventId, TenantId};
+use ward::{Reading, Store as _};
+
+use super::format::{Format, Layout, Line, Log};
+use super::patients::Patients;
+use super::proof;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::problem::Refused;
+
+/// How many pages are written ahead of whoever reads them.
+pub(super) const AHEAD: usize = 4;
+const PAGE: u32 = Tile::WIDTH as u32;
+
+/// What to export.
+pub(super) struct Asked {
+    pub(super) format: Format,
+    pub(super) raw: bool,
+    pub(super) search: Search,
+    /// How many of the log's entries it looks at; all, if no number is given.
+    pub(super) size: Option<u64>,
+    /// Whether its proof is wanted instead.
+    pub(super) proof: bool,
+}
+
+/// A piece of what is sent. Without its end it is cut short.
+pub(super) enum Piece {
+    Text(String),
+    End,
+}
+
+/// An export that has begun: the log says so.
+pub(super) struct Export {
+    app: Arc<App>,
+    caller: Caller,
+    asked: Asked,
+    /// The log when it began.
+    head: Head,
+    size: u64,
+    layout: Box<dyn Layout>,
+    log: Log,
+    patients: Patients,
+    digest: Sha256,
+    count: u64,
+}
+
+/// Whoever asked is gone, or what stopped the export.
+enum Stop {
+    Gone,
+    Refused(Refused),
+}
+
+impl<E: Into<Refused>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl Export {
+    pub(super) async fn begin(app: Arc<App>, caller: Caller, asked: Asked) -> Result<Self, Refused> {
+        let mut reading = app.read(&caller, &EXPORT).await?;
+        if let Some(size) = asked.size {
+            let known = reading.head().await?.map_or(0, |head| head.checkpoint.size);
+            if size > known {
+                return Err(Refused::at("?size", "must not be larger than the log"));
+            }
+        }
+        let tenant = reading.writer().tenant();
+        reading.disclose(event(EXPORT_STARTED, &asked, tenant)).await?;
+        let head = app.read_log(&caller, &EXPORT).await?.head().await?.ok_or(NoProof::Unplaced)?;
+        let origin = &head.checkpoint.origin;
+        let deployment = origin.rsplit_once('/').map_or(&**origin, |(deployment, _)| deployment);
+        let log = Log { tenant, deployment: deployment.to_owned() };
+        Ok(Self {
+            size: asked.size.unwrap_or(head.checkpoint.size),
+            layout: asked.format.layout(asked.raw, &log),
+            patients: Patients::default(),
+            digest: Sha256::new(),
+            count: 0,
+            app,
+            caller,
+            asked,
+            head,
+            log,
+        })
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Sends it all, no faster than it is taken.
+    pub(super) async fn run(mut self, sender: mpsc::Sender<Piece>) {
+        match self.send(&sender).await {
+            Ok(()) => drop(sender.send(Piece::End).await),
+            Err(Stop::Gone) => {}
+            Err(Stop::Refused(refused)) => tracing::error!(?refused, "an export was cut short"),
+        }
+    }
+
+    async fn send(&mut self, sender: &mpsc::Sender<Piece>) -> Result<(), Stop> {
+        let opening = self.layout.opening();
+        self.digest.update(opening);
+        let opening = if self.asked.proof {
+            proof::opening(&self.asked, self.size, &self.head)
+        } else {
+            opening.to_owned()
+        };
+        put(sender, opening).await?;
+        let mut below = self.size;
+        while below > 0 {
+            let (text, reached) = self.page(below).await?;
+            put(sender, text).await?;
+            below = reached;
+        }
+        let completed = self.complete().await?;
+        if self.asked.proof {
+            put(sender, self.proven(completed).await?).await?;
+        }
+        Ok(())
+    }
+
+    /// The newest entries below a place, as they are sent; and below which place to go on.
+    async fn page(&mut self, below: u64) -> Result<(String, u64), Refused> {
+        self.app.recheck(&self.caller).await?;
+        let mut reading = self.reading().await?;
+        let keys = reading.keys();
+        let Found { entries, reached } = reading.entries(&self.asked.search, Some(below), PAGE).await?;
+        let proofs = if self.asked.proof {
+            let places = entries.iter().map(|entry| entry.index);
+            log::prove_places(&mut *reading, places, self.head.checkpoint.size).await?
+        } else {
+            Vec::new()
+        };
+        self.count += entries.len() as u64;
+        let mut lines: Vec<_> = entries.into_iter().map(|entry| Line::of(entry, &self.log, &keys)).collect();
+        if self.layout.names_patients() {
+            self.patients.find(&mut *reading, &mut lines).await?;
+        }
+        let proofs: String = lines.iter().zip(&proofs).map(|(line, path)| proof::line(line, path)).collect();
+        let mut text = String::new();
+        lines.into_iter().for_each(|line| self.layout.write(line, &mut text));
+        self.digest.update(&text);
+        Ok((if self.asked.proof { proofs } else { text }, reached.unwrap_or(0)))
+    }
+
+    /// Has the log say that all was sent.
+    async fn complete(&self) -> Result<EventId, Refused> {
+        let digest: String =
+            self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let event = event(EXPORT_COMPLETED, &self.asked, self.log.tenant);
+        let event = event.noting("size", self.size).noting("count", self.count).noting("sha256", digest);
+        let receipt = self.reading().await?.disclose(event).await?;
+        Ok(receipt.events().first().copied().ok_or(NoProof::Absent)?)
+    }
+
+    /// What the log says of the export, proven, and that the log still has what it had when it began.
+    async fn proven(&self, completed: EventId) -> Result<String, Refused> {
+        let mut reading = self.app.read_log(&self.caller, &EXPORT).await?;
+        let proof = log::prove_entry(&mut *reading, completed, Which::Latest).await?;
+        let (from, to) = (self.head.checkpoint.size, proof.head.checkpoint.size);
+        let consistency = log::prove_consistency(&mut *reading, from, to).await?;
+        Ok(proof::closing(proof, &consistency))
+    }
+
+    async fn reading(&self) -> Result<Box<dyn Reading>, Refused> {
+        let permit = self.app.policy.permit(&self.caller.0.who, &EXPORT)?;
+        Ok(self.app.store.read(permit).await?)
+    }
+}
+
+/// What the log says of an export.
+fn event(action: Action, asked: &Asked, tenant: TenantId) -> Event {
+    let flags = [("raw", asked.raw), ("proof", asked.proof)];
+    let times = [("from", asked.search.from), ("to", asked.search.to)];
+    let event = Event::of(&EXPORT, action, tenant).noting("format", asked.format.word());
+    let event =
+        flags.into_iter().filter(|(_, flag)| *flag).fold(event, |event, (name, _)| event.noting(name, true));
+    times.into_iter().fold(event, |event, (name, time)| match time {
+        Some(time) => event.noting(name, time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+        None => event,
+    })
+}
+
+async fn put(sender: &mpsc::Sender<Piece>, text: String) -> Result<(), Stop> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    sender.send(Piece::Text(text)).await.map_err(|_| Stop::Gone)
+}
