@@ -1,5 +1,7 @@
 //! Leaves are given their places: gapless, in the order in which they are seen committed, and by one replica at a time.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use ward_kernel::{EventId, SealError, StoreError};
@@ -25,6 +27,8 @@ pub struct Head {
 pub struct Waiting {
     /// Names it.
     pub id: EventId,
+    /// Whether it has a place after all, and nothing to wait for: somebody said twice that it waits.
+    pub placed: bool,
     /// What is stored; nothing, if it is gone.
     pub leaf: Option<StoredLeaf>,
 }
@@ -289,8 +293,11 @@ impl Batch {
         keys: &dyn LogKeys,
     ) -> (Self, Vec<EventId>) {
         let mut batch = Self { first, leaves: Vec::with_capacity(waiting.len()), latest: vec![began] };
-        let mut rejected = Vec::new();
-        for Waiting { id, leaf } in waiting {
+        let (mut rejected, mut seen) = (Vec::new(), HashSet::new());
+        for Waiting { id, placed, leaf } in waiting {
+            if placed || !seen.insert(id) {
+                continue;
+            }
             let entry = leaf
                 .filter(|leaf| keys.guards(&leaf.body, &leaf.mac))
                 .map(|leaf| leaf.in_place(batch.next()));

@@ -23,7 +23,8 @@ const HEAD_NOW: &str =
     "SELECT origin, size, root, note, latest FROM ward.audit_head WHERE tenant = $1 FOR UPDATE NOWAIT";
 
 const WAITING: &str = "
-    SELECT u.first, w.id, l.at, l.body, l.mac, l.source
+    SELECT u.first, w.id, l.at, l.body, l.mac, l.source,
+        EXISTS (SELECT FROM ward.audit_place p WHERE p.tenant = $1 AND p.leaf = w.id) AS placed
     FROM ward.waiting_leaves($2) u CROSS JOIN LATERAL unnest(u.leaves) WITH ORDINALITY AS w (id, n) LEFT JOIN LATERAL (
         SELECT l.at, l.body, l.mac, l.source FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = w.id OFFSET 0) l ON true
     ORDER BY u.first, w.n";
@@ -172,7 +173,8 @@ fn waiting(row: &PgRow) -> Result<Waiting, sqlx::Error> {
         let (body, mac) = (row.try_get("body")?, row.try_get("mac")?);
         Ok::<_, sqlx::Error>(StoredLeaf { at, body, mac, source: row.try_get("source")? })
     };
-    Ok(Waiting { id: row.try_get::<Uuid, _>("id")?.into(), leaf: at.map(leaf).transpose()? })
+    let (id, placed) = (row.try_get::<Uuid, _>("id")?.into(), row.try_get("placed")?);
+    Ok(Waiting { id, placed, leaf: at.map(leaf).transpose()? })
 }
 
 /// A place that is taken was given by another step.

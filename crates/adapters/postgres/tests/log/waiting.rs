@@ -71,3 +71,24 @@ async fn a_list_of_no_leaves_is_refused() {
         .unwrap_err();
     assert_eq!(waiting(&log).await, 0);
 }
+
+#[tokio::test]
+async fn a_leaf_that_is_said_to_wait_again_keeps_its_one_place() {
+    let log = Log::of(2).await;
+    let [before, ..] = log.write(1).await[..] else { panic!("nothing was written") };
+    log.step().await.unwrap();
+    let [new, ..] = log.write(1).await[..] else { panic!("nothing was written") };
+    let (tenant, [before, new]) = (Uuid::from(log.tenant), [before, new].map(Uuid::from));
+    let again = format!(
+        "SET ward.tenant = '{tenant}'; SELECT ward.await_place('{{{before}}}'), ward.await_place('{{{before}, {before}}}')"
+    );
+    log.w.db.run("ward_app", again).await.unwrap_err(); // one list begins with each leaf
+    let again = format!(
+        "SET ward.tenant = '{tenant}'; SELECT ward.await_place('{{{before}}}'), ward.await_place(ARRAY[gen_random_uuid(), '{new}', '{new}'])"
+    );
+    log.w.db.run("ward_app", again).await.unwrap();
+    let step = log.step().await.unwrap().unwrap();
+    assert_eq!((step.placed, step.rejected.len()), (1, 1), "the one that isn't there stands aside");
+    assert_eq!(waiting(&log).await, 0);
+    assert_eq!(log.step().await.unwrap(), None);
+}
