@@ -7,6 +7,7 @@ mod isolation;
 mod log;
 mod sealing;
 mod tenancy;
+mod told;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,7 +100,7 @@ struct Probe {
 }
 
 /// Every check there is.
-static PROBES: [Probe; 11] = [
+static PROBES: [Probe; 14] = [
     Probe {
         name: "isolation",
         method: "Reads the database's catalogue rule by rule, then attacks one test customer from another in SQL.",
@@ -134,6 +135,21 @@ static PROBES: [Probe; 11] = [
         name: "audit_tree",
         method: "Looks for entries that wait too long for their place in the log, hashes stored entries anew, and holds them against the signed head of their log.",
         check: |app| Box::pin(log::tree(app)),
+    },
+    Probe {
+        name: "audit_reads",
+        method: "Reads a test person, and is refused it with a key that may do nothing, then looks for the entries that each must leave.",
+        check: |app| Box::pin(told::reads(app)),
+    },
+    Probe {
+        name: "audit_scrub",
+        method: "Writes a secret word as a test person's name, in a note and as user agent, then looks for it in the exact text of the log's entries.",
+        check: |app| Box::pin(told::scrub(app)),
+    },
+    Probe {
+        name: "audit_export",
+        method: "Exports the last seconds of a test customer's log in every format, counts what each holds, and finds the newest entry by search.",
+        check: |app| Box::pin(told::export(app)),
     },
     Probe {
         name: "sealing",

@@ -11,10 +11,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
-const PROBES: [&str; 11] = [
+const PROBES: [&str; 14] = [
     "api_keys",
     "audit_completeness",
+    "audit_export",
     "audit_immutability",
+    "audit_reads",
+    "audit_scrub",
     "audit_tree",
     "cross_tenant",
     "fail_closed",
