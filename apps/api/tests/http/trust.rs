@@ -76,7 +76,7 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
 }
 
 /// A control switched off, the claim that must turn red, and how it is switched on again.
-const SWITCHED_OFF: [(&str, &str, &str); 14] = [
+const SWITCHED_OFF: [(&str, &str, &str); 17] = [
     (
         "tenant-from-credential",
         "UPDATE ward.api_key_lookup SET tenant = '00000000-0000-7000-8000-00000000000b' WHERE owner = '00000000-0000-7000-8000-00000000000a' AND tenant = owner",
@@ -153,6 +153,23 @@ const SWITCHED_OFF: [(&str, &str, &str); 14] = [
         "CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.body := NEW.body || ' '; RETURN NEW; END $$;
          CREATE TRIGGER lose BEFORE INSERT ON ward.audit_leaf FOR EACH ROW WHEN (NEW.body::json ->> 'action' = 'tenant.changed') EXECUTE FUNCTION public.lose()",
         "DROP TRIGGER lose ON ward.audit_leaf",
+    ),
+    (
+        "disclosures-logged",
+        "CREATE FUNCTION public.hush() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.body := NEW.body || ' '; RETURN NEW; END $$;
+         CREATE TRIGGER hush BEFORE INSERT ON ward.audit_leaf FOR EACH ROW WHEN (NEW.body::json -> 'discloses' IS NOT NULL) EXECUTE FUNCTION public.hush()",
+        "DROP TRIGGER hush ON ward.audit_leaf",
+    ),
+    (
+        "audit-without-personal-data",
+        "CREATE TRIGGER hush BEFORE INSERT ON ward.audit_leaf FOR EACH ROW WHEN (NEW.body LIKE '%commitment%') EXECUTE FUNCTION public.hush()",
+        "DROP TRIGGER hush ON ward.audit_leaf",
+    ),
+    (
+        "audit-export",
+        "CREATE FUNCTION public.mislay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+         CREATE TRIGGER mislay BEFORE INSERT OR UPDATE ON ward.audit_word FOR EACH ROW EXECUTE FUNCTION public.mislay()",
+        "DROP TRIGGER mislay ON ward.audit_word",
     ),
     (
         "api-keys",

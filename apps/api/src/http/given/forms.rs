@@ -111,8 +111,7 @@ impl Form for Address {
 }
 
 impl Size {
-    /// What a JSON number can hold exactly.
-    const MOST: u64 = (1 << 53) - 1;
+    const MOST: u64 = 1_000_000_000_000;
 }
 
 impl Form for Size {
@@ -120,7 +119,7 @@ impl Form for Size {
 
     fn parse(text: &str) -> Result<u64, &'static str> {
         let size = text.parse().ok().filter(|size: &u64| size.to_string() == text);
-        size.filter(|size| *size <= Self::MOST).ok_or("must be a whole number from 0 to 2^53 - 1")
+        size.filter(|size| *size <= Self::MOST).ok_or("must be a whole number from 0 to 1000000000000")
     }
 
     fn write(size: &u64) -> String {

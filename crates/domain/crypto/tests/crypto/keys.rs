@@ -96,10 +96,10 @@ fn stored_keys_come_back_as_they_were() {
 fn a_tenant_is_made_with_a_key_for_each_purpose_and_no_two_are_alike() {
     let (_, stored) = created(1, &local(), Suite::default());
     let words: Vec<_> = stored.iter().map(|key| key.purpose.as_str()).collect();
-    assert_eq!(words, ["tenant", "index", "audit", "idempotency", "queue", "api_key", "import"]);
+    assert_eq!(words, ["tenant", "index", "audit", "idempotency", "queue", "api_key", "import", "log"]);
     let ids: HashSet<_> = stored.iter().map(|key| key.id).collect();
     let commitments: HashSet<_> = stored.iter().map(|key| key.commitment).collect();
-    assert_eq!((ids.len(), commitments.len()), (7, 7));
+    assert_eq!((ids.len(), commitments.len()), (8, 8));
     assert!(ids.iter().all(|id| *id < KeyId::FIRST_SUBJECT));
     for word in words {
         assert_eq!(KeyPurpose::parse(word).map(KeyPurpose::as_str), Some(word));
