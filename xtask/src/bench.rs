@@ -13,7 +13,7 @@ pub(crate) fn measure(arguments: &[String]) -> Outcome {
     run(bench().args(arguments))
 }
 
-/// A million operations dropped at random, then the kills of the test suite, more of them.
+/// A million operations dropped at random, then the kills of the test suite and the logs that it tampers with, more of them.
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
     let (operations, cycles) = match arguments {
         [] => ("1000000", "200"),
@@ -24,8 +24,13 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     provide::postgres()?;
     run(bench().args(["soak", operations]))?;
     let kills = ["test", "--locked", "--package", "ward-api", "--test", "process", "kill::"];
-    run(cargo().args(kills).env("WARD_TEST_CYCLES", cycles))
+    run(cargo().args(kills).env("WARD_TEST_CYCLES", cycles))?;
+    let attacks = ["test", "--locked", "--package", "ward-cli", "--test", "verify", "attacks::"];
+    run(cargo().args(attacks).env("WARD_TEST_ROUNDS", ROUNDS))
 }
+
+/// Logs of each size that are tampered with in each way: more than 10,000 cases together.
+const ROUNDS: &str = "60";
 
 fn bench() -> Command {
     let mut bench = cargo();

@@ -1,5 +1,6 @@
 //! What Ward costs beside doing without it, measured in interleaved rounds: `cargo xtask bench`.
 
+mod audit;
 mod figures;
 mod http;
 mod import;
@@ -26,6 +27,7 @@ Usage: cargo xtask bench [--quick] [--write] [PART...]
   unit     a governed write and read over bare ones, at the port
   http     the same through HTTP
   import   an import over plain multi-row INSERT
+  audit    appends to the log over plain INSERT, COPY and a locked chain; proofs and pages as it grows
   policy   a decision over those of cedar-policy and casbin
   sealing  sealing and opening over the raw ciphers
 
@@ -34,7 +36,7 @@ Usage: cargo xtask bench [--quick] [--write] [PART...]
   --quick  few short rounds: shows that it runs, and no figure worth keeping
   --write  writes the figures of all parts into docs/benchmarks.md";
 
-const PARTS: [&str; 5] = ["unit", "http", "import", "policy", "sealing"];
+const PARTS: [&str; 6] = ["unit", "http", "import", "audit", "policy", "sealing"];
 
 /// What was asked for.
 struct Options {
@@ -113,6 +115,7 @@ async fn measure(part: &str, effort: Effort) -> Outcome<Vec<Table>> {
         "unit" => unit::measure(effort).await,
         "http" => http::measure(effort).await,
         "import" => import::measure(effort).await,
+        "audit" => audit::measure(effort).await,
         "policy" => policy::measure(effort).await,
         _ => sealing::measure(effort).await,
     }

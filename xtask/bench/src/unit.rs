@@ -14,7 +14,7 @@ use crate::table::{Table, figure};
 use crate::world::World;
 
 pub(crate) const STORED: Action = Action::new("note.stored");
-const SHOWN: Action = Action::new("note.disclosed");
+pub(crate) const SHOWN: Action = Action::new("note.disclosed");
 
 pub(crate) static WRITE: Operation = Operation::change("storeNote", "notes.store", &[STORED]);
 pub(crate) static READ: Operation = Operation::read("showNote", "notes.show", &[SHOWN]);
