@@ -21,7 +21,7 @@ fn the_key_is_made_once_and_told_to_nobody() {
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(witness.state()).unwrap().mode() & 0o777, 0o700);
     let text = fs::read_to_string(&file).unwrap();
-    let secret = text.trim().rsplit_once('+').unwrap().1;
+    let secret = text.trim().splitn(5, '+').nth(4).unwrap();
     assert_eq!(witness.post(log.request(0, 5).to_string().as_bytes()).status, 200);
     witness.kill();
     assert!(!witness.said().contains(secret) && witness.said().contains("serving"));
@@ -42,7 +42,7 @@ fn without_the_key_that_it_signed_with_and_its_own_name_it_does_not_start() {
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
     assert!(witness.refused("w.example").contains("mode 0600"));
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    let secret = text.trim().rsplit_once('+').unwrap().1.to_owned();
+    let secret = text.trim().splitn(5, '+').nth(4).unwrap().to_owned();
     let swapped = secret.chars().rev().collect::<String>();
     for broken in [
         "".to_owned(),

@@ -75,7 +75,7 @@ async fn a_step_that_is_dropped_while_it_waits_is_made_whole_or_not_at_all() {
     let (before, mut placed) = (log.state().await, 200);
     for turn in 1.. {
         if cut(log.step(), turn).await.is_some_and(|step| step.unwrap().is_some()) {
-            assert!(turn > 10, "{turn}");
+            assert!(turn > 1, "it never waited");
             break;
         }
         // Where it waits for the answer to COMMIT, the log may have grown.
