@@ -89,7 +89,7 @@ impl Log {
 
     async fn insert(&self) -> Outcome {
         let insert = sqlx::query(INSERT).bind(Uuid::from(self.world.tenant)).bind(self.world.machine.next());
-        insert.bind(&self.body).bind(&[7; 32][..]).execute(self.pool()).await?;
+        insert.bind(&self.body).bind(&[7_u8; 32][..]).execute(self.pool()).await?;
         Ok(())
     }
 
