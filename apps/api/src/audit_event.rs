@@ -69,7 +69,7 @@ impl Api {
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
         let address = ip.0.map(|ip| keys.address_word(ip.0));
         let search = Search { from, to, actor, action, entity, outcome, words, address };
-        let Found { entries, reached } = reading.entries(&search, page.after, page.limit).await?;
+        let Found { entries, reached, .. } = reading.entries(&search, page.after, page.limit).await?;
         let next_cursor = reached.as_ref().map(Place::write);
 
         reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;

@@ -109,7 +109,7 @@ impl Api {
     async fn key(&self, caller: Caller) -> Result<PlainText<String>, Refused> {
         let mut reading = self.0.read(&caller, &KEY).await?;
         let head = self.head(&caller, &mut reading, Which::Latest).await?;
-        let signers = reading.keys().signers(&head.checkpoint.origin);
+        let signers = reading.keys().signers(&head.checkpoint.origin, self.0.clock().now());
         let signers = signers.map_err(|error| Refused::logged(&error))?;
         Ok(PlainText(signers.iter().map(|signer| format!("{}\n", signer.key())).collect()))
     }

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::json;
+use uuid::Uuid;
 use ward::subject::Fields;
 use ward_postgres::migrate;
 
@@ -23,6 +25,8 @@ ward-api doctor                       prove tenant isolation, attack it, and pri
 ward-api check-config                 say what is wrong with the settings
 ward-api jobs                         list the jobs that were given up
 ward-api log-keys                     print the verifier keys of all audit logs, for a witness to know
+ward-api rotate-log-key --tenant ID [--overlap-days N]
+                                      give a tenant's audit log its next key; the last one signs beside it for N days (30)
 ward-api create-tenant --name NAME [--owner-email ADDRESS]
                                       found a tenant; prints its first key, once
 ward-api openapi                      print the OpenAPI document
@@ -40,9 +44,8 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
-        ["serve" | "migrate" | "doctor" | "check-config" | "jobs" | "log-keys"] | ["create-tenant", ..] => {
-            configured(&words).await
-        }
+        ["serve" | "migrate" | "doctor" | "check-config" | "jobs" | "log-keys"]
+        | ["create-tenant" | "rotate-log-key", ..] => configured(&words).await,
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -74,6 +77,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
             print!("{}", heads::keys(&*over_running(&config).await?).await?);
             Ok(())
         }
+        ["rotate-log-key", options @ ..] => rotate_log_key(&config, options).await,
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
             Profile::load(&config.profile)?;
@@ -114,15 +118,39 @@ async fn jobs(config: &Config) -> Result<(), Failure> {
     if hidden == 0 { Ok(()) } else { Err(format!("{hidden} tenants could not be looked into").into()) }
 }
 
+async fn rotate_log_key(config: &Config, options: &[&str]) -> Result<(), Failure> {
+    let (mut tenant, mut days) = (None, 30_u32);
+    for pair in options.chunks(2) {
+        match pair {
+            ["--tenant", value] => {
+                tenant = Some(value.parse::<Uuid>().map_err(|_| "`--tenant` must be an id")?)
+            }
+            ["--overlap-days", value] => {
+                days = value.parse().map_err(|_| "`--overlap-days` must be a number")?
+            }
+            other => return Err(not_understood(other)),
+        }
+    }
+    let tenant = tenant.ok_or("`--tenant` is needed")?;
+    if !(1..=365).contains(&days) {
+        return Err("`--overlap-days` must be 1 to 365".into()); // replicas take a minute to learn of a key
+    }
+    let key = over_running(config).await?.rotate_log_key(tenant.into(), TimeDelta::days(days.into())).await?;
+    println!("{key}");
+    Ok(())
+}
+
+fn not_understood(words: &[&str]) -> Failure {
+    format!("`{}` is not understood: see `ward-api --help`", words.join(" ")).into()
+}
+
 async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {
     let (mut name, mut owner) = (None, None);
     for pair in options.chunks(2) {
         match pair {
             ["--name", value] => name = Some(*value),
             ["--owner-email", value] => owner = Some(*value),
-            other => {
-                return Err(format!("`{}` is not understood: see `ward-api --help`", other.join(" ")).into());
-            }
+            other => return Err(not_understood(other)),
         }
     }
     let name = name.ok_or("`--name` is needed")?;

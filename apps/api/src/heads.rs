@@ -85,8 +85,11 @@ async fn ask(app: &App, logs: HashSet<TenantId>) -> HashSet<TenantId> {
 async fn witness(app: &App, tenant: TenantId) -> Result<(), Failure> {
     let mut reading = app.store.read(permit(app, tenant, &WITNESS_LOG)?).await?;
     let seen = app.witnesses.cosign(tenant, &mut *reading).await;
-    let contradicted = seen.as_ref().err().filter(|error| error.is_contradicted());
-    app.contradicted.note(tenant, contradicted.map(|error| error as _));
+    match &seen {
+        Ok(()) => app.contradicted.note(tenant, None),
+        Err(error) if error.is_contradicted() => app.contradicted.note(tenant, Some(error)),
+        Err(_) => {} // a witness that doesn't answer takes nothing back
+    }
     Ok(seen?)
 }
 
@@ -97,7 +100,7 @@ pub(crate) async fn keys(app: &App) -> Result<String, Failure> {
         let mut reading = app.store.read(permit(app, tenant, &WITNESS_LOG)?).await?;
         let head = reading.head().await?;
         let origin = head.map_or_else(|| app.sequencer.origin(tenant), |head| head.checkpoint.origin);
-        for signer in reading.keys().signers(&origin)? {
+        for signer in reading.keys().signers(&origin, app.clock().now())? {
             lines += &format!("{}\n", signer.key());
         }
     }

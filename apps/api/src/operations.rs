@@ -1,5 +1,6 @@
 //! The operation table: the handlers, the policy, the OpenAPI document and the tests all read it.
 
+use ward::ROTATE_LOG_KEY;
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
 use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT, TILE};
 use ward::audit::{EXPORT, LIST_EVENTS, RECORD_EVENTS, SHOW_EVENT};
@@ -57,6 +58,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &CLAIM_EVIDENCE,
     &FOUND_TENANT,
     &LOOK_AT_JOBS,
+    &ROTATE_LOG_KEY,
     &PREPARE_CANARY,
     &SCHEDULE_PROBES,
     &RUN_PROBE,

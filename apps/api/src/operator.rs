@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use ward::audit::Events;
 use ward::identity::api_key::{self, CREATED};
 use ward::identity::{ApiKeySecret, Creator, Mint, Mode};
 use ward::kernel::{Operation, Requires, TenantId, Text, authority};
 use ward::rbac::Permit;
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
-use ward::{GivenUp, Store as _, Unit};
+use ward::{GivenUp, ROTATE_LOG_KEY, Store as _, Unit};
 
 use crate::app::App;
 
@@ -71,6 +72,22 @@ impl App {
             all.push((tenant, self.given_up_of(tenant).await));
         }
         Ok(all)
+    }
+
+    /// Gives the log of `tenant` its next key, beside which the last one signs for `overlap`; says which it is.
+    pub(crate) async fn rotate_log_key(
+        &self,
+        tenant: TenantId,
+        overlap: TimeDelta,
+    ) -> Result<String, Failure> {
+        let mut reading = self.store.read(self.operator(tenant, &ROTATE_LOG_KEY)?).await?;
+        let origin = reading.head().await?.map(|head| head.checkpoint.origin);
+        let origin = origin.unwrap_or_else(|| self.sequencer.origin(tenant));
+        let until = self.clock().now() + overlap;
+        let mut unit = self.store.begin(self.operator(tenant, &ROTATE_LOG_KEY)?).await?;
+        let (key, event) = ward::rotate_log_key(&mut *unit, &origin, until).await?;
+        unit.commit(event).await?;
+        Ok(key.to_string())
     }
 
     async fn given_up_of(&self, tenant: TenantId) -> Result<Vec<GivenUp>, Failure> {

@@ -45,9 +45,12 @@ impl Stuck {
 pub(crate) async fn sweep(app: &App) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let waiting = app.sequencer.waiting(LOGS).await?;
     let grow = |(tenant, _)| async move {
-        match app.sequencer.step(tenant, false).await {
-            Err(error) if error.is_raced() => {} // another replica is at it
-            step => app.stuck.note(tenant, cause(&step)),
+        loop {
+            match app.sequencer.step(tenant, false).await {
+                Err(error) if error.is_raced() => return, // another replica is at it
+                Ok(Some(step)) if step.is_full() => {}
+                step => return app.stuck.note(tenant, cause(&step)),
+            }
         }
     };
     stream::iter(waiting).for_each_concurrent(AT_ONCE, grow).await;

@@ -112,7 +112,7 @@ fn assemble(
     let store = Arc::new(store);
     Ok(Arc::new(App {
         credentials: store.clone(),
-        sequencer: Sequencer::new(store.clone(), config.log_origin.clone()),
+        sequencer: Sequencer::new(store.clone(), config.log_origin.clone(), machine.clone()),
         witnesses: Witnesses::new(store.clone(), witnesses(config)?),
         stuck: Default::default(),
         contradicted: Default::default(),

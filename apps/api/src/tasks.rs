@@ -45,7 +45,7 @@ type Cause<'a> = &'a (dyn std::error::Error + 'static);
 pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     beside.spawn(admission::keep(app.clone()));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
-    beside.spawn(every(Duration::from_millis(250), app.clone(), |app| async move {
+    beside.spawn(every(Duration::from_millis(100), app.clone(), |app| async move {
         sequencing::sweep(&app).await
     }));
     beside.spawn(heads::keep(app.clone()));

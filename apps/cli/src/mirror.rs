@@ -2,10 +2,10 @@ use std::path::Path;
 
 use ward_audit::note::{Checkpoint, Note};
 use ward_audit::tree::{Tile, TileKind};
-use ward_audit::verify::{Reason, Refuted, Source as _};
+use ward_audit::verify::{Reason, Refuted, Remembered, Source as _};
 
 use crate::command::Stop;
-use crate::directory::{self, MOST};
+use crate::directory::{self, Directory, MOST};
 use crate::online::checkpoint;
 use crate::options::Options;
 use crate::report::Report;
@@ -16,7 +16,9 @@ pub(crate) fn copy(options: &Options, api_key: Option<String>) -> Result<Report,
     let mut log = Served::of(options, api_key)?;
     let directory = Path::new(options.operand());
     let note = checkpoint(&mut log, false)?;
-    let size = size(&note).ok_or(Refuted::from(Reason::Malformed))?;
+    let head = head(&note).ok_or(Refuted::from(Reason::Malformed))?;
+    follows(directory, &head)?;
+    let size = head.size;
     let mut files = 0;
     for tile in tiles(size) {
         let name = format!("tile/{tile}");
@@ -34,9 +36,19 @@ pub(crate) fn copy(options: &Options, api_key: Option<String>) -> Result<Report,
 
 const MOST_OF_A_TILE: usize = Tile::WIDTH as usize * (2 + u16::MAX as usize);
 
-fn size(note: &[u8]) -> Option<u64> {
+fn head(note: &[u8]) -> Option<Checkpoint> {
     let note = Note::parse(std::str::from_utf8(note.get(..MOST.min(note.len()))?).ok()?).ok()?;
-    Some(Checkpoint::parse(&note).ok()?.size)
+    Checkpoint::parse(&note).ok()
+}
+
+/// A copy is evidence: it isn't replaced by an older log, nor by another one.
+fn follows(directory: &Path, head: &Checkpoint) -> Result<(), Stop> {
+    let Some(kept) = Directory(directory.to_owned()).read("checkpoint", MOST)? else { return Ok(()) };
+    let kept = self::head(&kept).ok_or(Refuted::from(Reason::Malformed))?;
+    if kept.origin != head.origin {
+        return Err(Stop::Usage(format!("the directory holds another log, `{}`", kept.origin)));
+    }
+    Ok(Remembered { head: kept, latest: None }.allows(head)?)
 }
 
 /// All tiles of a log.

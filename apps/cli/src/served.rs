@@ -2,9 +2,9 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::http::{StatusCode, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
 use ward_audit::verify::Source;
 
 use crate::command::Stop;
@@ -44,6 +44,8 @@ impl Served {
             .max_redirects_will_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
             .tls_config(tls)
+            // Over TLS a proxy sees nothing; without, it would see the key.
+            .proxy(if url.starts_with("https:") { Proxy::try_from_env() } else { None })
             .build();
         let prefix = format!("{}/v1/audit", url.trim_end_matches('/'));
         Ok(Self { agent: config.into(), prefix, api_key })

@@ -63,6 +63,7 @@
 mod credentials;
 mod job;
 mod log;
+mod log_keys;
 mod once;
 mod store;
 mod witnesses;
@@ -70,6 +71,7 @@ mod witnesses;
 pub use credentials::{Credentials, KeyHolder};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
 pub use log::{Logs, Sequencer};
+pub use log_keys::{LOG_KEY_ROTATED, LogKeyStore, ROTATE_LOG_KEY, RotateError, rotate_log_key};
 pub use once::{Answers, Earlier, Once};
 pub use store::{Reading, Store, Unit};
 pub use ward_assurance as assurance;

@@ -8,7 +8,7 @@ use ward_audit::note::Checkpoint;
 use ward_audit::sequence::{self, Growth, Head, SequenceError, Step};
 use ward_audit::tree::Tile;
 use ward_crypto::TenantKeys;
-use ward_kernel::{EventId, StoreError, TenantId};
+use ward_kernel::{Clock, EventId, StoreError, TenantId};
 
 /// Port: the logs of all tenants, as far as their growth goes.
 #[async_trait]
@@ -34,6 +34,7 @@ pub trait Logs: Send + Sync {
 /// second history.
 pub struct Sequencer {
     logs: Arc<dyn Logs>,
+    clock: Arc<dyn Clock>,
     /// What the names of logs begin with.
     name: String,
     seen: Mutex<HashMap<TenantId, Head>>,
@@ -52,14 +53,15 @@ struct Looked {
 
 /// Leaves placed in one step, at most and the rest of a unit.
 const MOST: u32 = 2_000;
-/// How often a step is tried again that was raced.
-const RACES: u32 = 5;
+/// For how many steps a reader waits.
+const STEPS: u32 = 3;
 
 impl Sequencer {
     /// Over `logs`, whose names begin with `name`: that of the deployment.
-    pub fn new(logs: Arc<dyn Logs>, name: impl Into<String>) -> Self {
+    pub fn new(logs: Arc<dyn Logs>, name: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
         Self {
             logs,
+            clock,
             name: name.into(),
             seen: Mutex::default(),
             looked: Mutex::default(),
@@ -72,23 +74,25 @@ impl Sequencer {
         self.logs.waiting(most).await
     }
 
-    /// Places the leaves of `tenant` that wait now, so that whoever reads its log finds what was committed before.
+    /// Places leaves of `tenant` that wait now, so that whoever reads its log finds what was committed before: all of them, unless
+    /// there are more than a few thousand.
     pub async fn catch_up(&self, tenant: TenantId) -> Result<(), SequenceError> {
-        let mut raced = 0;
-        loop {
+        for _ in 0..STEPS {
             match self.step(tenant, true).await {
-                Ok(Some(step)) if step.placed >= u64::from(MOST) => {}
-                Err(error) if error.is_raced() && raced < RACES => raced += 1,
+                Ok(Some(step)) if step.is_full() => {}
+                Err(error) if error.is_raced() => {} // another replica places them
                 other => return other.map(drop),
             }
         }
+        Ok(())
     }
 
     /// Takes one step of a log; nothing, where no leaf waits. One that isn't `patient` is raced where another is under way.
     pub async fn step(&self, tenant: TenantId, patient: bool) -> Result<Option<Step>, SequenceError> {
         let (growth, keys) = self.logs.grow(tenant, patient).await?;
         let (origin, seen) = (self.origin(tenant), self.seen(tenant));
-        let step = sequence::sequence(growth, &*keys, (&origin, seen.as_ref()), MOST).await?;
+        let step =
+            sequence::sequence(growth, &*keys, (&origin, seen.as_ref()), MOST, self.clock.now()).await?;
         if let Some(step) = &step {
             self.remember(tenant, &step.head);
             lock(&self.grown).insert(tenant, step.head.checkpoint.clone());

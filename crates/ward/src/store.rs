@@ -12,6 +12,7 @@ use ward_subject::{Records, RecordsView, Subjects, SubjectsView};
 use ward_tenancy::{Tenants, TenantsView};
 
 use crate::job::Queue;
+use crate::log_keys::LogKeyStore;
 use crate::once::Answers;
 
 /// Port: the only way to data, and only with a [`Permit`].
@@ -33,7 +34,7 @@ pub trait Store: Send + Sync {
 /// Port: one transaction, speaking every domain's port. Dropping it undoes it.
 #[async_trait]
 pub trait Unit:
-    Answers + ApiKeys + Ledger + Queue + Records + SubjectKeys + Subjects + Tenants + Trail
+    Answers + ApiKeys + Ledger + LogKeyStore + Queue + Records + SubjectKeys + Subjects + Tenants + Trail
 {
     /// By whose leave, and under which id, the unit writes.
     fn writer(&self) -> &Writer;

@@ -9,10 +9,11 @@ mod witness;
 use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 
 use serde_json::json;
 
-use crate::process::{Outcome, cargo, root, run_aside};
+use crate::process::{Outcome, built, cargo, root, run_aside};
 use crate::provide;
 use demo::{Demo, Tenant};
 use options::{HELP, Options};
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if options.json {
         announce_json(&server.url, &database, demo.tenants())?;
     } else {
-        announce(&server.url, &database, demo.tenants(), &witness.key);
+        announce(&server.url, &database, demo.tenants(), &witness.key, &built("ward")?);
     }
     server.until_told()
 }
@@ -83,7 +84,7 @@ fn announce_json(url: &str, database: &str, tenants: &[Tenant]) -> Outcome {
     Ok(output.flush()?)
 }
 
-fn announce(url: &str, database: &str, tenants: &[Tenant], witness: &str) {
+fn announce(url: &str, database: &str, tenants: &[Tenant], witness: &str, verifier: &Path) {
     println!(
         "\nWard is ready.\n\n  trust page  {url}/trust\n  reference   {url}/docs\n  database    {database}"
     );
@@ -108,8 +109,9 @@ fn announce(url: &str, database: &str, tenants: &[Tenant], witness: &str) {
         );
         println!("  curl -sH 'X-API-Key: {}' {url}/v1/audit/key > log.key", first.api_key);
         println!(
-            "  WARD_API_KEY={} cargo run -q --bin ward -- audit verify --url {url} --key log.key --witness {witness}",
-            first.api_key
+            "  WARD_API_KEY={} {} audit verify --url {url} --key log.key --witness {witness}",
+            first.api_key,
+            verifier.display()
         );
     }
     println!("\nCtrl-C stops everything.");

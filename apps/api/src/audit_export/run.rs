@@ -134,7 +134,11 @@ impl Export {
         self.app.recheck(&self.caller).await?;
         let mut reading = self.reading().await?;
         let keys = reading.keys();
-        let Found { entries, reached } = reading.entries(&self.asked.search, Some(below), PAGE).await?;
+        let Found { entries, reached, missing } =
+            reading.entries(&self.asked.search, Some(below), PAGE).await?;
+        if missing > 0 {
+            return Err(NoProof::Broken.into()); // nobody signs for a part as if it were the whole
+        }
         let proofs = if self.asked.proof {
             let places = entries.iter().map(|entry| entry.index);
             log::prove_places(&mut *reading, places, self.head.checkpoint.size).await?

@@ -170,6 +170,29 @@ async fn what_the_databases_master_does_to_a_log_shows() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn nobody_signs_for_an_export_that_lacks_an_entry() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    imported(&tenant, 10).await?;
+    tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
+    let export = "/v1/audit/export?format=csv&from=2020-01-01T00:00:00Z";
+    assert_eq!(tenant.client.get(export).await?.status, 200);
+    tamper(
+        &deployment.database,
+        &tenant,
+        "DELETE FROM ward.audit_leaf l USING ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf",
+    )
+    .await?;
+    assert!(tenant.client.get(export).await.is_err(), "it is cut short");
+    let listed = tenant.client.get("/v1/audit/events?limit=200").await?.expect(200)?;
+    assert!(
+        listed["items"].as_array().is_some_and(|items| items.len() > 8),
+        "what is left is read: {listed}"
+    );
+    Ok(())
+}
+
 async fn verify_all(deployment: &Deployment, client: &Client, key: &str) -> Outcome<Done> {
     verify(deployment, client, key, &state()).await
 }

@@ -17,6 +17,7 @@ mod misuse;
 mod needles;
 mod planted;
 mod postgres;
+mod rotation;
 mod start;
 mod visit;
 mod ward;

@@ -233,6 +233,14 @@ fn a_mirror_is_verified_offline_and_goes_on_where_it_stopped() {
     assert_eq!(server.run(&["audit", "mirror", copy], &[]).code, 0);
     assert_eq!(offline(), 600);
     assert!(!server.asked().iter().any(|path| path.ends_with("/000")), "full tiles are never fetched twice");
+    // A copy is evidence: no older log takes its place, nor another one.
+    server.serves(&entries[..500]);
+    assert_eq!(refused(&server.run(&["audit", "mirror", copy], &[])), "rolled-back");
+    let mut other = entries.clone();
+    other[7] = entry(7, 1);
+    server.serves(&other);
+    assert_eq!(refused(&server.run(&["audit", "mirror", copy], &[])), "forked");
+    assert_eq!(offline(), 600);
 }
 
 #[test]

@@ -128,6 +128,10 @@ CREATE FUNCTION ward.first_id(at timestamptz) RETURNS uuid LANGUAGE sql STABLE P
     RETURN (lpad(to_hex((1000 * date_part('epoch', at))::bigint), 12, '0') || repeat('0', 20))::uuid;
 SELECT ward.keep_months(3);
 
+-- A log's key may follow another, and both sign until then.
+ALTER TABLE ward.wrapped_key ADD COLUMN until timestamptz;
+GRANT INSERT (until) ON ward.wrapped_key TO ward_app;
+
 -- Leaves without a place, by the units that wrote them --------------------------------------------------------------------------
 
 CREATE TABLE ward.audit_waiting (
@@ -137,11 +141,15 @@ CREATE TABLE ward.audit_waiting (
     rejected_at timestamptz, -- when they were found to be other than what was written
     PRIMARY KEY (tenant, first)
 );
+CREATE INDEX audit_waiting_next ON ward.audit_waiting (tenant, first) WHERE rejected_at IS NULL;
 
 -- Says that leaves of the current tenant were just written.
 CREATE FUNCTION ward.await_place(leaves uuid[]) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
 BEGIN
+    IF cardinality(leaves) > 10000 THEN
+        RAISE EXCEPTION 'more leaves than a unit writes at a time' USING ERRCODE = '54000';
+    END IF;
     INSERT INTO ward.audit_waiting (tenant, first, leaves) VALUES (ward.tenant(), leaves[1], leaves);
     RETURN true;
 END $$;
@@ -150,8 +158,14 @@ END $$;
 CREATE FUNCTION ward.awaiting_place(most integer) RETURNS TABLE (tenant uuid, first uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT w.tenant, min(w.first::text)::uuid FROM ward.audit_waiting w WHERE w.rejected_at IS NULL
-                 GROUP BY w.tenant ORDER BY 2 LIMIT least(most, 10000);
+    -- From tenant to tenant, however much waits of each.
+    RETURN QUERY WITH RECURSIVE next AS (
+        (SELECT w.tenant, w.first FROM ward.audit_waiting w WHERE w.rejected_at IS NULL ORDER BY w.tenant, w.first LIMIT 1)
+        UNION ALL
+        SELECT n.* FROM next, LATERAL (
+            SELECT w.tenant, w.first FROM ward.audit_waiting w WHERE w.rejected_at IS NULL AND w.tenant > next.tenant
+            ORDER BY w.tenant, w.first LIMIT 1) n)
+        SELECT next.tenant, next.first FROM next ORDER BY next.first LIMIT least(most, 10000);
 END $$;
 
 -- The leaves of the current tenant that have waited longest: whole units, up to `most` leaves and the rest of a unit.
@@ -172,7 +186,8 @@ BEGIN
         SELECT FROM unnest(w.leaves) l(id) WHERE NOT EXISTS (SELECT FROM unnest(rejected) r(id) WHERE r.id = l.id)
             AND NOT EXISTS (SELECT FROM ward.audit_place p WHERE p.tenant = ward.tenant() AND p.leaf = l.id));
     INSERT INTO ward.audit_waiting (tenant, first, leaves, rejected_at)
-    SELECT ward.tenant(), r.leaf, ARRAY[r.leaf], clock_timestamp() FROM unnest(rejected) r(leaf);
+    SELECT ward.tenant(), r.leaf, ARRAY[r.leaf], clock_timestamp() FROM unnest(rejected) r(leaf)
+    ON CONFLICT (tenant, first) DO NOTHING; -- it stands aside already, or is the first of others that wait
 END $$;
 
 -- How many leaves of the current tenant were set aside.

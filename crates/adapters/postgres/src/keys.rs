@@ -5,10 +5,12 @@ use std::iter::successors;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
-use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, SubjectKey, Suite, TenantKeys, WrappedKey};
+use ward::LogKeyStore;
+use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, LogKey, SubjectKey, Suite, TenantKeys, WrappedKey};
 use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
 
 use crate::error::failed;
@@ -17,16 +19,19 @@ use crate::scoped::Scoped;
 use crate::turns::Shared;
 use crate::unit::PgUnit;
 
-const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
+const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment, until FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
 
 pub(crate) const OF_SUBJECTS: &str = "
     SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = ANY ($2)";
 
 /// A key id begins at random in four bytes, so another key may have it: that row is left out, and another id is tried.
 const KEEP: &str = "
-    INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
-    SELECT $1, k.* FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[]) k
+    INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment, until)
+    SELECT $1, k.* FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[], $7::timestamptz[]) k
     ON CONFLICT (tenant, id) DO NOTHING RETURNING id";
+
+/// Ids below those of subjects are given one after the other.
+const LAST: &str = "SELECT id FROM ward.wrapped_key WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT 1";
 
 pub(crate) async fn load(
     pool: &Shared,
@@ -35,6 +40,8 @@ pub(crate) async fn load(
 ) -> Result<Arc<TenantKeys>, StoreError> {
     let gate = Gated::new(pool.clone(), tenant.into());
     let rows = Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?;
+    let until = |row: &PgRow| row.try_get("until").map_err(failed);
+    let wrapped = |row| Ok::<_, StoreError>(WrappedKey { until: until(row)?, ..wrapped(row)? });
     let wrapped: Vec<_> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
     keyring.load(tenant, &wrapped).await.map_err(unavailable)
 }
@@ -58,6 +65,7 @@ pub(crate) async fn keep(unit: &PgUnit, keys: &[WrappedKey]) -> Result<Vec<KeyId
         .bind(keys.iter().map(|key| key.subject.map(Uuid::from)).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.bytes.clone()).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.commitment.to_vec()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.until).collect::<Vec<_>>())
         .within(&unit.conn)
         .await?;
     rows.iter().map(id_of).collect()
@@ -100,6 +108,7 @@ fn named(id: KeyId, row: &PgRow) -> Result<WrappedKey, StoreError> {
         subject: row.try_get::<Option<Uuid>, _>("subject").map_err(failed)?.map(Into::into),
         bytes: row.try_get("bytes").map_err(failed)?,
         commitment: commitment.try_into().map_err(|_| corrupt("commitment"))?,
+        until: None,
     })
 }
 
@@ -123,6 +132,20 @@ impl PgUnit {
         self.machine.fill(&mut first);
         let ids = successors(Some(u32::from_be_bytes(first)), |id| Some(id.wrapping_add(1)));
         ids.map(KeyId::from).filter(|id| *id >= KeyId::FIRST_SUBJECT)
+    }
+}
+
+#[async_trait]
+impl LogKeyStore for PgUnit {
+    async fn add_log_key(&mut self, until: DateTime<Utc>) -> Result<LogKey, StoreError> {
+        let rows =
+            self.scoped(LAST).bind(i64::from(u32::from(KeyId::FIRST_SUBJECT))).within(&self.conn).await?;
+        let last = rows.first().map(id_of).transpose()?.map_or(0, u32::from);
+        let (key, wrapped) = self.keys.make_log_key(KeyId::from(last + 1), until).map_err(unavailable)?;
+        if keep(self, &[wrapped]).await?.is_empty() {
+            return Err(StoreError::Raced("another key was made at the same time".into()));
+        }
+        Ok(key)
     }
 }
 

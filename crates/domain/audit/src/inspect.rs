@@ -16,8 +16,8 @@ pub async fn inspect(
 ) -> Result<u64, SequenceError> {
     let head = log.head().await?;
     let origin = head.as_ref().or(seen).map_or("", |head| &head.checkpoint.origin);
-    let signers = if origin.is_empty() { Vec::new() } else { keys.signers(origin)? };
-    check(log, head.as_ref(), seen, &signers).await?;
+    let known = if origin.is_empty() { Vec::new() } else { keys.verifiers(origin)? };
+    check(log, head.as_ref(), seen, &known).await?;
     let Some(head) = head else { return Ok(0) };
     let mut entries = 0;
     for index in tiles {

@@ -138,7 +138,7 @@ pub async fn prove_consistency(
 }
 
 /// The bytes of a tile, as [tlog-tiles](https://c2sp.org/tlog-tiles) has them. One that is asked for as narrower than it is now
-/// is served as it was.
+/// is served as it was; one of which something is missing isn't there, so that a verifier says so.
 pub async fn tile(log: &mut (impl LogView + ?Sized), tile: Tile) -> Result<Vec<u8>, NoProof> {
     let size = log.head().await?.map_or(0, |head| head.checkpoint.size);
     let now = Tile::within(tile.kind, tile.index, size).ok_or(NoProof::Beyond)?;
@@ -158,7 +158,7 @@ pub async fn tile(log: &mut (impl LogView + ?Sized), tile: Tile) -> Result<Vec<u
     };
     let mut hashes = log.hashes(&[Run::tile(level, tile.index, tile.width)]).await?;
     let hashes = hashes.pop().filter(|hashes| hashes.len() == usize::from(tile.width));
-    Ok(hashes.ok_or(NoProof::Broken)?.iter().flat_map(|hash| hash.0).collect())
+    Ok(hashes.ok_or(NoProof::Absent)?.iter().flat_map(|hash| hash.0).collect())
 }
 
 /// Each entry behind its length.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use ward_kernel::{EventId, SealError, StoreError};
 
 use crate::entry::{Entry, text};
-use crate::note::{Checkpoint, InvalidKey, InvalidNote, Note, NoteSigner};
+use crate::note::{Checkpoint, InvalidKey, InvalidNote, Note, NoteSigner, VerifierKey};
 use crate::search::Words;
 use crate::tree::{Frontier, Hash, Run, StoredTree, Tile, edge};
 
@@ -105,8 +105,11 @@ pub trait LogKeys: Send + Sync {
     /// The word by which the address is found from which an entry came.
     fn address(&self, entry: &Entry) -> Option<String>;
 
-    /// Who signs the heads of the log called `origin`: one key, or two while one follows another.
-    fn signers(&self, origin: &str) -> Result<Vec<Box<dyn NoteSigner>>, InvalidKey>;
+    /// Who signs the heads of the log called `origin` at `now`: one key, or two while one follows another, the newer first.
+    fn signers(&self, origin: &str, now: DateTime<Utc>) -> Result<Vec<Box<dyn NoteSigner>>, InvalidKey>;
+
+    /// Who signs them, or ever did.
+    fn verifiers(&self, origin: &str) -> Result<Vec<VerifierKey>, InvalidKey>;
 }
 
 /// What a step came to.
@@ -118,6 +121,15 @@ pub struct Step {
     pub placed: u64,
     /// Leaves that were altered, or deleted, before they had one.
     pub rejected: Vec<EventId>,
+    /// How many there may be in a step, and the rest of a unit.
+    pub most: u32,
+}
+
+impl Step {
+    /// Whether more leaves may wait.
+    pub fn is_full(&self) -> bool {
+        self.placed + self.rejected.len() as u64 >= u64::from(self.most)
+    }
 }
 
 /// Why a log doesn't grow: nothing is signed over what isn't right.
@@ -178,12 +190,12 @@ pub async fn sequence(
     keys: &dyn LogKeys,
     (origin, seen): (&str, Option<&Head>),
     most: u32,
+    now: DateTime<Utc>,
 ) -> Result<Option<Step>, SequenceError> {
     let old = log.head().await?;
     let size = old.as_ref().map_or(0, |head| head.checkpoint.size);
     let origin = old.as_ref().map_or(origin, |head| &head.checkpoint.origin).to_owned();
-    let signers = keys.signers(&origin)?;
-    let edge = check(&mut *log, old.as_ref(), seen, &signers).await?;
+    let edge = check(&mut *log, old.as_ref(), seen, &keys.verifiers(&origin)?).await?;
     let waiting = log.waiting(most).await?;
     if waiting.is_empty() {
         return Ok(None);
@@ -197,10 +209,11 @@ pub async fn sequence(
 
     let checkpoint = Checkpoint { origin, size: edge.size(), root: edge.root() };
     let mut note = checkpoint.note();
+    let signers = keys.signers(&checkpoint.origin, now)?;
     signers.iter().try_for_each(|signer| note.sign(&**signer))?;
     let head = Head { checkpoint, note: note.to_string(), latest: batch.latest() };
     log.finish(size, &head).await?;
-    Ok(Some(Step { head, placed: batch.leaves.len() as u64, rejected }))
+    Ok(Some(Step { head, placed: batch.leaves.len() as u64, rejected, most }))
 }
 
 /// The right edge of the tree below `head`, if that is the last that was signed.
@@ -208,7 +221,7 @@ pub(crate) async fn check(
     log: &mut (impl StoredTree + ?Sized),
     head: Option<&Head>,
     seen: Option<&Head>,
-    signers: &[Box<dyn NoteSigner>],
+    known: &[VerifierKey],
 ) -> Result<Frontier, SequenceError> {
     let size = head.map_or(0, |head| head.checkpoint.size);
     let is_now = |seen: &&Checkpoint| head.is_some_and(|head| head.checkpoint == **seen);
@@ -222,8 +235,7 @@ pub(crate) async fn check(
     }
     let Some(head) = head else { return Ok(Frontier::default()) };
     let note = Note::parse(&head.note)?;
-    let known: Vec<_> = signers.iter().map(|signer| signer.key().clone()).collect();
-    note.verify(&known)?;
+    note.verify(known)?;
     let edge = edge(log, size).await?.filter(|edge| edge.root() == head.checkpoint.root);
     match edge {
         Some(edge) if Checkpoint::parse(&note)? == head.checkpoint => Ok(edge),

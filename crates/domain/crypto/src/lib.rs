@@ -59,7 +59,7 @@ mod wrapped;
 
 pub use keyring::{Keyring, KeyringError};
 pub use local::{LocalKeys, RootKey};
-pub use log::{LogKey, LogSigner};
+pub use log::{LogKey, LogKeyring, LogSigner};
 pub use material::InvalidKey;
 pub use purpose::{DigestKey, IndexKey, SecretError, SecretKey};
 pub use sealed::{Malformed, Sealed};

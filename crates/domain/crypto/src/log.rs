@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use ed25519_dalek::{Signer as _, SigningKey};
 use ward_audit::note::{InvalidKey, KeyKind, NoteSigner, VerifierKey};
 use ward_kernel::SealError;
@@ -8,10 +9,32 @@ use crate::material::{Material, redacted};
 /// HKDF-Expand(key, "ward v1 log", 32).
 pub struct LogKey(SigningKey);
 
+/// A log's keys, the newest first. While one follows another both sign; those before stay, so that what they signed is known.
+pub struct LogKeyring(Vec<(LogKey, Option<DateTime<Utc>>)>);
+
 /// A [`LogKey`] under the name of a log.
 pub struct LogSigner {
     key: SigningKey,
     verifier: VerifierKey,
+}
+
+impl LogKeyring {
+    /// Each with the time until which the one before it signs too.
+    pub(crate) fn new(keys: Vec<(LogKey, Option<DateTime<Utc>>)>) -> Option<Self> {
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    /// All of them, the newest first.
+    pub fn all(&self) -> impl Iterator<Item = &LogKey> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    /// Those that sign at `now`, the newest first.
+    pub fn signing(&self, now: DateTime<Utc>) -> impl Iterator<Item = &LogKey> {
+        let older =
+            self.0.iter().take_while(move |(_, until)| until.is_some_and(|until| now < until)).count();
+        self.all().take(older + 1)
+    }
 }
 
 impl LogKey {
@@ -37,4 +60,4 @@ impl NoteSigner for LogSigner {
     }
 }
 
-redacted!(LogKey, LogSigner);
+redacted!(LogKey, LogKeyring, LogSigner);

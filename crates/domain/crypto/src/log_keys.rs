@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use ward_audit::Entry;
-use ward_audit::note::{InvalidKey, NoteSigner};
+use ward_audit::note::{InvalidKey, NoteSigner, VerifierKey};
 use ward_audit::sequence::LogKeys;
 use ward_kernel::Indexer as _;
 
@@ -32,7 +33,11 @@ impl LogKeys for TenantKeys {
         source.ip.map(|ip| self.address_word(ip))
     }
 
-    fn signers(&self, origin: &str) -> Result<Vec<Box<dyn NoteSigner>>, InvalidKey> {
-        Ok(vec![Box::new(self.log().signer(origin)?)])
+    fn signers(&self, origin: &str, now: DateTime<Utc>) -> Result<Vec<Box<dyn NoteSigner>>, InvalidKey> {
+        self.log().signing(now).map(|key| Ok(Box::new(key.signer(origin)?) as _)).collect()
+    }
+
+    fn verifiers(&self, origin: &str) -> Result<Vec<VerifierKey>, InvalidKey> {
+        self.log().all().map(|key| Ok(key.signer(origin)?.key().clone())).collect()
     }
 }

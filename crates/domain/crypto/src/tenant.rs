@@ -1,5 +1,7 @@
+use std::cmp::Reverse;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use ward_kernel::{Entropy, SubjectId, TenantId};
 
 use crate::material::{Material, redacted};
@@ -7,8 +9,8 @@ use crate::sealed::Sealing;
 use crate::suite::Cipher;
 use crate::wrapped::{unwrap, wrap};
 use crate::{
-    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, SecretKey, SubjectKey, Suite,
-    TenantKey, WrappedKey,
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, LogKeyring, SecretKey, SubjectKey,
+    Suite, TenantKey, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
@@ -17,7 +19,7 @@ pub struct TenantKeys {
     index: Arc<IndexKey>,
     audit: SecretKey,
     leaf: DigestKey,
-    log: LogKey,
+    log: LogKeyring,
     idempotency: SecretKey,
     request: DigestKey,
     queue: SecretKey,
@@ -36,8 +38,14 @@ impl TenantKeys {
         let own = TenantKey(Material::random(suite, &*entropy)?);
         let (id, commitment) = (KeyPurpose::Tenant.first_id(), own.0.commitment());
         let bytes = service.wrap(tenant, &own).await?;
-        let mut stored =
-            vec![WrappedKey { id, purpose: KeyPurpose::Tenant, subject: None, bytes, commitment }];
+        let mut stored = vec![WrappedKey {
+            id,
+            purpose: KeyPurpose::Tenant,
+            subject: None,
+            bytes,
+            commitment,
+            until: None,
+        }];
         let wrapper = wrapper(tenant, id, &own, entropy);
         for purpose in KeyPurpose::SINGLE {
             let key = Material::random(suite, &*wrapper.entropy)?;
@@ -103,9 +111,20 @@ impl TenantKeys {
         &self.leaf
     }
 
-    /// Signs the heads of the audit log.
-    pub fn log(&self) -> &LogKey {
+    /// Those that sign, or signed, the heads of the audit log.
+    pub fn log(&self) -> &LogKeyring {
         &self.log
+    }
+
+    /// Makes the log's next key, under an `id` never used in this tenant, below [`KeyId::FIRST_SUBJECT`]. The one before signs beside it
+    /// `until` then.
+    pub fn make_log_key(&self, id: KeyId, until: DateTime<Utc>) -> Result<(LogKey, WrappedKey), KeyError> {
+        if id >= KeyId::FIRST_SUBJECT {
+            return Err(KeyError::Reserved(id));
+        }
+        let key = Material::random(self.wrapper.suite, &*self.wrapper.entropy)?;
+        let wrapped = wrap(&self.wrapper, id, KeyPurpose::Log, None, &key)?;
+        Ok((LogKey::new(&key), WrappedKey { until: Some(until), ..wrapped }))
     }
 
     /// Stored answers of idempotent requests.
@@ -151,7 +170,11 @@ impl TenantKeys {
         let index = Arc::new(IndexKey::new(&key(KeyPurpose::Index)?.1));
         let (audit, idempotency) = (secret(KeyPurpose::Audit)?, secret(KeyPurpose::Idempotency)?);
         let (leaf, request) = (digest(KeyPurpose::Audit)?, digest(KeyPurpose::Idempotency)?);
-        let log = LogKey::new(&key(KeyPurpose::Log)?.1);
+        let mut logs: Vec<_> = stored.iter().filter(|key| key.purpose == KeyPurpose::Log).collect();
+        logs.sort_by_key(|key| Reverse(key.id));
+        let log = |key: &&WrappedKey| Ok::<_, KeyError>((LogKey::new(&unwrap(&wrapper, key)?), key.until));
+        let log = LogKeyring::new(logs.iter().map(log).collect::<Result<_, _>>()?);
+        let log = log.ok_or(KeyError::Missing(KeyPurpose::Log))?;
         let queue = secret(KeyPurpose::Queue)?;
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
         Ok(Self { wrapper, index, audit, leaf, log, idempotency, request, queue, api_key, import })

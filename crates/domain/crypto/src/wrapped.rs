@@ -1,5 +1,6 @@
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use ward_kernel::{SubjectId, Uuid};
 
 use crate::material::Material;
@@ -125,6 +126,8 @@ pub struct WrappedKey {
     pub bytes: Vec<u8>,
     /// What only this key commits to. It shows nothing of the key, and outlives it.
     pub commitment: [u8; 32],
+    /// Until when the log's key before this one signs beside it.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// Wraps `key` under the tenant's.
@@ -137,7 +140,7 @@ pub(crate) fn wrap(
 ) -> Result<WrappedKey, KeyError> {
     let ad = bound_to(wrapper, id, purpose, subject);
     let bytes = wrapper.seal(&ad, &key.to_clear()).map_err(|_| KeyError::Broken(id))?;
-    Ok(WrappedKey { id, purpose, subject, bytes, commitment: key.commitment() })
+    Ok(WrappedKey { id, purpose, subject, bytes, commitment: key.commitment(), until: None })
 }
 
 /// Unwraps what [`wrap`] wrapped, for the same tenant, id, purpose and subject.

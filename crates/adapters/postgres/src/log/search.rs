@@ -93,6 +93,7 @@ struct Finding<'s> {
     most: usize,
     read: usize,
     found: Vec<Entry>,
+    missing: u64,
 }
 
 impl Finding<'_> {
@@ -108,6 +109,7 @@ impl Finding<'_> {
     /// Adds what the search finds among `rows`, which were read for `places`; says below which place it was satisfied.
     fn add(&mut self, rows: &[PgRow], places: usize) -> Result<Option<u64>, StoreError> {
         self.read += places;
+        self.missing += places.saturating_sub(rows.len()) as u64;
         for row in rows {
             let entry = entry(row)?;
             if self.search.finds(&entry) {
@@ -127,7 +129,7 @@ impl AuditView for PgReading {
     async fn entries(&mut self, search: &Search, below: Option<u64>, most: u32) -> Result<Found, StoreError> {
         let mut range = self.range(search, below).await?;
         let words: Vec<i64> = search.words().iter().map(code).collect();
-        let mut finding = Finding { search, most: most as usize, read: 0, found: Vec::new() };
+        let mut finding = Finding { search, most: most as usize, read: 0, found: Vec::new(), missing: 0 };
         let mut tiles = TILES;
         while range.high > range.low && !finding.is_over() {
             if words.is_empty() {
@@ -152,7 +154,7 @@ impl AuditView for PgReading {
             }
         }
         let reached = (range.high > range.low).then_some(range.high);
-        Ok(Found { entries: finding.found, reached })
+        Ok(Found { entries: finding.found, reached, missing: finding.missing })
     }
 
     async fn entry(&mut self, id: EventId) -> Result<Option<Entry>, StoreError> {

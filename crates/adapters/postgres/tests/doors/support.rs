@@ -10,7 +10,7 @@ use ward::kernel::{
 };
 use ward::rbac::{Denied, Permit, Policy};
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
-use ward::{Store as _, Unit};
+use ward::{ROTATE_LOG_KEY, Store as _, Unit};
 use ward_postgres::Postgres;
 use ward_testkit::{Database, Machine};
 
@@ -71,7 +71,7 @@ pub(crate) async fn world() -> World {
 pub(crate) async fn world_of(connections: u32) -> World {
     let (db, machine) = (Database::create().await.unwrap(), Arc::new(Machine::default()));
     let store = open(&db, "ward_app", connections, &machine).await.unwrap();
-    let policy = Policy::compile(&[&FOUND, &WRITE, &LOOK], &[]).unwrap();
+    let policy = Policy::compile(&[&FOUND, &WRITE, &LOOK, &ROTATE_LOG_KEY], &[]).unwrap();
     World { db, store, machine, policy }
 }
 

@@ -26,7 +26,7 @@ async fn log() -> Log {
 async fn ending(log: &Log, calls: usize) -> Result<Option<Step>, SequenceError> {
     let (growth, keys) = log.w.store.grow(log.tenant, true).await.unwrap();
     let left = Arc::new(AtomicUsize::new(calls));
-    sequence(Ending::after(&left, growth), &*keys, ("ward.test/other", None), 1_000).await
+    sequence(Ending::after(&left, growth), &*keys, ("ward.test/other", None), 1_000, chrono::Utc::now()).await
 }
 
 #[tokio::test]

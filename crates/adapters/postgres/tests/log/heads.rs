@@ -50,7 +50,7 @@ async fn a_log_that_goes_on_from_other_entries_grows_no_more_for_whom_has_seen_t
         grow(&log).await;
         take_back(&log, &old).await;
         // A replica that begins now has seen nothing of it.
-        let forked = sequencer(&log.w.store);
+        let forked = sequencer(&log.w);
         log.write(more).await;
         forked.catch_up(log.tenant).await.unwrap();
         assert_eq!(log.verified().await.len(), 7 + more, "it is sound in itself");
@@ -66,9 +66,11 @@ async fn nothing_is_signed_over_a_head_that_nobody_signed() {
     let other = log.w.tenant().await;
     let strange = reading(&log.w, other).await.keys();
     let mut foreign = old.checkpoint.note();
-    foreign.sign(&strange.log().signer(&old.checkpoint.origin).unwrap()).unwrap();
+    foreign.sign(&strange.log().all().next().unwrap().signer(&old.checkpoint.origin).unwrap()).unwrap();
     let mut elsewhere = old.checkpoint.note();
-    elsewhere.sign(&log.keys().await.log().signer("ward.test/elsewhere").unwrap()).unwrap();
+    elsewhere
+        .sign(&log.keys().await.log().all().next().unwrap().signer("ward.test/elsewhere").unwrap())
+        .unwrap();
     let unsigned = format!("{}\n", old.checkpoint.note().text());
     let forged = old.note.replace("ward.test", "ward.best");
     for note in [&foreign.to_string(), &elsewhere.to_string(), &unsigned, &forged, "", "nothing"] {
@@ -76,7 +78,7 @@ async fn nothing_is_signed_over_a_head_that_nobody_signed() {
         let found = log.refused().await;
         assert!(matches!(found, SequenceError::Unsigned(_)), "{note}: {found:?}");
         // Nor by a replica that has seen nothing of it.
-        let found = sequencer(&log.w.store).step(log.tenant, true).await.unwrap_err();
+        let found = sequencer(&log.w).step(log.tenant, true).await.unwrap_err();
         assert!(matches!(found, SequenceError::Unsigned(_)), "{note}: {found:?}");
     }
     log.tamper(&format!("UPDATE ward.audit_head SET note = '{}'", old.note)).await;
@@ -89,7 +91,7 @@ async fn nothing_is_signed_over_a_head_that_says_something_else_than_its_note() 
     for change in ["size = 4", "size = 2", "root = sha256(root)"] {
         let log = Log::of(3).await;
         log.tamper(&format!("UPDATE ward.audit_head SET {change}")).await;
-        let found = sequencer(&log.w.store).step(log.tenant, true).await.unwrap_err();
+        let found = sequencer(&log.w).step(log.tenant, true).await.unwrap_err();
         assert!(matches!(found, SequenceError::Diverged { .. }), "{change}: {found:?}");
     }
     let log = Log::of(3).await;
@@ -114,6 +116,6 @@ async fn a_head_of_another_tenants_log_is_no_head_of_this_one() {
          WHERE h.tenant = '{a}' AND o.tenant = '{b}'"
     );
     log.w.db.run("postgres", swap).await.unwrap();
-    let found = sequencer(&log.w.store).step(log.tenant, true).await.unwrap_err();
+    let found = sequencer(&log.w).step(log.tenant, true).await.unwrap_err();
     assert!(matches!(found, SequenceError::Unsigned(_)), "{found:?}");
 }

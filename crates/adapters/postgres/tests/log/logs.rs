@@ -5,14 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection};
 use ward::audit::entry::text;
-use ward::audit::note::{Checkpoint, Note, NoteSigner as _};
-use ward::audit::sequence::{Head, SequenceError, Step};
+use ward::audit::note::{Checkpoint, Note};
+use ward::audit::sequence::{Head, LogKeys as _, SequenceError, Step};
 use ward::audit::tree::Hash;
 use ward::audit::{Event, Events};
 use ward::crypto::TenantKeys;
 use ward::kernel::{EventId, StoreError, SubjectId, TenantId, Uuid};
 use ward::{Reading, Sequencer, Store as _};
-use ward_postgres::Postgres;
 
 use crate::support::{LOOK, WRITE, WROTE, World, world};
 
@@ -44,15 +43,15 @@ pub(crate) struct Stored {
     pub(crate) text: String,
 }
 
-pub(crate) fn sequencer(store: &Postgres) -> Sequencer {
-    Sequencer::new(Arc::new(store.clone()), "ward.test")
+pub(crate) fn sequencer(w: &World) -> Sequencer {
+    Sequencer::new(Arc::new(w.store.clone()), "ward.test", w.machine.clone())
 }
 
 impl Log {
     /// One with the entry that its tenant was founded, which has no place yet.
     pub(crate) async fn new() -> Self {
         let w = world().await;
-        let (tenant, sequencer) = (w.tenant().await, sequencer(&w.store));
+        let (tenant, sequencer) = (w.tenant().await, sequencer(&w));
         Self { w, tenant, sequencer }
     }
 
@@ -71,6 +70,11 @@ impl Log {
 
     pub(crate) async fn step(&self) -> Result<Option<Step>, SequenceError> {
         self.sequencer.step(self.tenant, true).await
+    }
+
+    /// Takes steps until nothing waits.
+    pub(crate) async fn catch_up(&self) {
+        while self.step().await.unwrap().is_some() {}
     }
 
     pub(crate) async fn reading(&self) -> Box<dyn Reading> {
@@ -155,9 +159,9 @@ fn is_sound(head: &Head, entries: &[Stored], keys: &TenantKeys) {
     assert_eq!(head.checkpoint.size, entries.len() as u64);
     assert_eq!(head.checkpoint.root, root_of(entries));
     assert!(head.checkpoint.origin.starts_with("ward.test/"));
-    let key = keys.log().signer(&head.checkpoint.origin).unwrap().key().clone();
+    let known = keys.verifiers(&head.checkpoint.origin).unwrap();
     let note = Note::parse(&head.note).unwrap();
-    assert_eq!(note.verify(&[key]).unwrap().len(), 1);
+    assert_eq!(note.verify(&known).unwrap().len(), known.len());
     assert_eq!(Checkpoint::parse(&note).unwrap(), head.checkpoint);
 }
 

@@ -10,6 +10,7 @@ mod months;
 mod places;
 mod races;
 mod rejected;
+mod rotation;
 mod rotten;
 mod search;
 #[path = "../doors/support.rs"]

@@ -19,7 +19,7 @@ async fn write_many(w: &World, tenant: TenantId) -> BTreeSet<EventId> {
 #[tokio::test]
 async fn leaves_of_many_units_and_tenants_get_gapless_places() {
     let w = world().await;
-    let sequencer = sequencer(&w.store);
+    let sequencer = sequencer(&w);
     let tenants = [w.tenant().await, w.tenant().await, w.tenant().await, w.tenant().await];
     for _ in 0..3 {
         let written = join_all(tenants.iter().map(|tenant| write_many(&w, *tenant))).await;
@@ -43,7 +43,7 @@ async fn a_log_whose_leaves_have_their_places_is_left_alone() {
     let log = Log::of(5).await;
     let before = log.state().await;
     assert_eq!(log.step().await.unwrap(), None);
-    log.sequencer.catch_up(log.tenant).await.unwrap();
+    log.catch_up().await;
     assert_eq!(log.sequencer.waiting(10).await.unwrap(), []);
     assert_eq!(log.state().await, before);
     assert_eq!(log.verified().await.len(), 5);
@@ -68,7 +68,7 @@ async fn a_unit_that_is_dropped_gets_no_place_and_one_that_follows_no_gap() {
 async fn who_waited_longest_comes_first() {
     let w = world().await;
     let (a, b) = (w.tenant().await, w.tenant().await);
-    let sequencer = sequencer(&w.store);
+    let sequencer = sequencer(&w);
     let tenants = async || -> Vec<TenantId> {
         sequencer.waiting(10).await.unwrap().into_iter().map(|(tenant, _)| tenant).collect()
     };
@@ -138,6 +138,6 @@ async fn as_many_leaves_as_there_are_get_places_a_few_thousand_at_a_time() {
     }
     let step = log.step().await.unwrap().unwrap();
     assert_eq!(step.placed, 2_250, "2,000 and the rest of a unit");
-    log.sequencer.catch_up(log.tenant).await.unwrap();
+    log.catch_up().await;
     assert_eq!(log.verified().await.len(), 1 + 11 * 450);
 }

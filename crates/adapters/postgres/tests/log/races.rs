@@ -1,6 +1,7 @@
 //! Two replicas let the same logs grow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use ward::Sequencer;
@@ -31,7 +32,7 @@ fn is_one_history(heads: &BTreeMap<u64, Vec<Hash>>, entries: &[Stored]) {
 async fn two_replicas() -> (World, [Sequencer; 2]) {
     let w = world().await;
     let replica = open(&w.db, "ward_app", 8, &w.machine).await.unwrap();
-    let sequencers = [sequencer(&w.store), sequencer(&replica)];
+    let sequencers = [sequencer(&w), Sequencer::new(Arc::new(replica), "ward.test", w.machine.clone())];
     (w, sequencers)
 }
 

@@ -141,7 +141,8 @@ async fn nothing_is_signed_over_a_leaf_that_is_altered_while_it_gets_its_place()
         let root = log.w.db.connect("postgres").await.unwrap();
         let sql = format!("{how} WHERE id = '{}'", Uuid::from(leaves[1]));
         let growth = Box::new(Undermined { inner, root, sql });
-        let refused = sequence(growth, &*keys, ("ward.test/other", None), 1_000).await.unwrap_err();
+        let refused =
+            sequence(growth, &*keys, ("ward.test/other", None), 1_000, chrono::Utc::now()).await.unwrap_err();
         assert!(matches!(refused, SequenceError::Rotten { index: 5 }), "{how}: {refused:?}");
         assert_eq!(log.state().await, before, "{how}");
     }

@@ -92,7 +92,7 @@ impl Archive {
     async fn all(&self, search: &Search, most: u32) -> Vec<Entry> {
         let (mut all, mut below) = (Vec::new(), None);
         loop {
-            let Found { entries, reached } = self.find(search, below, most).await;
+            let Found { entries, reached, .. } = self.find(search, below, most).await;
             assert!(entries.len() <= most as usize);
             assert!(entries.iter().all(|entry| below.is_none_or(|below| entry.index < below)));
             all.extend(entries);
@@ -235,7 +235,7 @@ async fn a_search_that_is_far_from_what_it_looks_for_says_where_it_goes_on() {
     for _ in 0..23 {
         log.write(450).await;
     }
-    log.sequencer.catch_up(log.tenant).await.unwrap();
+    log.catch_up().await;
     let mut reading = log.reading().await;
     // By their time alone: the first is behind 10,000 others, and a search doesn't read more at a time.
     let at = reading.entry(first[0]).await.unwrap().unwrap().at;

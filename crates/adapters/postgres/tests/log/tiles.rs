@@ -83,10 +83,10 @@ async fn a_log_of_more_than_three_levels_of_tiles_is_served_as_its_entries_want_
     for n in 1..=132 {
         log.write(500).await;
         if n % 20 == 0 {
-            log.sequencer.catch_up(log.tenant).await.unwrap();
+            log.catch_up().await;
         }
     }
-    log.sequencer.catch_up(log.tenant).await.unwrap();
+    log.catch_up().await;
     let entries = log.verified().await;
     assert_eq!(entries.len(), 66_001);
     // The first of all is found, however many tiles lie between.
