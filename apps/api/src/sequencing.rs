@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::{StreamExt as _, stream};
 use ward::audit::sequence::SequenceError;
-use ward::kernel::{Operation, StoreError, TenantId, Uuid};
+use ward::kernel::{EventId, Operation, StoreError, TenantId, Uuid};
 use ward::{Reading, Store as _};
 
 use crate::app::App;
@@ -48,13 +48,24 @@ pub(crate) async fn sweep(app: &App) -> Result<(), Box<dyn std::error::Error + S
         loop {
             match app.sequencer.step(tenant, false).await {
                 Err(error) if error.is_raced() => return, // another replica is at it
-                Ok(Some(step)) if step.is_full() => {}
-                step => return app.stuck.note(tenant, cause(&step)),
+                Ok(Some(step)) if step.is_full() => set_aside(tenant, &step.rejected),
+                step => {
+                    step.iter().flatten().for_each(|step| set_aside(tenant, &step.rejected));
+                    return app.stuck.note(tenant, cause(&step));
+                }
             }
         }
     };
     stream::iter(waiting).for_each_concurrent(AT_ONCE, grow).await;
     Ok(())
+}
+
+/// Tells operators which entries were altered, or removed, before they had a place.
+fn set_aside(tenant: TenantId, leaves: &[EventId]) {
+    for leaf in leaves {
+        let (tenant, leaf) = (Uuid::from(tenant), Uuid::from(*leaf));
+        tracing::error!(%tenant, %leaf, "an entry is not what was written, and stands aside");
+    }
 }
 
 fn cause<T, E: std::error::Error + 'static>(of: &Result<T, E>) -> Option<&(dyn std::error::Error + 'static)> {
@@ -67,6 +78,7 @@ impl App {
         match self.sequencer.catch_up(tenant).await {
             Err(SequenceError::Store(error)) => Err(error),
             step => {
+                step.iter().for_each(|rejected| set_aside(tenant, rejected));
                 self.stuck.note(tenant, cause(&step));
                 Ok(())
             }

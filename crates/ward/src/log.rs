@@ -75,16 +75,24 @@ impl Sequencer {
     }
 
     /// Places leaves of `tenant` that wait now, so that whoever reads its log finds what was committed before: all of them, unless
-    /// there are more than a few thousand.
-    pub async fn catch_up(&self, tenant: TenantId) -> Result<(), SequenceError> {
+    /// there are more than a few thousand. Says which were set aside.
+    pub async fn catch_up(&self, tenant: TenantId) -> Result<Vec<EventId>, SequenceError> {
+        let mut rejected = Vec::new();
         for _ in 0..STEPS {
             match self.step(tenant, true).await {
-                Ok(Some(step)) if step.is_full() => {}
+                Ok(Some(step)) => {
+                    let more = step.is_full();
+                    rejected.extend(step.rejected);
+                    if !more {
+                        break;
+                    }
+                }
+                Ok(None) => break,
                 Err(error) if error.is_raced() => {} // another replica places them
-                other => return other.map(drop),
+                Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(rejected)
     }
 
     /// Takes one step of a log; nothing, where no leaf waits. One that isn't `patient` is raced where another is under way.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use ward::audit::first_words;
 use ward::kernel::{Operation, Requires};
 use ward::subject::{Catalogue, FieldSpec, Format};
 
@@ -43,7 +44,7 @@ pub(crate) fn complete(
     let action =
         schema(document, "NewEvent")?.pointer_mut("/properties/action").and_then(Value::as_object_mut);
     let taken = action.ok_or(Undeclared::Schema("NewEvent"))?.entry("not");
-    taken.or_insert(json!({ "pattern": format!(r"^({})\.", first_words(table).join("|")) }));
+    taken.or_insert(json!({ "pattern": format!(r"^({})\.", Vec::from_iter(first_words(table)).join("|")) }));
     let permissions = json!({ "type": "string", "enum": permissions });
     set(document, "NewKey", "/permissions/items", permissions)?;
 
@@ -68,13 +69,6 @@ pub(crate) fn complete(
         }
     }
     set(document, "RecordChange", "/fields", change(all))
-}
-
-/// What the actions of Ward's own begin with.
-fn first_words(table: &[&'static Operation]) -> Vec<&'static str> {
-    let events = table.iter().flat_map(|row| row.events);
-    let words: BTreeSet<_> = events.filter_map(|event| event.as_str().split('.').next()).collect();
-    words.into_iter().collect()
 }
 
 fn permission(row: &Operation) -> Option<&'static str> {

@@ -138,7 +138,8 @@ async fn what_is_not_in_the_log_is_not_proven() -> Outcome {
 }
 
 /// What the database's master can do to a log, and what the verifier then says that remembers it.
-const TAMPERED: [(&str, &str); 4] = [
+const TAMPERED: [(&str, &str); 5] = [
+    ("an entry removed", "DELETE FROM ward.audit_leaf l USING ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf"),
     ("an entry rewritten", "UPDATE ward.audit_leaf l SET body = replace(body, 'success', 'denied') FROM ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf"),
     ("an entry dated back", "UPDATE ward.audit_leaf l SET at = at - interval '1 second' FROM ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf"),
     ("two entries in each other's place", "UPDATE ward.audit_place SET index = CASE index WHEN 3 THEN 1000 ELSE 3 END WHERE tenant = ID AND index IN (3, 4);

@@ -65,6 +65,7 @@ CREATE TABLE ward.audit_head (
 CREATE FUNCTION ward.only_grow() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.origin <> OLD.origin OR NEW.size < OLD.size OR NEW.size = OLD.size AND NEW.root <> OLD.root OR NEW.latest < OLD.latest
+        OR NEW.witnessed_size > NEW.size
         OR OLD.witnessed_size IS NOT NULL AND coalesce(NEW.witnessed_size < OLD.witnessed_size, true) THEN
         RAISE EXCEPTION 'a log only grows' USING ERRCODE = '42501';
     END IF;
@@ -80,6 +81,15 @@ CREATE TABLE ward.audit_word (
     hits   bit(256) NOT NULL,
     PRIMARY KEY (tenant, word, tile)
 ) WITH (fillfactor = 80);
+
+CREATE FUNCTION ward.only_found_more() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.hits & OLD.hits <> OLD.hits THEN
+        RAISE EXCEPTION 'what was found once is found again' USING ERRCODE = '42501';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER only_found_more BEFORE UPDATE ON ward.audit_word FOR EACH ROW EXECUTE FUNCTION ward.only_found_more();
 
 SELECT ward.isolate(t) FROM unnest('{ward.audit_place, ward.audit_tile, ward.audit_head, ward.audit_word}'::regclass[]) t;
 SELECT ward.append_only(t) FROM unnest('{ward.audit_place, ward.audit_tile}'::regclass[]) t;

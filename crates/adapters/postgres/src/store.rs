@@ -38,9 +38,14 @@ const UNCONFINED: &str = "
         r.rolsuper OR r.rolbypassrls OR EXISTS (
             SELECT FROM pg_class c WHERE c.relnamespace = to_regnamespace('ward') AND c.relowner = r.oid)))";
 
-/// Nobody waits for ever: not for a row, not for a statement, not for a client that went away.
-const LIMITS: [(&str, &str); 3] =
-    [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")];
+/// Nobody waits for ever: not for a row, not for a statement, not for a client that went away. Nor for code to be compiled: to the
+/// planner every month of the log may be read, and a statement that reads none of most isn't worth seconds.
+const LIMITS: [(&str, &str); 4] = [
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("jit", "off"),
+];
 
 impl Postgres {
     /// Connects as `ward_app`, and refuses a role that could step around row-level security. New tenants' keys are

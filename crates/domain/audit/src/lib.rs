@@ -42,7 +42,7 @@ pub use body::{LONGEST, Unwritable};
 pub use change::{Change, Value};
 pub use entry::Entry;
 pub use event::{Event, Events};
-pub use own::{OwnEvent, OwnRow, RECORD_EVENTS, RECORDED, recorded};
+pub use own::{OwnEvent, OwnRow, RECORD_EVENTS, RECORDED, first_words, recorded};
 pub use receipt::{Receipt, Recorded};
 pub use search::{Search, Words};
 pub use source::Origin;

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use ward_kernel::{Action, EventId, Operation, Requires, TenantId, Text, Uuid};
 
 use crate::trail::Outcome;
@@ -60,13 +62,37 @@ impl OwnEvent {
         words + rows.chain(details).sum::<usize>() <= Self::LONGEST
     }
 
-    /// Whether its action could be taken for one of `table`'s: they have the first word in common.
+    /// Whether its action could be taken for one of Ward's own.
     pub fn is_taken(&self, table: &[&'static Operation]) -> bool {
-        let word = |action: &str| action.split('.').next().map(str::to_owned);
-        let mut events = table.iter().flat_map(|operation| operation.events);
-        events.any(|event| word(event.as_str()) == word(&self.action))
+        self.action.split('.').next().is_some_and(|word| first_words(table).contains(word))
     }
 }
+
+/// What Ward's own actions begin with, those of `table` and those to come.
+pub fn first_words(table: &[&'static Operation]) -> BTreeSet<&'static str> {
+    let events = table.iter().flat_map(|operation| operation.events);
+    let known = events.filter_map(|event| event.as_str().split('.').next());
+    known.chain(TO_COME).collect()
+}
+
+const TO_COME: [&str; 16] = [
+    "consent",
+    "evidence",
+    "hold",
+    "incident",
+    "job",
+    "key",
+    "message",
+    "model",
+    "policy",
+    "redaction",
+    "retention",
+    "role",
+    "session",
+    "suppression",
+    "user",
+    "webhook",
+];
 
 /// The events of a log, that say what `events` say; nothing, if there are none.
 pub fn recorded(tenant: TenantId, events: Vec<OwnEvent>) -> Option<Events> {

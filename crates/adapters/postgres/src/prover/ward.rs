@@ -88,7 +88,7 @@ const APPEND_ONLY: [AppendOnly; 4] = [
     AppendOnly { table: "ward.probe_run", stamped: None, check: None },
 ];
 
-const TRIGGERS: [Trigger; 4] = [
+const TRIGGERS: [Trigger; 5] = [
     Trigger {
         table: "ward.api_key",
         definition: "CREATE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key FOR EACH ROW \
@@ -105,6 +105,11 @@ const TRIGGERS: [Trigger; 4] = [
         table: "ward.audit_head",
         definition: "CREATE TRIGGER only_grow BEFORE UPDATE ON ward.audit_head FOR EACH ROW EXECUTE FUNCTION ward.only_grow()",
         reason: "a head is followed by one of a longer log, or by the same with more signatures",
+    },
+    Trigger {
+        table: "ward.audit_word",
+        definition: "CREATE TRIGGER only_found_more BEFORE UPDATE ON ward.audit_word FOR EACH ROW EXECUTE FUNCTION ward.only_found_more()",
+        reason: "an entry that a word finds stays found",
     },
     Trigger {
         table: "ward.audit_leaf",
