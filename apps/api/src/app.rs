@@ -12,6 +12,7 @@ use ward::subject::Catalogue;
 use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit, Witnesses};
 use ward_postgres::Postgres;
 
+use crate::archived::Archived;
 use crate::auth::Caller;
 use crate::config::Mode;
 use crate::gate::Gate;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub(crate) stuck: Stuck,
     /// Logs of which a witness has seen another, and how.
     pub(crate) contradicted: Stuck,
+    /// Where heads of logs are put for others to see.
+    pub(crate) archived: Option<Archived>,
     pub(crate) vault: Vault,
     pub(crate) policy: Policy,
     pub(crate) profile: Profile,

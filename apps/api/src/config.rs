@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ward::audit::note::VerifierKey;
+use ward_blob::Place;
 use ward_postgres::is_local;
 
 /// What a deployment is told.
@@ -41,6 +42,8 @@ pub struct Config {
     pub log_origin: String,
     /// Who cosigns the heads of audit logs: `WARD_WITNESSES`.
     pub witnesses: Vec<WitnessAt>,
+    /// Where the heads of audit logs are put for others to see: `WARD_CHECKPOINTS`.
+    pub checkpoints: Option<Place>,
 }
 
 /// A witness: where it is asked, and the key with which it cosigns.
@@ -67,7 +70,7 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -80,6 +83,7 @@ const KNOWN: [&str; 15] = [
     "WARD_LOG",
     "WARD_LOG_ORIGIN",
     "WARD_WITNESSES",
+    "WARD_CHECKPOINTS",
     "WARD_REGION",
     "WARD_PG_BINDIR",
     "WARD_CONFIG",
@@ -171,6 +175,7 @@ impl Parse<'_> {
             log: self.text("WARD_LOG").unwrap_or_else(|| "info".into()),
             region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
             witnesses: self.witnesses(),
+            checkpoints: self.value("WARD_CHECKPOINTS", "`file:///DIRECTORY` or `s3://BUCKET/PREFIX`"),
             log_origin: self.text("WARD_LOG_ORIGIN").unwrap_or_else(|| UNNAMED.into()),
         }
     }

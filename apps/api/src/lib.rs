@@ -3,6 +3,7 @@
 mod admission;
 mod api_key;
 mod app;
+mod archived;
 mod artifact;
 mod audit_event;
 mod audit_export;

@@ -11,6 +11,7 @@ use ward::subject::{
 };
 use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
 
+use crate::archived::ARCHIVE_LOG;
 use crate::heads::{LOG_HEADS, WITNESS_LOG};
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
@@ -63,6 +64,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &INSPECT_LOG,
     &LOG_HEADS,
     &WITNESS_LOG,
+    &ARCHIVE_LOG,
     &RECORD_REFUSALS,
     &FORGET_ANSWERS,
 ];

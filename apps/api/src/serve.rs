@@ -1,5 +1,6 @@
 //! Wiring: settings to adapters, adapters to ports, ports to the API; and the tasks beside it.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,6 +23,7 @@ use ward_postgres::{Postgres, migrate};
 use ward_witness_client::HttpWitness;
 
 use crate::app::App;
+use crate::archived::Archived;
 use crate::config::{Config, Mode, WitnessAt};
 use crate::gate::Gate;
 use crate::import::Share;
@@ -116,6 +118,7 @@ fn assemble(
         witnesses: Witnesses::new(store.clone(), witnesses(config)?),
         stuck: Default::default(),
         contradicted: Default::default(),
+        archived: archived(config)?,
         store,
         vault: Vault::new(machine.clone()),
         policy: Policy::compile(operations::TABLE, &profile.roles)?,
@@ -143,6 +146,14 @@ fn witnesses(config: &Config) -> Result<Vec<Box<dyn Witness>>, Failure> {
         Ok(Box::new(named) as Box<dyn Witness>)
     };
     config.witnesses.iter().map(witness).collect()
+}
+
+fn archived(config: &Config) -> Result<Option<Archived>, Failure> {
+    let Some(place) = config.checkpoints.clone() else { return Ok(None) };
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let archive = place.open(std::env::vars_os().filter_map(text));
+    let archive = archive.map_err(|error| format!("`WARD_CHECKPOINTS`: {}", logs::causes(&error)))?;
+    Ok(Some(Archived::new(archive)))
 }
 
 /// A deployment that serves, and everything that runs beside its requests. [`stop`](Self::stop) ends it well: dropped,
