@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use ward::{Reading, Store as _, Unwitnessed};
 use ward::audit::note::{Checkpoint, VerifierKey};
 use ward::audit::sequence::LogKeys as _;
 use ward::audit::{Change, Event};
 use ward::kernel::{Action, Operation, Requires, TenantId, Uuid, authority};
 use ward::rbac::Permit;
+use ward::{Reading, Store as _, Unwitnessed};
 
 use crate::app::App;
 use crate::logs;

@@ -150,7 +150,8 @@ fn witnesses(config: &Config) -> Result<Vec<Box<dyn Witness>>, Failure> {
 
 fn archived(config: &Config) -> Result<Option<Archived>, Failure> {
     let Some(place) = config.checkpoints.clone() else { return Ok(None) };
-    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let archive = place.open(std::env::vars_os().filter_map(text));
     let archive = archive.map_err(|error| format!("`WARD_CHECKPOINTS`: {}", logs::causes(&error)))?;
     Ok(Some(Archived::new(archive)))

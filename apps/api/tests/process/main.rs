@@ -7,6 +7,7 @@
     reason = "a test may"
 )]
 
+mod archived;
 mod client;
 mod contract;
 mod doctored;

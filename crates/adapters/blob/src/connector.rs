@@ -30,8 +30,8 @@ impl Connect for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let builder = HttpsConnectorBuilder::new();
         let builder = builder.with_provider_and_native_roots(ring::default_provider());
-        let builder = builder
-            .map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })?;
+        let builder =
+            builder.map_err(|error| object_store::Error::Generic { store: "S3", source: error.into() })?;
         let in_clear = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
         let builder = if in_clear { builder.https_or_http() } else { builder.https_only() };
         Ok(HttpClient::new(Service(

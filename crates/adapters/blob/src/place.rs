@@ -56,10 +56,7 @@ impl FromStr for Place {
 
 impl Place {
     /// The archive there. Of `settings`, those count that begin with `AWS_`, for a bucket: credentials, region, endpoint.
-    pub fn open(
-        self,
-        settings: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<BlobArchive, Unopened> {
+    pub fn open(self, settings: impl IntoIterator<Item = (String, String)>) -> Result<BlobArchive, Unopened> {
         match self {
             Self::Directory(path) => Ok(BlobArchive::directory(path)),
             Self::Bucket { name, prefix } => Ok(BlobArchive::bucket(bucket(&name, settings)?, &prefix)),
@@ -100,7 +97,8 @@ mod tests {
         assert_eq!("file:///var/lib/a%20b/".parse(), Ok(Place::Directory("/var/lib/a b/".into())));
         assert_eq!("s3://bucket".parse(), bucket("bucket", ""));
         assert_eq!("s3://bucket/a/b/".parse(), bucket("bucket", "a/b"));
-        let wrong = ["", "/var/lib", "file://host/var", "s3:///prefix", "https://bucket.example", "s3://b?x=y"];
+        let wrong =
+            ["", "/var/lib", "file://host/var", "s3:///prefix", "https://bucket.example", "s3://b?x=y"];
         for text in wrong.into_iter().chain(["s3://k:s@b", "s3://b:9000", "s3://b/#x", "memory:///"]) {
             assert_eq!(text.parse::<Place>(), Err(InvalidPlace), "{text}");
         }
