@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 use ward::Store as _;
 use ward::audit::archive::{Archive, Archived as Done, Unarchived, archive};
-use ward::kernel::{Operation, TenantId};
+use ward::kernel::{Operation, TenantId, Uuid};
 
 use crate::app::App;
 use crate::heads::{self, Failure};
@@ -96,7 +96,11 @@ async fn look(app: &App, archived: &Archived, tenant: TenantId) -> Option<String
     archived.grew([tenant]);
     match failure.downcast_ref::<Unarchived>().filter(|failure| failure.is_contradicted()) {
         Some(wrong) => archived.wrong.note(tenant, Some(wrong)),
-        None => return Some(logs::causes(&*failure)),
+        None => {
+            let error = logs::causes(&*failure);
+            tracing::debug!(tenant = %Uuid::from(tenant), error, "a head isn't archived");
+            return Some(error);
+        }
     }
     None
 }

@@ -79,7 +79,8 @@ fn a_bucket_whose_server_dies_holds_nothing_up_and_has_every_head_in_the_end() {
     let mut bucket = Bucket::start(home.path()).unwrap();
     let settings = bucket.settings();
     ward.set(&settings.iter().map(|(name, value)| (&**name, &**value)).collect::<Vec<_>>());
-    ward.set(&[("WARD_CHECKPOINTS", &format!("s3://{}/ward", Bucket::NAME))]);
+    let place = format!("s3://{}/ward", Bucket::NAME);
+    ward.set(&[("WARD_CHECKPOINTS", &place), ("WARD_LOG", "info,ward_api::archived=debug")]);
     ward.start_again();
     let tenants = ["One", "Other"].map(|name| ward.found(name));
     let latest = tenants.each_ref().map(|tenant| bucket.object("ward").join(name(tenant, "checkpoint")));
@@ -87,7 +88,10 @@ fn a_bucket_whose_server_dies_holds_nothing_up_and_has_every_head_in_the_end() {
 
     bucket.kill();
     let sizes = tenants.each_ref().map(|tenant| write(&ward, tenant));
-    ward.until("failing", |ward| says(ward, FAILS));
+    for tenant in &tenants {
+        let fails = format!(r#""message":"a head isn't archived","tenant":"{}""#, tenant.id);
+        ward.until("failing", |ward| says(ward, &fails));
+    }
     assert!(write(&ward, &tenants[0]) > sizes[0], "logs grow");
     bucket.start_again().unwrap();
     ward.until("archived again", |ward| says(ward, "heads of logs are archived again"));
