@@ -1,5 +1,5 @@
 //! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at
-//! will, a bucket of an S3-compatible server.
+//! will, a bucket of an S3-compatible server, a collector of syslog.
 //!
 //! ```
 //! use ward_testkit::Database;
@@ -17,6 +17,7 @@
 //! one. Either is stopped and deleted when the process that started it ends, however it ends.
 
 mod bucket;
+mod collector;
 mod database;
 mod janitor;
 mod machine;
@@ -26,6 +27,7 @@ mod tenant;
 mod tool;
 
 pub use bucket::{Bucket, NoBucket};
+pub use collector::{Collector, NoCollector};
 pub use database::{CreateError, Database};
 pub use machine::Machine;
 pub use server::{durable_server, server};

@@ -1,0 +1,158 @@
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+/// A receiver of syslog over TLS ([RFC 5425](https://www.rfc-editor.org/rfc/rfc5425)) on this machine, which remembers what it was
+/// sent. Its certificate is one of an authority of its own.
+pub struct Collector {
+    address: SocketAddr,
+    acceptor: TlsAcceptor,
+    authority: PathBuf,
+    taken: Taken,
+    server: Option<Runtime>,
+}
+
+/// There is no receiver to be had.
+#[derive(Debug, thiserror::Error)]
+#[error("the receiver doesn't start")]
+pub struct NoCollector(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// Messages in the order in which they came, and how many more are taken before the receiver dies of one.
+type Taken = Arc<Mutex<(Vec<String>, Option<usize>)>>;
+
+impl Collector {
+    /// Starts one, and writes the certificate of its authority into a directory.
+    pub fn start(directory: &Path) -> Result<Self, NoCollector> {
+        Self::make(directory).map_err(NoCollector)
+    }
+
+    /// The PEM file of the authority that vouches for it.
+    pub fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// All messages that it took so far.
+    pub fn taken(&self) -> Vec<String> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Has it break off every connection, unanswered, after so many messages more.
+    pub fn fails_after(&self, messages: usize) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(messages);
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub fn kill(&mut self) {
+        self.server.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+
+    /// Starts it where it was before, and healed.
+    pub fn start_again(&mut self) -> Result<(), NoCollector> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).1 = None;
+        self.serve().map_err(|error| NoCollector(error.into()))
+    }
+
+    fn make(directory: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let mut root = CertificateParams::new(Vec::new())?;
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = CertifiedIssuer::self_signed(root, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let own =
+            CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()])?.signed_by(&key, &root)?;
+        let tls = ServerConfig::builder_with_provider(ring::default_provider().into());
+        let tls = tls.with_safe_default_protocol_versions()?.with_no_client_auth();
+        let key = PrivateKeyDer::try_from(key.serialize_der())?;
+        let tls = tls.with_single_cert(vec![own.der().clone()], key)?;
+        let authority = directory.join("authority.pem");
+        std::fs::write(&authority, root.pem())?;
+        let mut collector = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            acceptor: Arc::new(tls).into(),
+            authority,
+            taken: Taken::default(),
+            server: None,
+        };
+        collector.serve()?;
+        Ok(collector)
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let listener = TcpListener::bind(self.address)?;
+        listener.set_nonblocking(true)?;
+        self.address = listener.local_addr()?;
+        let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let (acceptor, taken) = (self.acceptor.clone(), self.taken.clone());
+        server.spawn(accept(listener, acceptor, taken));
+        self.server = Some(server);
+        Ok(())
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, taken: Taken) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    loop {
+        let (socket, _) = listener.accept().await?;
+        tokio::spawn(receive(socket, acceptor.clone(), taken.clone()));
+    }
+}
+
+/// Takes one connection's messages, and answers its end with its own.
+async fn receive(socket: TcpStream, acceptor: TlsAcceptor, taken: Taken) -> io::Result<()> {
+    let mut stream = acceptor.accept(socket).await?;
+    while let Some(message) = message(&mut stream).await? {
+        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let (messages, left) = &mut *taken;
+        match left {
+            Some(0) => return Err(io::Error::other("it fails")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        messages.push(message);
+    }
+    stream.shutdown().await
+}
+
+/// `MSG-LEN SP SYSLOG-MSG`; nothing at a proper end.
+async fn message(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<String>> {
+    let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let mut length = String::new();
+    loop {
+        let mut byte = [0];
+        match stream.read(&mut byte).await? {
+            0 if length.is_empty() => return Ok(None),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => {}
+        }
+        match byte {
+            [b' '] if !length.is_empty() => break,
+            [b'0'] if length.is_empty() => return Err(invalid("a length begins with 0")),
+            [digit @ b'0'..=b'9'] if length.len() < 8 => length.push(digit.into()),
+            _ => return Err(invalid("no length")),
+        }
+    }
+    let length = length.parse().map_err(|_| invalid("no length"))?;
+    let mut message = vec![0; length];
+    stream.read_exact(&mut message).await?;
+    String::from_utf8(message).map(Some).map_err(|_| invalid("not UTF-8"))
+}
