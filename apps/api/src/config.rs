@@ -1,9 +1,12 @@
 //! Settings, from the environment and from a file; checked whole, every error at once.
 
+mod sink;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+pub use sink::{InvalidSink, SinkAt};
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
@@ -44,6 +47,8 @@ pub struct Config {
     pub witnesses: Vec<WitnessAt>,
     /// Where the heads of audit logs are put for others to see: `WARD_CHECKPOINTS`.
     pub checkpoints: Option<Place>,
+    /// To whom audit logs are delivered: `WARD_LOG_SINKS`.
+    pub log_sinks: Vec<SinkAt>,
 }
 
 /// A witness: where it is asked, and the key with which it cosigns.
@@ -70,7 +75,7 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -84,6 +89,7 @@ const KNOWN: [&str; 16] = [
     "WARD_LOG_ORIGIN",
     "WARD_WITNESSES",
     "WARD_CHECKPOINTS",
+    "WARD_LOG_SINKS",
     "WARD_REGION",
     "WARD_PG_BINDIR",
     "WARD_CONFIG",
@@ -176,6 +182,7 @@ impl Parse<'_> {
             region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
             witnesses: self.witnesses(),
             checkpoints: self.value("WARD_CHECKPOINTS", "`file:///DIRECTORY` or `s3://BUCKET/PREFIX`"),
+            log_sinks: self.sinks(),
             log_origin: self.text("WARD_LOG_ORIGIN").unwrap_or_else(|| UNNAMED.into()),
         }
     }
@@ -236,6 +243,20 @@ impl Parse<'_> {
             );
         }
         witnesses.unwrap_or_default()
+    }
+
+    /// Addresses, each of which is there once.
+    fn sinks(&mut self) -> Vec<SinkAt> {
+        let text = self.text("WARD_LOG_SINKS").unwrap_or_default();
+        let sinks: Vec<_> = text.split_whitespace().filter_map(|word| word.parse::<SinkAt>().ok()).collect();
+        let names: BTreeSet<_> = sinks.iter().map(SinkAt::name).collect();
+        if names.len() < text.split_whitespace().count() {
+            self.errors.push(
+                "`WARD_LOG_SINKS` must be different addresses like `syslog+tls://HOST:PORT#ca=FILE`, separated by spaces"
+                    .into(),
+            );
+        }
+        sinks
     }
 
     fn mode(&mut self) -> Mode {

@@ -56,7 +56,7 @@ pub(crate) async fn keep(app: Arc<App>) {
     }
     for second in 0_u32.. {
         let grown = app.sequencer.grown();
-        app.archived.iter().for_each(|archived| archived.grew(grown.keys().copied()));
+        app.outside().for_each(|work| work.due().add(grown.keys().copied()));
         if !app.witnesses.is_empty() {
             unseen.extend(grown.keys().copied());
             unseen = ask(&app, unseen).await;

@@ -12,6 +12,8 @@ mod auth;
 mod claim;
 pub mod command;
 pub mod config;
+mod delivered;
+mod due;
 mod endpoint;
 mod fields;
 mod gate;

@@ -15,16 +15,20 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use ward::audit::witness::Witness;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
+use ward::kernel::Ids;
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
 use ward::{Logs as _, Sequencer, Witnesses};
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
 use ward_postgres::{Postgres, migrate};
+use ward_syslog::{Authorities, SyslogTls};
 use ward_witness_client::HttpWitness;
 
 use crate::app::App;
 use crate::archived::Archived;
-use crate::config::{Config, Mode, WitnessAt};
+use crate::audit_export::live::Format;
+use crate::config::{Config, Mode, SinkAt, WitnessAt};
+use crate::delivered::Delivered;
 use crate::gate::Gate;
 use crate::import::Share;
 use crate::machine::System;
@@ -119,6 +123,7 @@ fn assemble(
         stuck: Default::default(),
         contradicted: Default::default(),
         archived: archived(config)?,
+        delivered: delivered(config, &*machine)?,
         store,
         vault: Vault::new(machine.clone()),
         policy: Policy::compile(operations::TABLE, &profile.roles)?,
@@ -155,6 +160,17 @@ fn archived(config: &Config) -> Result<Option<Archived>, Failure> {
     let archive = place.open(std::env::vars_os().filter_map(text));
     let archive = archive.map_err(|error| format!("`WARD_CHECKPOINTS`: {}", logs::causes(&error)))?;
     Ok(Some(Archived::new(archive)))
+}
+
+fn delivered(config: &Config, ids: &dyn Ids) -> Result<Vec<Delivered>, Failure> {
+    let holder = ids.next();
+    let delivered = |at: &SinkAt| {
+        let authorities = at.ca.clone().map_or(Authorities::Machine, Authorities::File);
+        let sink = SyslogTls::new(&at.host, at.port, authorities)
+            .map_err(|error| format!("`WARD_LOG_SINKS`: `{}`: {}", at.name(), logs::causes(&error)))?;
+        Ok(Delivered::new(at.name(), Format::Cef, sink, holder))
+    };
+    config.log_sinks.iter().map(delivered).collect()
 }
 
 /// A deployment that serves, and everything that runs beside its requests. [`stop`](Self::stop) ends it well: dropped,

@@ -11,7 +11,7 @@ use crate::ward::{Tenant, Ward};
 use crate::witness::{checked, set_back, size, write};
 
 /// What is said when archiving begins to fail.
-const FAILS: &str = "heads of logs can't be archived";
+const FAILS: &str = "archiving the heads of logs fails";
 
 /// How many entries the archived checkpoint in a file counts.
 fn archived(file: &Path) -> Option<u64> {
@@ -80,7 +80,7 @@ fn a_bucket_whose_server_dies_holds_nothing_up_and_has_every_head_in_the_end() {
     let settings = bucket.settings();
     ward.set(&settings.iter().map(|(name, value)| (&**name, &**value)).collect::<Vec<_>>());
     let place = format!("s3://{}/ward", Bucket::NAME);
-    ward.set(&[("WARD_CHECKPOINTS", &place), ("WARD_LOG", "info,ward_api::archived=debug")]);
+    ward.set(&[("WARD_CHECKPOINTS", &place), ("WARD_LOG", "info,ward_api::due=debug")]);
     ward.start_again();
     let tenants = ["One", "Other"].map(|name| ward.found(name));
     let latest = tenants.each_ref().map(|tenant| bucket.object("ward").join(name(tenant, "checkpoint")));
@@ -89,12 +89,12 @@ fn a_bucket_whose_server_dies_holds_nothing_up_and_has_every_head_in_the_end() {
     bucket.kill();
     let sizes = tenants.each_ref().map(|tenant| write(&ward, tenant));
     for tenant in &tenants {
-        let fails = format!(r#""message":"a head isn't archived","tenant":"{}""#, tenant.id);
+        let fails = format!(r#""message":"{FAILS}","tenant":"{}""#, tenant.id);
         ward.until("failing", |ward| says(ward, &fails));
     }
     assert!(write(&ward, &tenants[0]) > sizes[0], "logs grow");
     bucket.start_again().unwrap();
-    ward.until("archived again", |ward| says(ward, "heads of logs are archived again"));
+    ward.until("archived again", |ward| says(ward, "archiving the heads of logs goes on"));
     for (tenant, latest) in tenants.iter().zip(&latest) {
         let size = size(&ward, tenant, "").unwrap();
         ward.until("archived", |_| archived(latest).filter(|archived| *archived >= size));

@@ -10,6 +10,7 @@
 mod archived;
 mod client;
 mod contract;
+mod delivered;
 mod doctored;
 mod jobs;
 mod kill;
