@@ -4,7 +4,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub use sink::{InvalidSink, SinkAt};
+pub use sink::{InvalidSink, SinkAt, SinkKind};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -252,7 +252,7 @@ impl Parse<'_> {
         let names: BTreeSet<_> = sinks.iter().map(SinkAt::name).collect();
         if names.len() < text.split_whitespace().count() {
             self.errors.push(
-                "`WARD_LOG_SINKS` must be different addresses like `syslog+tls://HOST:PORT#ca=FILE`, separated by spaces"
+                "`WARD_LOG_SINKS` must be different addresses like `syslog+tls://HOST:PORT` or `https://HOST/PATH`, separated by spaces"
                     .into(),
             );
         }

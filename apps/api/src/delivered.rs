@@ -44,9 +44,9 @@ struct Lacking {
 }
 
 impl Delivered {
-    pub(crate) fn new(name: String, format: Format, sink: impl Sink + 'static, holder: Uuid) -> Self {
+    pub(crate) fn new(name: String, format: Format, sink: Box<dyn Sink>, holder: Uuid) -> Self {
         let due = Due::new(format!("delivering logs to {name}"), PAUSE);
-        Self { name, format, sink: Box::new(sink), holder, due }
+        Self { name, format, sink, holder, due }
     }
 
     /// Has the log say that it is delivered from now on.

@@ -18,16 +18,16 @@ use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
 use ward::kernel::Ids;
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
-use ward::{Logs as _, Sequencer, Witnesses};
+use ward::{Logs as _, Sequencer, Sink, Witnesses};
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
 use ward_postgres::{Postgres, migrate};
-use ward_syslog::{Authorities, SyslogTls};
+use ward_sink::{Authorities, HttpBatches, SyslogTls, Unusable};
 use ward_witness_client::HttpWitness;
 
 use crate::app::App;
 use crate::archived::Archived;
 use crate::audit_export::live::Format;
-use crate::config::{Config, Mode, SinkAt, WitnessAt};
+use crate::config::{Config, Mode, SinkAt, SinkKind, WitnessAt};
 use crate::delivered::Delivered;
 use crate::gate::Gate;
 use crate::import::Share;
@@ -165,12 +165,23 @@ fn archived(config: &Config) -> Result<Option<Archived>, Failure> {
 fn delivered(config: &Config, ids: &dyn Ids) -> Result<Vec<Delivered>, Failure> {
     let holder = ids.next();
     let delivered = |at: &SinkAt| {
-        let authorities = at.ca.clone().map_or(Authorities::Machine, Authorities::File);
-        let sink = SyslogTls::new(&at.host, at.port, authorities)
+        let (format, sink) = sink(at)
             .map_err(|error| format!("`WARD_LOG_SINKS`: `{}`: {}", at.name(), logs::causes(&error)))?;
-        Ok(Delivered::new(at.name(), Format::Cef, sink, holder))
+        Ok(Delivered::new(at.name(), format, sink, holder))
     };
     config.log_sinks.iter().map(delivered).collect()
+}
+
+fn sink(at: &SinkAt) -> Result<(Format, Box<dyn Sink>), Unusable> {
+    let authorities = at.ca.clone().map_or(Authorities::Machine, Authorities::File);
+    let http = |url: &str| HttpBatches::new(url, &authorities, at.authorization.clone());
+    Ok(match &at.kind {
+        SinkKind::Syslog { host, port } => {
+            (Format::Cef, Box::new(SyslogTls::new(host, *port, &authorities)?))
+        }
+        SinkKind::Ndjson(url) => (Format::Ndjson, Box::new(http(url)?)),
+        SinkKind::Ocsf(url) => (Format::Ocsf, Box::new(http(url)?)),
+    })
 }
 
 /// A deployment that serves, and everything that runs beside its requests. [`stop`](Self::stop) ends it well: dropped,

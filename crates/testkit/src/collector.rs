@@ -3,6 +3,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -12,9 +19,9 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
-/// A receiver of syslog over TLS ([RFC 5425](https://www.rfc-editor.org/rfc/rfc5425)) on this machine, which remembers what it was
-/// sent. Its certificate is one of an authority of its own.
+/// A collector of logs on this machine, which remembers what it was sent over TLS. Its certificate is one of an authority of its own.
 pub struct Collector {
+    speaks: Protocol,
     address: SocketAddr,
     acceptor: TlsAcceptor,
     authority: PathBuf,
@@ -22,18 +29,32 @@ pub struct Collector {
     server: Option<Runtime>,
 }
 
-/// There is no receiver to be had.
+/// What a collector speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// Syslog over TLS ([RFC 5425](https://www.rfc-editor.org/rfc/rfc5425)).
+    Syslog,
+    /// Lines in the bodies of HTTP requests, from whoever has the [authorization](Collector::AUTHORIZATION).
+    Http,
+}
+
+/// There is no collector to be had.
 #[derive(Debug, thiserror::Error)]
-#[error("the receiver doesn't start")]
-pub struct NoCollector(#[source] Box<dyn std::error::Error + Send + Sync>);
+#[error("the collector doesn't start")]
+pub struct NoCollector(#[source] Failure);
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Messages in the order in which they came, and how many more are taken before the receiver dies of one.
 type Taken = Arc<Mutex<(Vec<String>, Option<usize>)>>;
 
 impl Collector {
+    /// What requests must bring, over HTTP.
+    pub const AUTHORIZATION: &str = "Bearer of-logs";
+
     /// Starts one, and writes the certificate of its authority into a directory.
-    pub fn start(directory: &Path) -> Result<Self, NoCollector> {
-        Self::make(directory).map_err(NoCollector)
+    pub fn start(speaks: Protocol, directory: &Path) -> Result<Self, NoCollector> {
+        Self::make(speaks, directory).map_err(NoCollector)
     }
 
     /// The PEM file of the authority that vouches for it.
@@ -67,7 +88,7 @@ impl Collector {
         self.serve().map_err(|error| NoCollector(error.into()))
     }
 
-    fn make(directory: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    fn make(speaks: Protocol, directory: &Path) -> Result<Self, Failure> {
         let mut root = CertificateParams::new(Vec::new())?;
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = CertifiedIssuer::self_signed(root, KeyPair::generate()?)?;
@@ -81,6 +102,7 @@ impl Collector {
         let authority = directory.join("authority.pem");
         std::fs::write(&authority, root.pem())?;
         let mut collector = Self {
+            speaks,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             acceptor: Arc::new(tls).into(),
             authority,
@@ -96,8 +118,7 @@ impl Collector {
         listener.set_nonblocking(true)?;
         self.address = listener.local_addr()?;
         let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let (acceptor, taken) = (self.acceptor.clone(), self.taken.clone());
-        server.spawn(accept(listener, acceptor, taken));
+        server.spawn(accept(listener, self.speaks, self.acceptor.clone(), self.taken.clone()));
         self.server = Some(server);
         Ok(())
     }
@@ -109,28 +130,65 @@ impl Drop for Collector {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, taken: Taken) -> io::Result<()> {
+async fn accept(
+    listener: TcpListener,
+    speaks: Protocol,
+    acceptor: TlsAcceptor,
+    taken: Taken,
+) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let (socket, _) = listener.accept().await?;
-        tokio::spawn(receive(socket, acceptor.clone(), taken.clone()));
+        let (acceptor, taken) = (acceptor.clone(), taken.clone());
+        match speaks {
+            Protocol::Syslog => drop(tokio::spawn(receive(socket, acceptor, taken))),
+            Protocol::Http => drop(tokio::spawn(serve(socket, acceptor, taken))),
+        }
     }
+}
+
+/// Takes a message, unless it is the one of which the collector dies.
+fn take(message: String, taken: &Taken) -> io::Result<()> {
+    let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+    let (messages, left) = &mut *taken;
+    match left {
+        Some(0) => return Err(io::Error::other("it fails")),
+        Some(left) => *left -= 1,
+        None => {}
+    }
+    messages.push(message);
+    Ok(())
 }
 
 /// Takes one connection's messages, and answers its end with its own.
 async fn receive(socket: TcpStream, acceptor: TlsAcceptor, taken: Taken) -> io::Result<()> {
     let mut stream = acceptor.accept(socket).await?;
     while let Some(message) = message(&mut stream).await? {
-        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let (messages, left) = &mut *taken;
-        match left {
-            Some(0) => return Err(io::Error::other("it fails")),
-            Some(left) => *left -= 1,
-            None => {}
-        }
-        messages.push(message);
+        take(message, &taken)?;
     }
     stream.shutdown().await
+}
+
+/// Takes the lines of one connection's requests.
+async fn serve(socket: TcpStream, acceptor: TlsAcceptor, taken: Taken) -> io::Result<()> {
+    let stream = acceptor.accept(socket).await?;
+    let answer = service_fn(|request: Request<Incoming>| {
+        let taken = taken.clone();
+        async move {
+            let mut answer = Response::new(String::new());
+            if request.headers().get(AUTHORIZATION).is_none_or(|word| word != Collector::AUTHORIZATION) {
+                *answer.status_mut() = StatusCode::UNAUTHORIZED;
+                return Ok::<_, io::Error>(answer);
+            }
+            let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+            for line in str::from_utf8(&body).map_err(io::Error::other)?.lines() {
+                take(line.to_owned(), &taken)?;
+            }
+            Ok(answer)
+        }
+    });
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+    served.await.map_err(io::Error::other)
 }
 
 /// `MSG-LEN SP SYSLOG-MSG`; nothing at a proper end.

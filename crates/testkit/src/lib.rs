@@ -1,5 +1,5 @@
 //! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at
-//! will, a bucket of an S3-compatible server, a collector of syslog.
+//! will, a bucket of an S3-compatible server, a collector of logs.
 //!
 //! ```
 //! use ward_testkit::Database;
@@ -27,7 +27,7 @@ mod tenant;
 mod tool;
 
 pub use bucket::{Bucket, NoBucket};
-pub use collector::{Collector, NoCollector};
+pub use collector::{Collector, NoCollector, Protocol};
 pub use database::{CreateError, Database};
 pub use machine::Machine;
 pub use server::{durable_server, server};

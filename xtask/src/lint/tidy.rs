@@ -20,7 +20,7 @@ const KEPT: &[(&str, &[&str], &str)] = &[
         &[
             "ward-blob",
             "ward-postgres",
-            "ward-syslog",
+            "ward-sink",
             "ward-witness-client",
             "ward-testkit",
             "ward-api",

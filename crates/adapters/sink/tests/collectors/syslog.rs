@@ -1,34 +1,22 @@
-//! The sink against a real receiver: what is taken, and what counts as taken.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+//! Syslog: what is taken, and what counts as taken.
 
 use std::fs;
 use std::path::PathBuf;
 
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 use tokio::net::TcpListener;
-use ward::{Batch, Sink as _, Untaken};
-use ward_syslog::{Authorities, SyslogTls, Unusable};
-use ward_testkit::Collector;
+use ward::Sink as _;
+use ward_sink::{Authorities, SyslogTls, Unusable};
+use ward_testkit::{Collector, Protocol};
+
+use crate::{batch, causes, file_of};
 
 fn sink(of: &Collector) -> SyslogTls {
-    let authorities = Authorities::File(of.authority().to_owned());
-    SyslogTls::new("localhost", of.address().port(), authorities).unwrap()
+    SyslogTls::new("localhost", of.address().port(), &file_of(of)).unwrap()
 }
 
-fn batch(lines: &[&str]) -> Batch {
-    Batch { id: "batch".into(), lines: lines.iter().map(|line| (*line).to_owned()).collect() }
-}
-
-/// Every cause of a failure, in words.
-fn causes(failed: Untaken) -> String {
-    let first: &dyn std::error::Error = &failed;
-    let all = std::iter::successors(Some(first), |error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-fn collector() -> (Collector, TempDir) {
-    let home = tempdir().unwrap();
-    (Collector::start(home.path()).unwrap(), home)
+fn collector() -> (Collector, tempfile::TempDir) {
+    crate::collector(Protocol::Syslog)
 }
 
 #[tokio::test]
@@ -66,10 +54,10 @@ async fn a_batch_counts_as_taken_only_where_the_receiver_ends_the_connection_wel
 async fn nobody_is_told_anything_whose_certificate_is_not_known_or_is_anothers() {
     let ((collector, _home), (other, _other)) = (collector(), collector());
     let port = collector.address().port();
-    let stranger = Authorities::File(other.authority().to_owned());
+    let stranger = file_of(&other);
     for sink in [
-        SyslogTls::new("localhost", port, stranger).unwrap(),
-        SyslogTls::new("127.0.0.2", port, Authorities::File(collector.authority().to_owned())).unwrap(),
+        SyslogTls::new("localhost", port, &stranger).unwrap(),
+        SyslogTls::new("127.0.0.2", port, &file_of(&collector)).unwrap(),
     ] {
         let failed = causes(sink.take(&batch(&["secret"])).await.unwrap_err());
         assert!(failed.contains("can't be reached"), "{failed}");
@@ -81,8 +69,8 @@ async fn nobody_is_told_anything_whose_certificate_is_not_known_or_is_anothers()
 async fn a_receiver_that_says_nothing_is_not_waited_for_without_end() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (collector, _home) = collector();
-    let authorities = Authorities::File(collector.authority().to_owned());
-    let sink = SyslogTls::new("127.0.0.1", silent.local_addr().unwrap().port(), authorities).unwrap();
+    let authorities = file_of(&collector);
+    let sink = SyslogTls::new("127.0.0.1", silent.local_addr().unwrap().port(), &authorities).unwrap();
     let failed = causes(sink.take(&batch(&["one"])).await.unwrap_err());
     assert!(failed.contains("too long"), "{failed}");
 }
@@ -92,7 +80,7 @@ fn what_can_not_be_used_is_refused_before_anything_is_sent() {
     let home = tempdir().unwrap();
     let file = |name: &str| -> PathBuf { home.path().join(name) };
     fs::write(file("empty.pem"), "").unwrap();
-    let made = |host: &str, name: &str| SyslogTls::new(host, 6514, Authorities::File(file(name))).err();
+    let made = |host: &str, name: &str| SyslogTls::new(host, 6514, &Authorities::File(file(name))).err();
     assert!(matches!(made("localhost", "missing.pem"), Some(Unusable::Authorities(_))));
     assert!(matches!(made("localhost", "empty.pem"), Some(Unusable::Nobody)));
     let (collector, _home) = collector();
