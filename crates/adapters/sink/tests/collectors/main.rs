@@ -1,5 +1,5 @@
 //! Sinks against real collectors.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod http;
 mod syslog;
