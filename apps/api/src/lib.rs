@@ -27,6 +27,7 @@ mod machine;
 mod me;
 mod operations;
 mod operator;
+mod others;
 mod private;
 mod probe;
 mod profile;

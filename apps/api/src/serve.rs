@@ -1,6 +1,5 @@
 //! Wiring: settings to adapters, adapters to ports, ports to the API; and the tasks beside it.
 
-use std::ffi::OsString;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,29 +12,22 @@ use futures::FutureExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use ward::audit::witness::Witness;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
-use ward::kernel::Ids;
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
-use ward::{Logs as _, Sequencer, Sink, Witnesses};
+use ward::{Logs as _, Sequencer, Witnesses};
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
 use ward_postgres::{Postgres, migrate};
-use ward_sink::{Authorities, HttpBatches, SyslogTls, Unusable};
-use ward_witness_client::HttpWitness;
 
 use crate::app::App;
-use crate::archived::Archived;
-use crate::audit_export::live::Format;
-use crate::config::{Config, Mode, SinkAt, SinkKind, WitnessAt};
-use crate::delivered::Delivered;
+use crate::config::{Config, Mode};
 use crate::gate::Gate;
 use crate::import::Share;
 use crate::machine::System;
 use crate::operator::Founded;
 use crate::private::Private;
 use crate::profile::Profile;
-use crate::{endpoint, listener, logs, operations, root_key, sequencing, tasks};
+use crate::{endpoint, listener, operations, others, root_key, sequencing, tasks};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -119,11 +111,11 @@ fn assemble(
     Ok(Arc::new(App {
         credentials: store.clone(),
         sequencer: Sequencer::new(store.clone(), config.log_origin.clone()),
-        witnesses: Witnesses::new(store.clone(), witnesses(config)?),
+        witnesses: Witnesses::new(store.clone(), others::witnesses(config)?),
         stuck: Default::default(),
         contradicted: Default::default(),
-        archived: archived(config)?,
-        delivered: delivered(config, &*machine)?,
+        archived: others::archived(config)?,
+        delivered: others::delivered(config, &*machine)?,
         store,
         vault: Vault::new(machine.clone()),
         policy: Policy::compile(operations::TABLE, &profile.roles)?,
@@ -142,46 +134,6 @@ fn assemble(
         document: Default::default(),
         address: Default::default(),
     }))
-}
-
-fn witnesses(config: &Config) -> Result<Vec<Box<dyn Witness>>, Failure> {
-    let witness = |at: &WitnessAt| {
-        let named = HttpWitness::new(&at.url, vec![at.key.clone()]);
-        let named = named.map_err(|error| format!("`WARD_WITNESSES`: {}", logs::causes(&error)))?;
-        Ok(Box::new(named) as Box<dyn Witness>)
-    };
-    config.witnesses.iter().map(witness).collect()
-}
-
-fn archived(config: &Config) -> Result<Option<Archived>, Failure> {
-    let Some(place) = config.checkpoints.clone() else { return Ok(None) };
-    let text =
-        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let archive = place.open(std::env::vars_os().filter_map(text));
-    let archive = archive.map_err(|error| format!("`WARD_CHECKPOINTS`: {}", logs::causes(&error)))?;
-    Ok(Some(Archived::new(archive)))
-}
-
-fn delivered(config: &Config, ids: &dyn Ids) -> Result<Vec<Delivered>, Failure> {
-    let holder = ids.next();
-    let delivered = |at: &SinkAt| {
-        let (format, sink) = sink(at)
-            .map_err(|error| format!("`WARD_LOG_SINKS`: `{}`: {}", at.name(), logs::causes(&error)))?;
-        Ok(Delivered::new(at.name(), format, sink, holder))
-    };
-    config.log_sinks.iter().map(delivered).collect()
-}
-
-fn sink(at: &SinkAt) -> Result<(Format, Box<dyn Sink>), Unusable> {
-    let authorities = at.ca.clone().map_or(Authorities::Machine, Authorities::File);
-    let http = |url: &str| HttpBatches::new(url, &authorities, at.authorization.clone());
-    Ok(match &at.kind {
-        SinkKind::Syslog { host, port } => {
-            (Format::Cef, Box::new(SyslogTls::new(host, *port, &authorities)?))
-        }
-        SinkKind::Ndjson(url) => (Format::Ndjson, Box::new(http(url)?)),
-        SinkKind::Ocsf(url) => (Format::Ocsf, Box::new(http(url)?)),
-    })
 }
 
 /// A deployment that serves, and everything that runs beside its requests. [`stop`](Self::stop) ends it well: dropped,
