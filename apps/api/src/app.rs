@@ -12,8 +12,11 @@ use ward::subject::Catalogue;
 use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit, Witnesses};
 use ward_postgres::Postgres;
 
+use crate::archived::Archived;
 use crate::auth::Caller;
 use crate::config::Mode;
+use crate::delivered::Delivered;
+use crate::due::Work;
 use crate::gate::Gate;
 use crate::http::problem::{Refused, in_flight};
 use crate::http::reply::{Answer, Kept};
@@ -35,6 +38,10 @@ pub(crate) struct App {
     pub(crate) stuck: Stuck,
     /// Logs of which a witness has seen another, and how.
     pub(crate) contradicted: Stuck,
+    /// Where heads of logs are put for others to see.
+    pub(crate) archived: Option<Archived>,
+    /// To whom logs are delivered.
+    pub(crate) delivered: Vec<Delivered>,
     pub(crate) vault: Vault,
     pub(crate) policy: Policy,
     pub(crate) profile: Profile,
@@ -56,6 +63,12 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// What is done with logs outside.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = &dyn Work> {
+        let archived = self.archived.iter().map(|archived| archived as _);
+        archived.chain(self.delivered.iter().map(|sink| sink as _))
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.machine
     }

@@ -5,6 +5,7 @@ mod csv;
 mod fhir;
 mod format;
 mod json;
+pub(crate) mod live;
 mod ndjson;
 mod ocsf;
 mod patients;

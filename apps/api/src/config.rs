@@ -1,7 +1,12 @@
 //! Settings, from the environment and from a file; checked whole, every error at once.
 
+mod others;
+mod sink;
 #[cfg(test)]
 mod tests;
+
+pub use others::WitnessAt;
+pub use sink::{InvalidSink, SinkAt, SinkKind};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +14,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ward::audit::note::VerifierKey;
+use ward_blob::Place;
 use ward_postgres::is_local;
 
 /// What a deployment is told.
@@ -41,15 +46,10 @@ pub struct Config {
     pub log_origin: String,
     /// Who cosigns the heads of audit logs: `WARD_WITNESSES`.
     pub witnesses: Vec<WitnessAt>,
-}
-
-/// A witness: where it is asked, and the key with which it cosigns.
-#[derive(Clone, Debug)]
-pub struct WitnessAt {
-    /// The submission prefix, a URL.
-    pub url: String,
-    /// Its verifier key.
-    pub key: VerifierKey,
+    /// Where the heads of audit logs are put for others to see: `WARD_CHECKPOINTS`.
+    pub checkpoints: Option<Place>,
+    /// To whom audit logs are delivered: `WARD_LOG_SINKS`.
+    pub log_sinks: Vec<SinkAt>,
 }
 
 /// How strict to be.
@@ -67,7 +67,7 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -80,6 +80,8 @@ const KNOWN: [&str; 15] = [
     "WARD_LOG",
     "WARD_LOG_ORIGIN",
     "WARD_WITNESSES",
+    "WARD_CHECKPOINTS",
+    "WARD_LOG_SINKS",
     "WARD_REGION",
     "WARD_PG_BINDIR",
     "WARD_CONFIG",
@@ -171,6 +173,8 @@ impl Parse<'_> {
             log: self.text("WARD_LOG").unwrap_or_else(|| "info".into()),
             region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
             witnesses: self.witnesses(),
+            checkpoints: self.value("WARD_CHECKPOINTS", "`file:///DIRECTORY` or `s3://BUCKET/PREFIX`"),
+            log_sinks: self.sinks(),
             log_origin: self.text("WARD_LOG_ORIGIN").unwrap_or_else(|| UNNAMED.into()),
         }
     }
@@ -214,23 +218,6 @@ impl Parse<'_> {
             self.errors.push(format!("`{name}` must be {what}"));
         }
         parsed.ok()
-    }
-
-    /// Pairs of a URL and a verifier key.
-    fn witnesses(&mut self) -> Vec<WitnessAt> {
-        let text = self.text("WARD_WITNESSES").unwrap_or_default();
-        let words: Vec<_> = text.split_whitespace().collect();
-        let at = |pair: &[&str]| match pair {
-            [url, key] => Some(WitnessAt { url: (*url).to_owned(), key: key.parse().ok()? }),
-            _ => None,
-        };
-        let witnesses: Option<_> = words.chunks(2).map(at).collect();
-        if witnesses.is_none() {
-            self.errors.push(
-                "`WARD_WITNESSES` must be pairs of a URL and a verifier key, all separated by spaces".into(),
-            );
-        }
-        witnesses.unwrap_or_default()
     }
 
     fn mode(&mut self) -> Mode {

@@ -1,21 +1,22 @@
-//! Heads of tenants' logs, where somebody else sees them: in the deployment's own log, and at witnesses.
+//! Heads of tenants' logs, where somebody else sees them: in the deployment's own log, and at witnesses; and, in [`archived`](crate::archived),
+//! outside.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use ward::Store as _;
 use ward::audit::note::Checkpoint;
 use ward::audit::sequence::LogKeys as _;
 use ward::audit::{Change, Event};
 use ward::kernel::{Action, Operation, Requires, TenantId, Uuid, authority};
 use ward::rbac::Permit;
+use ward::{Reading, Store as _};
 
 use crate::app::App;
 use crate::logs;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Heads of tenants' logs were written down.
 const HEADS_LOGGED: Action = Action::new("audit.heads_logged");
@@ -26,7 +27,7 @@ pub(crate) static LOG_HEADS: Operation = job("logHeads", &[HEADS_LOGGED], true);
 /// Shows the head of a log to witnesses.
 pub(crate) static WITNESS_LOG: Operation = job("witnessLog", &[], false);
 
-const fn job(id: &'static str, events: &'static [Action], writes: bool) -> Operation {
+pub(crate) const fn job(id: &'static str, events: &'static [Action], writes: bool) -> Operation {
     Operation {
         id,
         requires: Requires::Job(SEQUENCER),
@@ -55,6 +56,7 @@ pub(crate) async fn keep(app: Arc<App>) {
     }
     for second in 0_u32.. {
         let grown = app.sequencer.grown();
+        app.outside().for_each(|work| work.due().add(grown.keys().copied()));
         if !app.witnesses.is_empty() {
             unseen.extend(grown.keys().copied());
             unseen = ask(&app, unseen).await;
@@ -98,13 +100,18 @@ pub(crate) async fn keys(app: &App) -> Result<String, Failure> {
     let mut lines = String::new();
     for tenant in app.tenants().await? {
         let mut reading = app.store.read(permit(app, tenant, &WITNESS_LOG)?).await?;
-        let head = reading.head().await?;
-        let origin = head.map_or_else(|| app.sequencer.origin(tenant), |head| head.checkpoint.origin);
+        let origin = origin(app, tenant, &mut *reading).await?;
         for signer in reading.keys().signers(&origin, app.clock().now())? {
             lines += &format!("{}\n", signer.key());
         }
     }
     Ok(lines)
+}
+
+/// The name of a log.
+pub(crate) async fn origin(app: &App, tenant: TenantId, log: &mut dyn Reading) -> Result<String, Failure> {
+    let head = log.head().await?;
+    Ok(head.map_or_else(|| app.sequencer.origin(tenant), |head| head.checkpoint.origin))
 }
 
 /// Writes heads down, and answers those that are to be written later.
@@ -133,7 +140,7 @@ async fn write_some(app: &App, heads: &[(TenantId, Checkpoint)]) -> Result<(), F
     Ok(())
 }
 
-fn permit(app: &App, tenant: TenantId, operation: &'static Operation) -> Result<Permit, Failure> {
+pub(crate) fn permit(app: &App, tenant: TenantId, operation: &'static Operation) -> Result<Permit, Failure> {
     #[expect(clippy::disallowed_methods, reason = "this is the job")]
     let job = Arc::new(authority::system(tenant, SEQUENCER));
     Ok(app.policy.permit(&job, operation).map_err(|denied| denied.to_string())?)

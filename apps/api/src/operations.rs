@@ -12,6 +12,8 @@ use ward::subject::{
 };
 use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
 
+use crate::archived::ARCHIVE_LOG;
+use crate::delivered::DELIVER_LOG;
 use crate::heads::{LOG_HEADS, WITNESS_LOG};
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
@@ -66,6 +68,8 @@ pub(crate) static TABLE: &[&Operation] = &[
     &INSPECT_LOG,
     &LOG_HEADS,
     &WITNESS_LOG,
+    &ARCHIVE_LOG,
+    &DELIVER_LOG,
     &RECORD_REFUSALS,
     &FORGET_ANSWERS,
 ];

@@ -12,24 +12,22 @@ use futures::FutureExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use ward::audit::witness::Witness;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
 use ward::{Logs as _, Sequencer, Witnesses};
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
 use ward_postgres::{Postgres, migrate};
-use ward_witness_client::HttpWitness;
 
 use crate::app::App;
-use crate::config::{Config, Mode, WitnessAt};
+use crate::config::{Config, Mode};
 use crate::gate::Gate;
 use crate::import::Share;
 use crate::machine::System;
 use crate::operator::Founded;
 use crate::private::Private;
 use crate::profile::Profile;
-use crate::{endpoint, listener, logs, operations, root_key, sequencing, tasks};
+use crate::{endpoint, listener, operations, others, root_key, sequencing, tasks};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -113,9 +111,11 @@ fn assemble(
     Ok(Arc::new(App {
         credentials: store.clone(),
         sequencer: Sequencer::new(store.clone(), config.log_origin.clone(), machine.clone()),
-        witnesses: Witnesses::new(store.clone(), witnesses(config)?),
+        witnesses: Witnesses::new(store.clone(), others::witnesses(config)?),
         stuck: Default::default(),
         contradicted: Default::default(),
+        archived: others::archived(config)?,
+        delivered: others::delivered(config, &*machine)?,
         store,
         vault: Vault::new(machine.clone()),
         policy: Policy::compile(operations::TABLE, &profile.roles)?,
@@ -134,15 +134,6 @@ fn assemble(
         document: Default::default(),
         address: Default::default(),
     }))
-}
-
-fn witnesses(config: &Config) -> Result<Vec<Box<dyn Witness>>, Failure> {
-    let witness = |at: &WitnessAt| {
-        let named = HttpWitness::new(&at.url, vec![at.key.clone()]);
-        let named = named.map_err(|error| format!("`WARD_WITNESSES`: {}", logs::causes(&error)))?;
-        Ok(Box::new(named) as Box<dyn Witness>)
-    };
-    config.witnesses.iter().map(witness).collect()
 }
 
 /// A deployment that serves, and everything that runs beside its requests. [`stop`](Self::stop) ends it well: dropped,

@@ -14,7 +14,7 @@ use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
-use crate::{heads, sequencing};
+use crate::{due, heads, sequencing};
 
 /// The kind of job that runs a check.
 const PROBE: &str = "probe";
@@ -49,6 +49,7 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
         sequencing::sweep(&app).await
     }));
     beside.spawn(heads::keep(app.clone()));
+    beside.spawn(due::keep(app.clone()));
     beside.spawn(every(Duration::from_secs(3600), app.clone(), |app| async move {
         Ok(app.store.keep_months(MONTHS).await?)
     }));

@@ -9,9 +9,11 @@ ward verify FILE --key KEY         verify the proof of an entry or of an export,
     [--entry FILE]                 the entry, where a `.tlog-proof` doesn't bring it
     [--export FILE]                the exported file that an export's proof was asked for
     [--state FILE]                 refuse what is older than, or contradicts, what was seen before
+    [--since FILE]                 the same of a checkpoint that was kept
 ward audit verify --url URL --key KEY
                                    verify the log that a running Ward serves
     [--state FILE]                 remember what was seen: it must still be there next time
+    [--since FILE]                 hold it against a checkpoint that was kept
     [--full]                       hash all entries anew, not only those that are new
 ward audit mirror --url URL DIR    copy a log into a directory, or go on with it
 
@@ -90,12 +92,12 @@ fn command(words: &[&str], arguments: &[String], api_key: Option<String>) -> Res
     match words {
         ["verify", ..] => offline::verify(&Options::parse(
             after(1),
-            &["--key", "--witness", "--quorum", "--entry", "--export", "--state", "--json"],
+            &["--key", "--witness", "--quorum", "--entry", "--export", "--state", "--since", "--json"],
             1,
         )?),
         ["audit", "verify", ..] => {
-            let taken =
-                ["--url", "--key", "--witness", "--quorum", "--api-key-file", "--state", "--full", "--json"];
+            let taken = ["--url", "--key", "--witness", "--quorum", "--api-key-file"];
+            let taken = [&taken[..], &["--state", "--since", "--full", "--json"]].concat();
             online::verify(&Options::parse(after(2), &taken, 0)?, api_key)
         }
         ["audit", "mirror", ..] => {

@@ -17,6 +17,11 @@ pub(crate) fn trust(options: &Options) -> Result<Trust, Stop> {
     Ok(Trust::new(all(&options.keys)?, all(&options.witnesses)?, options.quorum)?)
 }
 
+/// The same, without asking for witnesses.
+pub(crate) fn of_logs(options: &Options) -> Result<Trust, Stop> {
+    Ok(Trust::new(all(&options.keys)?, Vec::new(), None)?)
+}
+
 fn all(given: &[String]) -> Result<Vec<VerifierKey>, Stop> {
     let mut keys = Vec::new();
     for given in given {

@@ -12,7 +12,7 @@ use crate::{export, keys};
 /// `ward verify`.
 pub(crate) fn verify(options: &Options) -> Result<Report, Stop> {
     let trust = keys::trust(options)?;
-    let state = options.state.as_deref().map(State::load).transpose()?;
+    let state = State::given(options, State::load)?;
     let remembered = |origin: &str| state.as_ref().map_or(Ok(None), |state| state.remembered(origin));
     let path = Path::new(options.operand());
     if !path.is_dir() {

@@ -14,7 +14,7 @@ use crate::state::State;
 pub(crate) fn verify(options: &Options, api_key: Option<String>) -> Result<Report, Stop> {
     let trust = keys::trust(options)?;
     let mut log = Served::of(options, api_key)?;
-    let state = options.state.as_deref().map(State::open).transpose()?;
+    let state = State::given(options, State::open)?;
     let vouched = trust.vouch(&checkpoint(&mut log, !options.witnesses.is_empty())?)?;
     let before = match &state {
         Some(state) => state.remembered(&vouched.checkpoint.origin)?,

@@ -1,5 +1,5 @@
 //! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at
-//! will.
+//! will, a bucket of an S3-compatible server, a collector of logs.
 //!
 //! ```
 //! use ward_testkit::Database;
@@ -16,6 +16,8 @@
 //! the directory of a throw-away server's socket (as `ward-throwaway` prints it), all processes share that
 //! one. Either is stopped and deleted when the process that started it ends, however it ends.
 
+mod bucket;
+mod collector;
 mod database;
 mod janitor;
 mod machine;
@@ -24,6 +26,8 @@ mod template;
 mod tenant;
 mod tool;
 
+pub use bucket::{Bucket, NoBucket};
+pub use collector::{Collector, NoCollector, Protocol};
 pub use database::{CreateError, Database};
 pub use machine::Machine;
 pub use server::{durable_server, server};

@@ -61,6 +61,7 @@
 //! `cargo run -p ward --example clinic` starts it on a PostgreSQL that is thrown away.
 
 mod credentials;
+mod delivery;
 mod job;
 mod log;
 mod log_keys;
@@ -69,6 +70,7 @@ mod store;
 mod witnesses;
 
 pub use credentials::{Credentials, KeyHolder};
+pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
 pub use log::{Logs, Sequencer};
 pub use log_keys::{LOG_KEY_ROTATED, LogKeyStore, ROTATE_LOG_KEY, RotateError, rotate_log_key};

@@ -11,6 +11,7 @@ use ward_rbac::{Denied, Permit};
 use ward_subject::{Records, RecordsView, Subjects, SubjectsView};
 use ward_tenancy::{Tenants, TenantsView};
 
+use crate::delivery::Sinks;
 use crate::job::Queue;
 use crate::log_keys::LogKeyStore;
 use crate::once::Answers;
@@ -34,7 +35,17 @@ pub trait Store: Send + Sync {
 /// Port: one transaction, speaking every domain's port. Dropping it undoes it.
 #[async_trait]
 pub trait Unit:
-    Answers + ApiKeys + Ledger + LogKeyStore + Queue + Records + SubjectKeys + Subjects + Tenants + Trail
+    Answers
+    + ApiKeys
+    + Ledger
+    + LogKeyStore
+    + Queue
+    + Records
+    + Sinks
+    + SubjectKeys
+    + Subjects
+    + Tenants
+    + Trail
 {
     /// By whose leave, and under which id, the unit writes.
     fn writer(&self) -> &Writer;

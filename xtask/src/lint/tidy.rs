@@ -17,7 +17,15 @@ const KEPT: &[(&str, &[&str], &str)] = &[
     ("sqlx", &["ward-postgres", "ward-testkit"], "SQL lives in adapters/postgres"),
     (
         "tokio",
-        &["ward-postgres", "ward-witness-client", "ward-testkit", "ward-api", "ward-witness"],
+        &[
+            "ward-blob",
+            "ward-postgres",
+            "ward-sink",
+            "ward-witness-client",
+            "ward-testkit",
+            "ward-api",
+            "ward-witness",
+        ],
         "the domain has no runtime",
     ),
 ];

@@ -87,6 +87,9 @@ pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
     if app.contradicted.count() > 0 {
         wrong.push("a witness has seen another log".to_owned());
     }
+    if app.archived.as_ref().is_some_and(|archived| archived.wrong.count() > 0) {
+        wrong.push("another log was archived".to_owned());
+    }
     let observed =
         format!("{entries} stored entries of {logs} logs are those that their signed heads stand for.");
     Ok(Seen::unless(wrong, entries, observed))

@@ -7,8 +7,10 @@
     reason = "a test may"
 )]
 
+mod archived;
 mod client;
 mod contract;
+mod delivered;
 mod doctored;
 mod jobs;
 mod kill;

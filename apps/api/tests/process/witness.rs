@@ -81,15 +81,28 @@ fn beside() -> (Ward, Witness, String) {
 }
 
 /// The size of the log in a checkpoint; none, where there is no such one.
-fn size(ward: &Ward, tenant: &Tenant, query: &str) -> Option<u64> {
+pub(crate) fn size(ward: &Ward, tenant: &Tenant, query: &str) -> Option<u64> {
     let told = ward.client(&tenant.key).get(&format!("/v1/audit/checkpoint{query}")).ok()?;
     (told.status == 200).then(|| told.text.lines().nth(1)?.parse().ok())?
 }
 
-fn write(ward: &Ward, tenant: &Tenant) -> u64 {
+pub(crate) fn write(ward: &Ward, tenant: &Tenant) -> u64 {
     ward.client(&tenant.key).get("/v1/audit/events").unwrap();
     ward.client(&tenant.key).get("/v1/audit/events").unwrap();
     size(ward, tenant, "").unwrap()
+}
+
+/// Puts a backup back, as it were: all that came after this head of a log is gone.
+pub(crate) fn set_back(ward: &Ward, tenant: &Tenant, note: &str) {
+    let mut lines = note.lines().skip(1);
+    let (id, size, root) = (&tenant.id, lines.next().unwrap(), lines.next().unwrap());
+    let set_back = format!(
+        "SET session_replication_role = replica;
+         DELETE FROM ward.audit_place WHERE tenant = '{id}' AND index >= {size};
+         UPDATE ward.audit_head SET size = {size}, root = decode('{root}', 'base64'), note = '{note}', witnessed = NULL, witnessed_size = NULL
+         WHERE tenant = '{id}'"
+    );
+    ward.postgres().ask(&set_back);
 }
 
 fn verify(ward: &Ward, tenant: &Tenant, witness: &str) -> ward_cli::Done {
@@ -128,35 +141,35 @@ fn a_witness_cosigns_what_grows_and_what_grew_while_it_was_away_and_the_deployme
     ward.stop();
 }
 
+/// What the check of the log says now.
+pub(crate) fn checked(ward: &Ward, tenant: &Tenant) -> Value {
+    let (json, path) = ([("content-type", "application/json")], "/v1/claims/audit-proofs/check");
+    ward.client(&tenant.key).send(Method::POST, path, &json, "{}").unwrap().json()["status"].clone()
+}
+
 #[test]
 fn a_log_that_was_set_back_is_contradicted_by_its_witness() {
-    let (mut ward, witness, _) = beside();
+    let (mut ward, mut witness, _) = beside();
     let tenant = ward.found("Set back");
     witness.learn(&ward);
-    let old = write(&ward, &tenant);
+    write(&ward, &tenant);
     let note = ward.client(&tenant.key).get("/v1/audit/checkpoint").unwrap().text;
     write(&ward, &tenant);
     let last = write(&ward, &tenant);
     ward.until("witnessed", |ward| size(ward, &tenant, "?witnessed=true").filter(|seen| *seen >= last));
 
-    // A backup is put back, as it were: all that came after `old` is gone, and so is what Ward remembers.
     ward.kill();
-    let (id, root) = (&tenant.id, note.lines().nth(2).unwrap());
-    let set_back = format!(
-        "SET session_replication_role = replica;
-         DELETE FROM ward.audit_place WHERE tenant = '{id}' AND index >= {old};
-         UPDATE ward.audit_head SET size = {old}, root = decode('{root}', 'base64'), note = '{note}', witnessed = NULL, witnessed_size = NULL
-         WHERE tenant = '{id}'"
-    );
-    ward.postgres().ask(&set_back);
+    set_back(&ward, &tenant, &note);
     ward.start_again();
     write(&ward, &tenant);
     ward.until("contradicted", |ward| {
         String::from_utf8_lossy(&ward.logs()).contains("a log is not as it was").then_some(())
     });
-    let json = [("content-type", "application/json")];
-    let checked =
-        ward.client(&tenant.key).send(Method::POST, "/v1/claims/audit-proofs/check", &json, "{}").unwrap();
-    assert_eq!(checked.json()["status"], "failing", "{}", checked.text);
+    assert_eq!(checked(&ward, &tenant), "failing");
+    witness.kill();
+    ward.until("without a witness", |ward| {
+        String::from_utf8_lossy(&ward.logs()).contains("Connection refused").then_some(())
+    });
+    assert_eq!(checked(&ward, &tenant), "failing", "one that can't be asked takes nothing back");
     ward.stop();
 }

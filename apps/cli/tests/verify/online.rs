@@ -182,6 +182,42 @@ fn what_contradicts_what_was_seen_is_refused_and_not_remembered() {
 }
 
 #[test]
+fn a_log_is_held_against_a_checkpoint_that_was_kept_and_that_stays_as_it_is() {
+    let (server, entries) = (Server::start(), entries(700));
+    let (kept, copy) = (server.kept.path().join("300.checkpoint"), server.kept.path().join("copy"));
+    let note = signed(&entries[..300], &Key::log()).to_string();
+    std::fs::write(&kept, &note).unwrap();
+    let (key, kept) = (Key::log().1.to_string(), kept.to_str().unwrap());
+    let since = ["--key", &key, "--since", kept];
+    let online = |more: &[&str]| server.run(&["audit", "verify"], &[&since[..], more].concat());
+    let offline = || {
+        let words = [&["verify", copy.to_str().unwrap(), "--json"], &since[..]].concat();
+        ward_cli::run(&words.into_iter().map(str::to_owned).collect::<Vec<_>>(), None)
+    };
+    let mirror = || assert_eq!(server.run(&["audit", "mirror", copy.to_str().unwrap()], &[]).code, 0);
+
+    server.serves(&entries);
+    mirror();
+    for done in [online(&[]), offline()] {
+        assert_eq!((done.code, &said(&done)["continues"]), (0, &json!(300)), "{done:?}");
+    }
+    assert_eq!(said(&online(&[]))["from"], 256, "what it counts is not read again");
+    assert_eq!(online(&["--state", &server.state()]).code, 2);
+
+    std::fs::remove_dir_all(&copy).unwrap();
+    let mut other = entries.clone();
+    other[17] = entry(900, 30);
+    server.serves(&other);
+    mirror();
+    assert_eq!((refused(&online(&[])), refused(&offline())), ("forked".into(), "forked".into()));
+    server.serves(&entries[..299]);
+    assert_eq!(refused(&online(&[])), "rolled-back");
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), note);
+    std::fs::write(kept, signed(&entries[..300], &Key::foreign()).to_string()).unwrap();
+    assert_eq!(refused(&online(&[])), "foreign-key");
+}
+
+#[test]
 fn the_latest_time_is_remembered_beyond_the_entries_that_are_read_again() {
     let (server, entries) = (Server::start(), entries(256));
     server.serves(&entries);

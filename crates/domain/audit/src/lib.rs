@@ -19,6 +19,7 @@
 //! assert_eq!(event.action(), RENAMED);
 //! ```
 
+pub mod archive;
 pub mod authority;
 mod body;
 mod change;

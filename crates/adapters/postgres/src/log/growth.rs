@@ -152,7 +152,7 @@ impl Growth for PgGrowth {
     }
 }
 
-async fn commit(conn: Connection) -> Result<(), StoreError> {
+pub(super) async fn commit(conn: Connection) -> Result<(), StoreError> {
     match conn.commit().await {
         Ok(true) => Ok(()),
         Ok(false) => Err(StoreError::Poisoned),

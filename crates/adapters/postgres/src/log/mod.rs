@@ -1,5 +1,6 @@
 //! The audit log as a tree: how it grows, and how it is read.
 
+mod delivery;
 mod growth;
 mod search;
 mod tree;

@@ -3,6 +3,7 @@
 
 mod clock;
 mod crashes;
+mod delivery;
 mod growth;
 mod heads;
 mod logs;

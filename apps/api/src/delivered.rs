@@ -1,0 +1,117 @@
+//! Logs, delivered to those who collect them as they grow. The log is the outbox: what is kept is how far each was delivered to each
+//! sink, after the sink took it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ward::audit::{Event, Search};
+use ward::kernel::{Action, Operation, TenantId, Uuid};
+use ward::{Batch, Deliveries as _, Delivery, Held, Sink, Store as _};
+
+use crate::app::App;
+use crate::audit_export::live::{Format, Live};
+use crate::due::{Done, Due, Work};
+use crate::heads::{self, Failure};
+
+const DELIVERY_STARTED: Action = Action::new("audit.delivery_started");
+/// Delivers a log to a sink.
+pub(crate) static DELIVER_LOG: Operation =
+    Operation { discloses: true, controls: &["A6"], ..heads::job("deliverLog", &[DELIVERY_STARTED], true) };
+
+const PAUSE: Duration = Duration::from_secs(1);
+/// Entries in a batch, and bytes unless one alone has more; and batches of a log before it is another's turn.
+const ENTRIES: u64 = 256;
+const BYTES: usize = 1 << 20;
+const BATCHES: u32 = 16;
+
+/// A sink, and which logs it may lack something of.
+pub(crate) struct Delivered {
+    /// By which it is remembered how far it has come.
+    name: String,
+    format: Format,
+    sink: Box<dyn Sink>,
+    /// This process.
+    holder: Uuid,
+    due: Due,
+}
+
+/// Why a log can't be delivered further.
+#[derive(Debug, thiserror::Error)]
+#[error("the log lacks entries between {from} and {to}")]
+struct Lacking {
+    from: u64,
+    to: u64,
+}
+
+impl Delivered {
+    pub(crate) fn new(name: String, format: Format, sink: Box<dyn Sink>, holder: Uuid) -> Self {
+        let due = Due::new(format!("delivering logs to {name}"), PAUSE);
+        Self { name, format, sink, holder, due }
+    }
+
+    /// Has the log say that it is delivered from now on.
+    async fn start(&self, app: &App, tenant: TenantId) -> Result<(), Failure> {
+        let mut unit = app.store.begin(heads::permit(app, tenant, &DELIVER_LOG)?).await?;
+        unit.add_sink(&self.name).await?;
+        let event = Event::of(&DELIVER_LOG, DELIVERY_STARTED, tenant).noting("sink", &self.name);
+        unit.commit(event).await?;
+        Ok(())
+    }
+
+    /// The entries from a place on, as far as a signed head stands for them, and the place behind them.
+    async fn batch(&self, app: &App, tenant: TenantId, next: u64) -> Result<Option<(Batch, u64)>, Failure> {
+        let mut reading = app.store.read(heads::permit(app, tenant, &DELIVER_LOG)?).await?;
+        let Some(head) = reading.head().await? else { return Ok(None) };
+        let end = head.checkpoint.size.min(next + ENTRIES);
+        if end <= next {
+            return Ok(None);
+        }
+        let found = reading.entries(&Search::default(), Some(end), ENTRIES as u32).await?.entries;
+        let found: Vec<_> = found.into_iter().rev().skip_while(|entry| entry.index < next).collect();
+        if !found.iter().map(|entry| entry.index).eq(next..end) {
+            return Err(Lacking { from: next, to: end }.into());
+        }
+        let (live, keys) = (Live::of(self.format, tenant, &head.checkpoint.origin), reading.keys());
+        let mut lines: Vec<String> = Vec::new();
+        let mut bytes = 0;
+        for entry in found {
+            let line = live.line(entry, &keys);
+            bytes += line.len();
+            if bytes > BYTES && !lines.is_empty() {
+                break;
+            }
+            lines.push(line);
+        }
+        let end = next + lines.len() as u64;
+        Ok(Some((Batch { id: format!("{tenant}/{next}-{end}"), lines }, end)))
+    }
+}
+
+#[async_trait]
+impl Work for Delivered {
+    fn due(&self) -> &Due {
+        &self.due
+    }
+
+    /// In the log's order, and every entry once at least.
+    async fn work(&self, app: &App, tenant: TenantId) -> Result<Done, Failure> {
+        let delivery = Delivery { tenant, sink: &self.name, holder: self.holder };
+        let mut next = match app.store.hold(delivery).await? {
+            Held::From(next) => next,
+            Held::Elsewhere => return Ok(Done::Some),
+            Held::Nobody => {
+                self.start(app, tenant).await?;
+                return Ok(Done::Some);
+            }
+        };
+        for _ in 0..BATCHES {
+            let Some((batch, end)) = self.batch(app, tenant, next).await? else { return Ok(Done::All) };
+            self.sink.take(&batch).await?;
+            if !app.store.advance(delivery, end).await? {
+                break; // it took so long that another replica goes on
+            }
+            next = end;
+        }
+        Ok(Done::Some)
+    }
+}

@@ -1,0 +1,59 @@
+//! Wiring: settings to the adapters through which others take part in the log.
+
+use std::ffi::OsString;
+
+use ward::Sink;
+use ward::audit::witness::Witness;
+use ward::kernel::Ids;
+use ward_sink::{Authorities, HttpBatches, SyslogTls, Unusable};
+use ward_witness_client::HttpWitness;
+
+use crate::archived::Archived;
+use crate::audit_export::live::Format;
+use crate::config::{Config, SinkAt, SinkKind, WitnessAt};
+use crate::delivered::Delivered;
+use crate::heads::Failure;
+use crate::logs;
+
+/// Who cosigns the heads of logs.
+pub(crate) fn witnesses(config: &Config) -> Result<Vec<Box<dyn Witness>>, Failure> {
+    let witness = |at: &WitnessAt| {
+        let named = HttpWitness::new(&at.url, vec![at.key.clone()]);
+        let named = named.map_err(|error| format!("`WARD_WITNESSES`: {}", logs::causes(&error)))?;
+        Ok(Box::new(named) as Box<dyn Witness>)
+    };
+    config.witnesses.iter().map(witness).collect()
+}
+
+/// Where heads of logs are put for others to see.
+pub(crate) fn archived(config: &Config) -> Result<Option<Archived>, Failure> {
+    let Some(place) = config.checkpoints.clone() else { return Ok(None) };
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let archive = place.open(std::env::vars_os().filter_map(text));
+    let archive = archive.map_err(|error| format!("`WARD_CHECKPOINTS`: {}", logs::causes(&error)))?;
+    Ok(Some(Archived::new(archive)))
+}
+
+/// To whom logs are delivered.
+pub(crate) fn delivered(config: &Config, ids: &dyn Ids) -> Result<Vec<Delivered>, Failure> {
+    let holder = ids.next();
+    let delivered = |at: &SinkAt| {
+        let (format, sink) = sink(at)
+            .map_err(|error| format!("`WARD_LOG_SINKS`: `{}`: {}", at.name(), logs::causes(&error)))?;
+        Ok(Delivered::new(at.name(), format, sink, holder))
+    };
+    config.log_sinks.iter().map(delivered).collect()
+}
+
+fn sink(at: &SinkAt) -> Result<(Format, Box<dyn Sink>), Unusable> {
+    let authorities = at.ca.clone().map_or(Authorities::Machine, Authorities::File);
+    let http = |url: &str| HttpBatches::new(url, &authorities, at.authorization.clone());
+    Ok(match &at.kind {
+        SinkKind::Syslog { host, port } => {
+            (Format::Cef, Box::new(SyslogTls::new(host, *port, &authorities)?))
+        }
+        SinkKind::Ndjson(url) => (Format::Ndjson, Box::new(http(url)?)),
+        SinkKind::Ocsf(url) => (Format::Ocsf, Box::new(http(url)?)),
+    })
+}

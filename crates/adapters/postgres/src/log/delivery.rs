@@ -1,0 +1,61 @@
+//! How far logs were delivered: a row for each log and sink.
+
+use async_trait::async_trait;
+use ward::kernel::StoreError;
+use ward::{Deliveries, Delivery, Held, Sinks};
+
+use super::tree::number;
+use crate::connection::Connection;
+use crate::error::failed;
+use crate::scoped::Scoped;
+use crate::store::Postgres;
+use crate::unit::PgUnit;
+
+const ADD: &str =
+    "INSERT INTO ward.log_delivery (tenant, sink) SELECT $1, $2 ON CONFLICT (tenant, sink) DO NOTHING";
+
+const HOLD: &str = "
+    UPDATE ward.log_delivery SET holder = $3, until = clock_timestamp() + $4 * interval '1 second'
+    WHERE tenant = $1 AND sink = $2 AND (holder = $3 OR until < clock_timestamp()) RETURNING next";
+
+const HELD: &str = "SELECT next FROM ward.log_delivery WHERE tenant = $1 AND sink = $2";
+
+const ADVANCE: &str = "
+    UPDATE ward.log_delivery SET next = $5, until = clock_timestamp() + $4 * interval '1 second'
+    WHERE tenant = $1 AND sink = $2 AND holder = $3 AND next <= $5 RETURNING next";
+
+#[async_trait]
+impl Sinks for PgUnit {
+    async fn add_sink(&mut self, name: &str) -> Result<(), StoreError> {
+        self.scoped(ADD).bind(name.to_owned()).within(&self.conn).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Deliveries for Postgres {
+    async fn hold(&self, delivery: Delivery<'_>) -> Result<Held, StoreError> {
+        let conn = Connection::open(&self.shared, delivery.tenant.into(), true).await.map_err(failed)?;
+        let held = scoped(HOLD, delivery).within(&conn).await?;
+        let found = match held.first() {
+            Some(row) => Held::From(number(row, "next")?),
+            None => {
+                let known = Scoped::new(delivery.tenant.into(), HELD).bind(delivery.sink.to_owned());
+                if known.within(&conn).await?.is_empty() { Held::Nobody } else { Held::Elsewhere }
+            }
+        };
+        super::growth::commit(conn).await?;
+        Ok(found)
+    }
+
+    async fn advance(&self, delivery: Delivery<'_>, next: u64) -> Result<bool, StoreError> {
+        let conn = Connection::open(&self.shared, delivery.tenant.into(), true).await.map_err(failed)?;
+        let advanced = scoped(ADVANCE, delivery).bind(next.cast_signed()).within(&conn).await?;
+        super::growth::commit(conn).await?;
+        Ok(!advanced.is_empty())
+    }
+}
+
+fn scoped(sql: &'static str, delivery: Delivery<'_>) -> Scoped {
+    let scoped = Scoped::new(delivery.tenant.into(), sql).bind(delivery.sink.to_owned());
+    scoped.bind(delivery.holder).bind(f64::from(Delivery::HOLD_SECONDS))
+}

@@ -1,0 +1,45 @@
+//! How far a log was delivered, and by whom.
+
+use ward::kernel::{TenantId, Uuid};
+use ward::{Deliveries as _, Delivery, Held, Store as _};
+
+use crate::support::{WRITE, World, world};
+
+const SINK: &str = "syslog+tls://siem.example:6514";
+
+fn delivery(tenant: TenantId, holder: Uuid) -> Delivery<'static> {
+    Delivery { tenant, sink: SINK, holder }
+}
+
+async fn add(w: &World, tenant: TenantId) {
+    let mut unit = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
+    unit.add_sink(SINK).await.unwrap();
+    unit.commit(w.wrote(w.id())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_is_delivered_by_one_replica_at_a_time_and_never_from_further_back_or_further_on() {
+    let w = world().await;
+    let (tenant, other) = (w.tenant().await, w.tenant().await);
+    let [one, two] = [w.id(), w.id()].map(|holder| delivery(tenant, holder));
+    assert_eq!(w.store.hold(one).await.unwrap(), Held::Nobody);
+    assert!(!w.store.advance(one, 3).await.unwrap());
+    add(&w, tenant).await;
+    assert_eq!(w.store.hold(delivery(other, one.holder)).await.unwrap(), Held::Nobody, "another's log");
+
+    assert_eq!(w.store.hold(one).await.unwrap(), Held::From(0));
+    assert_eq!(w.store.hold(two).await.unwrap(), Held::Elsewhere);
+    assert!(!w.store.advance(two, 9).await.unwrap());
+    assert!(w.store.advance(one, 7).await.unwrap());
+    assert!(!w.store.advance(one, 6).await.unwrap());
+    assert_eq!(w.store.hold(one).await.unwrap(), Held::From(7));
+    assert_eq!(w.store.hold(Delivery { sink: "other", ..one }).await.unwrap(), Held::Nobody);
+
+    let late = "WITH late AS (UPDATE ward.log_delivery SET until = clock_timestamp() RETURNING 1) SELECT count(*) FROM late";
+    assert_eq!(w.count("postgres", late).await, 1);
+    assert_eq!(w.store.hold(two).await.unwrap(), Held::From(7));
+    assert_eq!(w.store.hold(one).await.unwrap(), Held::Elsewhere);
+    assert!(!w.store.advance(one, 8).await.unwrap(), "it was given to another meanwhile");
+    add(&w, tenant).await;
+    assert_eq!(w.store.hold(two).await.unwrap(), Held::From(7), "what is added again goes on");
+}
