@@ -35,17 +35,7 @@ pub trait Store: Send + Sync {
 /// Port: one transaction, speaking every domain's port. Dropping it undoes it.
 #[async_trait]
 pub trait Unit:
-    Answers
-    + ApiKeys
-    + Ledger
-    + LogKeyStore
-    + Queue
-    + Records
-    + Sinks
-    + SubjectKeys
-    + Subjects
-    + Tenants
-    + Trail
+    Answers + ApiKeys + Ledger + LogKeyStore + Queue + Records + Sinks + SubjectKeys + Subjects + Tenants + Trail
 {
     /// By whose leave, and under which id, the unit writes.
     fn writer(&self) -> &Writer;

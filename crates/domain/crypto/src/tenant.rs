@@ -172,6 +172,9 @@ impl TenantKeys {
         let (leaf, request) = (digest(KeyPurpose::Audit)?, digest(KeyPurpose::Idempotency)?);
         let mut logs: Vec<_> = stored.iter().filter(|key| key.purpose == KeyPurpose::Log).collect();
         logs.sort_by_key(|key| Reverse(key.id));
+        if !logs.is_sorted_by(|newer, older| newer.id > older.id) {
+            return Err(KeyError::Twice(KeyPurpose::Log));
+        }
         let log = |key: &&WrappedKey| Ok::<_, KeyError>((LogKey::new(&unwrap(&wrapper, key)?), key.until));
         let log = LogKeyring::new(logs.iter().map(log).collect::<Result<_, _>>()?);
         let log = log.ok_or(KeyError::Missing(KeyPurpose::Log))?;
