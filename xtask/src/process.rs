@@ -4,7 +4,9 @@ use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What a step comes to; the error is for the reader of the terminal.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -58,6 +60,28 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
 /// Sends a signal to a process.
 pub(crate) fn signal(pid: u32, name: &str) -> Outcome {
     run(Command::new("/bin/sh").args(["-c", r#"kill -s "$1" "$2""#, "sh", name, &pid.to_string()]))
+}
+
+/// Asks a program to end, and says whether it did in time; one that doesn't is killed.
+pub(crate) fn stop(child: &mut Child, patience: Duration) -> bool {
+    let begun = Instant::now();
+    if matches!(child.try_wait(), Ok(None)) {
+        let _ = signal(child.id(), "TERM"); // it may be gone meanwhile
+    }
+    while matches!(child.try_wait(), Ok(None)) {
+        if begun.elapsed() > patience {
+            let _ = child.kill().and_then(|()| child.wait()); // nothing is left to be done about it
+            return false;
+        }
+        pause();
+    }
+    true
+}
+
+/// A moment, between two looks.
+#[expect(clippy::disallowed_methods, reason = "nothing else is going on")]
+pub(crate) fn pause() {
+    thread::sleep(Duration::from_millis(50));
 }
 
 fn shown(command: &Command) -> String {

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -14,7 +13,7 @@ use ureq::Agent;
 
 use super::options::Options;
 use super::witness::Witness;
-use crate::process::{Outcome, built, output, signal};
+use crate::process::{Outcome, built, output, pause, stop};
 
 /// The first start makes the database, migrates it and proves its isolation.
 const START: Duration = Duration::from_secs(180);
@@ -130,19 +129,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
+        if !stop(&mut self.child, STOP) {
+            eprintln!("Ward didn't stop, and was killed");
         }
-        let begun = Instant::now();
-        let _ = signal(self.child.id(), "TERM"); // it may be gone meanwhile
-        while begun.elapsed() < STOP {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            pause();
-        }
-        eprintln!("Ward doesn't stop; killing it");
-        let _ = self.child.kill().and_then(|()| self.child.wait()); // nothing is left to be done about it
     }
 }
 
@@ -169,9 +158,4 @@ fn log(data_dir: &Path) -> Outcome<File> {
         fs::rename(&log, log.with_extension("log.1"))?;
     }
     Ok(OpenOptions::new().create(true).append(true).mode(0o600).open(log)?)
-}
-
-#[expect(clippy::disallowed_methods, reason = "nothing else is going on")]
-pub(super) fn pause() {
-    thread::sleep(Duration::from_millis(50));
 }

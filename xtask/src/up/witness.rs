@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::server::{Server, pause};
-use crate::process::{Outcome, built, signal};
+use super::server::Server;
+use crate::process::{Outcome, built, pause, stop};
 
 const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(20);
@@ -72,14 +72,6 @@ fn serving(line: &str) -> Option<(String, String)> {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        let begun = Instant::now();
-        let _ = signal(self.child.id(), "TERM"); // it may be gone meanwhile
-        while begun.elapsed() < STOP {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            pause();
-        }
-        let _ = self.child.kill().and_then(|()| self.child.wait()); // nothing is left to be done about it
+        stop(&mut self.child, STOP);
     }
 }

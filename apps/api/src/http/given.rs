@@ -1,6 +1,7 @@
 //! Values that a client gives: each is written one way, and the document says which.
 
 mod forms;
+mod log;
 
 use std::borrow::Cow;
 
@@ -9,10 +10,8 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseRe
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-pub(crate) use forms::{
-    ActionName, Address, Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Name, OwnAction,
-    Phone, Place, Size, Words, Zone,
-};
+pub(crate) use forms::{Cursor, Day, Instant, Law, Limit, Line, MailAddress, MailDomain, Phone, Words, Zone};
+pub(crate) use log::{ActionName, Address, Name, OwnAction, Place, Size};
 
 /// How a value is written.
 pub(crate) trait Form {
