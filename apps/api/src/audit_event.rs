@@ -69,14 +69,15 @@ impl Api {
         let (tenant, keys) = (reading.writer().tenant(), reading.keys());
         let address = ip.0.map(|ip| keys.address_word(ip.0));
         let search = Search { from, to, actor, action, entity, outcome, words, address };
-        let Found { entries, reached, .. } = reading.entries(&search, page.after, page.limit).await?;
+        let Found { entries, reached, damaged } = reading.entries(&search, page.after, page.limit).await?;
         let next_cursor = reached.as_ref().map(Place::write);
 
         reading.disclose(Event::of(&LIST_EVENTS, SEARCHED, tenant).noting("found", entries.len())).await?;
 
         let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
         let items = entries.into_iter().map(|entry| EventView::of(entry, tenant, &keys)).collect();
-        Ok(Listed { page: EventList { items, next_cursor }, next })
+        let damaged = Some(damaged).filter(|damaged| *damaged > 0);
+        Ok(Listed { page: EventList { items, damaged, next_cursor }, next })
     }
 
     /// Record events of your own
@@ -133,6 +134,10 @@ impl Outcome {
 struct EventList {
     /// Newest first.
     items: Vec<EventView>,
+    /// How many of the entries that were looked at are gone, or aren't what stood in their places when the log was signed. There only
+    /// where some are.
+    #[oai(skip_serializing_if_is_none)]
+    damaged: Option<u64>,
     /// Leads to the next page.
     next_cursor: Option<String>,
 }
@@ -144,6 +149,9 @@ pub(crate) struct EventView {
     pub(crate) id: Uuid,
     /// Its place in the log, counted from 0.
     pub(crate) index: u64,
+    /// `true`: what is shown here isn't what stood in its place when the log was signed. There only where it is so.
+    #[oai(skip_serializing_if_is_none)]
+    pub(crate) altered: Option<bool>,
     /// When, by the database's clock.
     pub(crate) time: Time,
     /// Who acted.
@@ -217,10 +225,12 @@ impl EventView {
             Some(Some(source)) => source.get(name)?.as_str().map(str::to_owned),
             None => None,
         };
+        let altered = entry.is_altered().then_some(true);
         let Entry { index, at, said, .. } = entry;
         Self {
             id: said.id,
             index,
+            altered,
             time: at.into(),
             actor: ActorView { kind: said.actor.kind, id: said.actor.id, roles: said.actor.roles },
             action: said.action,

@@ -82,7 +82,7 @@ impl Cef {
             ("WardApiDetails", event.details.to_string()),
             ("WardApiRequestId", event.source.request_id.clone()),
             ("WardApiTraceId", event.source.trace_id.clone().unwrap_or_default()),
-            ("WardApiLeafHash", STANDARD.encode(line.leaf().0)),
+            ("WardApiLeafHash", STANDARD.encode(line.leaf.0)),
         ]);
         pairs
     }

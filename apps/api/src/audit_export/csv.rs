@@ -30,7 +30,7 @@ impl Layout for Csv {
 
 fn cells(line: Line) -> [String; 21] {
     let id = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-    let leaf = STANDARD.encode(line.leaf().0);
+    let leaf = STANDARD.encode(line.leaf.0);
     let event = line.event;
     [
         event.id.to_string(),

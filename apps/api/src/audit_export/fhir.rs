@@ -146,7 +146,7 @@ fn details(line: &Line) -> Vec<Value> {
         |value: &Value| value.as_object().is_some_and(|value| !value.is_empty()).then(|| value.to_string());
     let pairs = [
         ("index", Some(event.index.to_string())),
-        ("leaf_hash", Some(STANDARD.encode(line.leaf().0))),
+        ("leaf_hash", Some(STANDARD.encode(line.leaf.0))),
         ("operation", Some(event.operation.clone())),
         ("changes", some(&event.changes)),
         ("discloses", (!event.discloses.is_empty()).then(|| event.discloses.to_json_string())),

@@ -42,6 +42,8 @@ pub(super) struct Line {
     pub(super) at: DateTime<Utc>,
     /// The entry's exact text.
     pub(super) text: String,
+    /// What it is in the log's tree.
+    pub(super) leaf: Hash,
     pub(super) event: EventView,
     /// Those of its subjects who are known as patients.
     pub(super) patients: Vec<Uuid>,
@@ -109,13 +111,8 @@ impl Format {
 
 impl Line {
     pub(super) fn of(entry: Entry, log: &Log, keys: &TenantKeys) -> Self {
-        let (at, text) = (entry.at, entry.text());
-        Self { at, text, event: EventView::of(entry, log.tenant, keys), patients: Vec::new() }
-    }
-
-    /// What the entry is in the log's tree.
-    pub(super) fn leaf(&self) -> Hash {
-        Hash::leaf(self.text.as_bytes())
+        let (at, text, leaf) = (entry.at, entry.text(), entry.hash);
+        Self { at, text, leaf, event: EventView::of(entry, log.tenant, keys), patients: Vec::new() }
     }
 
     /// The subjects that it tells of.

@@ -12,7 +12,7 @@ pub(super) struct Ndjson;
 
 impl Layout for Ndjson {
     fn write(&self, line: Line, out: &mut String) {
-        let leaf = STANDARD.encode(line.leaf().0);
+        let leaf = STANDARD.encode(line.leaf.0);
         let mut shown = line.event.to_json().unwrap_or_default();
         if let Value::Object(shown) = &mut shown {
             shown.insert("leaf_hash".into(), leaf.into());

@@ -171,6 +171,6 @@ fn unmapped(line: &Line) -> Value {
         "discloses": event.discloses,
         "details": event.details,
         "trace_id": event.source.trace_id,
-        "leaf_hash": STANDARD.encode(line.leaf().0),
+        "leaf_hash": STANDARD.encode(line.leaf.0),
     })
 }

@@ -24,7 +24,7 @@ pub(super) fn opening(asked: &Asked, size: u64, head: &Head) -> String {
 
 /// One of its entries, with the hashes that lead from it to the head.
 pub(super) fn line(line: &Line, path: &[Hash]) -> String {
-    let leaf = STANDARD.encode(line.leaf().0);
+    let leaf = STANDARD.encode(line.leaf.0);
     let proof = json!({
         "entry": line.text, "leaf_index": line.event.index, "leaf_hash": leaf, "path": written(path),
     });

@@ -134,10 +134,10 @@ impl Export {
         self.app.recheck(&self.caller).await?;
         let mut reading = self.reading().await?;
         let keys = reading.keys();
-        let Found { entries, reached, missing } =
+        let Found { entries, reached, damaged } =
             reading.entries(&self.asked.search, Some(below), PAGE).await?;
-        if missing > 0 {
-            return Err(NoProof::Broken.into()); // nobody signs for a part as if it were the whole
+        if damaged > 0 {
+            return Err(NoProof::Broken.into()); // nobody signs for what isn't what was logged, nor for a part as if it were the whole
         }
         let proofs = if self.asked.proof {
             let places = entries.iter().map(|entry| entry.index);

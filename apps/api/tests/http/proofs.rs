@@ -171,26 +171,47 @@ async fn what_the_databases_master_does_to_a_log_shows() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn nobody_signs_for_an_export_that_lacks_an_entry() -> Outcome {
-    let deployment = Deployment::start("workforce").await?;
-    let tenant = deployment.tenant("Clinic").await?;
-    imported(&tenant, 10).await?;
-    tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
-    let export = "/v1/audit/export?format=csv&from=2020-01-01T00:00:00Z";
-    assert_eq!(tenant.client.get(export).await?.status, 200);
-    tamper(
-        &deployment.database,
-        &tenant,
+/// Ways to damage one entry, and whether it is still there to be shown.
+const DAMAGED: [(&str, bool); 3] = [
+    (
         "DELETE FROM ward.audit_leaf l USING ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf",
-    )
-    .await?;
-    assert!(tenant.client.get(export).await.is_err(), "it is cut short");
-    let listed = tenant.client.get("/v1/audit/events?limit=200").await?.expect(200)?;
-    assert!(
-        listed["items"].as_array().is_some_and(|items| items.len() > 8),
-        "what is left is read: {listed}"
-    );
+        false,
+    ),
+    (
+        "UPDATE ward.audit_leaf l SET body = replace(body, 'success', 'denied') FROM ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf",
+        true,
+    ),
+    ("UPDATE ward.audit_place SET hash = sha256(hash) WHERE tenant = ID AND index = 3", true),
+];
+
+#[tokio::test]
+async fn nobody_signs_for_an_export_with_an_entry_that_is_not_what_was_logged_and_a_list_says_so() -> Outcome
+{
+    let deployment = Deployment::start("workforce").await?;
+    let export = "/v1/audit/export?format=csv&from=2020-01-01T00:00:00Z";
+    let list = "/v1/audit/events?limit=200";
+    for (sql, is_there) in DAMAGED {
+        let tenant = deployment.tenant("Clinic").await?;
+        imported(&tenant, 10).await?;
+        let before = tenant.client.get(list).await?.expect(200)?;
+        assert!(before.get("damaged").is_none(), "{before}");
+        assert_eq!(tenant.client.get(export).await?.status, 200);
+
+        tamper(&deployment.database, &tenant, sql).await?;
+        assert!(tenant.client.get(export).await.is_err(), "{sql}: it is cut short");
+        let listed = tenant.client.get(list).await?.expect(200)?;
+        assert_eq!(listed["damaged"], 1, "{sql}: {listed}");
+        let items: Vec<_> = listed["items"].as_array().into_iter().flatten().collect();
+        assert!(items.len() > 8, "what is left is read: {listed}");
+        let altered = items.iter().filter(|item| item.get("altered").is_some());
+        let altered: Vec<_> = altered.map(|item| (&item["index"], &item["altered"])).collect();
+        let expected: &[_] = if is_there { &[(&json!(3), &json!(true))] } else { &[] };
+        assert_eq!(altered, expected, "{sql}");
+        let Some(item) = items.iter().find(|item| item["index"] == 3) else { continue };
+        let id = item["id"].as_str().ok_or("no id")?;
+        let shown = tenant.client.get(&format!("/v1/audit/events/{id}")).await?.expect(200)?;
+        assert_eq!(shown["altered"], true, "{sql}");
+    }
     Ok(())
 }
 

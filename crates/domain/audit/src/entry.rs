@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 use ward_kernel::{EventId, Place, TenantId, Uuid};
 
 use crate::trail::source_place;
+use crate::tree::Hash;
 
 /// How far before an earlier entry one may be dated: what commits later has a later place, though it may have been written
 /// before. Further is back-dating.
@@ -21,6 +22,8 @@ pub fn text(at: DateTime<Utc>, body: &str) -> String {
 pub struct Entry {
     /// Its place in the log.
     pub index: u64,
+    /// What its place says its hash is.
+    pub hash: Hash,
     /// When, by the database's clock.
     pub at: DateTime<Utc>,
     /// What it says.
@@ -98,15 +101,20 @@ pub struct Source {
 impl Entry {
     /// Reads a stored entry. A body that can't be read was not written here: what can't be shown of it is said to be
     /// `unreadable`.
-    pub fn read(index: u64, at: DateTime<Utc>, body: &str, source: Option<Vec<u8>>) -> Self {
+    pub fn read((index, hash): (u64, Hash), at: DateTime<Utc>, body: &str, source: Option<Vec<u8>>) -> Self {
         let unreadable = || Said { action: "unreadable".into(), ..Said::default() };
         let said = serde_json::from_str(body).unwrap_or_else(|_| unreadable());
-        Self { index, at, said, body: body.to_owned(), source }
+        Self { index, hash, at, said, body: body.to_owned(), source }
     }
 
     /// Its exact text.
     pub fn text(&self) -> String {
         text(self.at, &self.body)
+    }
+
+    /// Whether it is no longer what was given its place.
+    pub fn is_altered(&self) -> bool {
+        Hash::leaf(self.text().as_bytes()) != self.hash
     }
 
     /// Names it.

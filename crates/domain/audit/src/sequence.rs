@@ -283,9 +283,9 @@ async fn fill(log: &mut dyn Growth, size: u64, batch: &Batch) -> Result<(), Stor
 }
 
 impl StoredLeaf {
-    fn in_place(self, index: u64) -> (Hash, Entry) {
+    fn in_place(self, index: u64) -> Entry {
         let hash = Hash::leaf(text(self.at, &self.body).as_bytes());
-        (hash, Entry::read(index, self.at, &self.body, self.source))
+        Entry::read((index, hash), self.at, &self.body, self.source)
     }
 }
 
@@ -313,18 +313,18 @@ impl Batch {
             let entry = leaf
                 .filter(|leaf| keys.guards(&leaf.body, &leaf.mac))
                 .map(|leaf| leaf.in_place(batch.next()));
-            match entry.filter(|(_, entry)| entry.id() == id && entry.is_dated(batch.latest())) {
-                Some((hash, entry)) => batch.push(hash, &entry, keys),
+            match entry.filter(|entry| entry.id() == id && entry.is_dated(batch.latest())) {
+                Some(entry) => batch.push(&entry, keys),
                 None => rejected.push(id),
             }
         }
         (batch, rejected)
     }
 
-    fn push(&mut self, hash: Hash, entry: &Entry, keys: &dyn LogKeys) {
+    fn push(&mut self, entry: &Entry, keys: &dyn LogKeys) {
         let words = Words::of(&entry.said, keys.address(entry));
         self.latest.push(self.latest().max(entry.at));
-        self.leaves.push(Placed { id: entry.id(), hash, words });
+        self.leaves.push(Placed { id: entry.id(), hash: entry.hash, words });
     }
 
     fn next(&self) -> u64 {

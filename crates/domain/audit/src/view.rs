@@ -40,8 +40,8 @@ pub struct Found {
     pub entries: Vec<Entry>,
     /// What lies below this place was not looked at: a search looks at so many entries at a time, however few it finds.
     pub reached: Option<u64>,
-    /// Entries that should be there and aren't: somebody removed them behind Ward's back.
-    pub missing: u64,
+    /// Entries among those looked at that are gone, or aren't what was given their place: somebody was at them behind Ward's back.
+    pub damaged: u64,
 }
 
 /// Port: the reader's own log, newest first.

@@ -10,7 +10,7 @@ use ward::audit::tree::Tile;
 use ward::audit::{AuditView, Entry, Found, Search};
 use ward::kernel::{EventId, StoreError};
 
-use super::tree::number;
+use super::tree::{self, number};
 use super::words::{Hits, code};
 use crate::error::failed;
 use crate::reading::PgReading;
@@ -26,17 +26,17 @@ const BOUNDS: &str = "
     FROM ward.audit_head h WHERE h.tenant = $1";
 
 const BETWEEN: &str = "
-    SELECT p.index, l.at, l.body, l.source FROM ward.audit_place p CROSS JOIN LATERAL (
+    SELECT p.index, p.hash, l.at, l.body, l.source FROM ward.audit_place p CROSS JOIN LATERAL (
         SELECT l.at, l.body, l.source FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = p.leaf OFFSET 0) l
     WHERE p.tenant = $1 AND p.index >= $2 AND p.index < $3 ORDER BY p.index DESC";
 
 const AT: &str = "
-    SELECT p.index, l.at, l.body, l.source FROM ward.audit_place p CROSS JOIN LATERAL (
+    SELECT p.index, p.hash, l.at, l.body, l.source FROM ward.audit_place p CROSS JOIN LATERAL (
         SELECT l.at, l.body, l.source FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = p.leaf OFFSET 0) l
     WHERE p.tenant = $1 AND p.index = ANY ($2) ORDER BY p.index DESC";
 
 const NAMED: &str = "
-    SELECT p.index, l.at, l.body, l.source FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = $1 AND l.id = $2
+    SELECT p.index, p.hash, l.at, l.body, l.source FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = $1 AND l.id = $2
     WHERE p.tenant = $1 AND p.leaf = $2";
 
 /// In which entries of each tile all words occur; newest first.
@@ -93,7 +93,7 @@ struct Finding<'s> {
     most: usize,
     read: usize,
     found: Vec<Entry>,
-    missing: u64,
+    damaged: u64,
 }
 
 impl Finding<'_> {
@@ -109,9 +109,10 @@ impl Finding<'_> {
     /// Adds what the search finds among `rows`, which were read for `places`; says below which place it was satisfied.
     fn add(&mut self, rows: &[PgRow], places: usize) -> Result<Option<u64>, StoreError> {
         self.read += places;
-        self.missing += places.saturating_sub(rows.len()) as u64;
+        self.damaged += places.saturating_sub(rows.len()) as u64;
         for row in rows {
             let entry = entry(row)?;
+            self.damaged += u64::from(entry.is_altered());
             if self.search.finds(&entry) {
                 let index = entry.index;
                 self.found.push(entry);
@@ -129,7 +130,7 @@ impl AuditView for PgReading {
     async fn entries(&mut self, search: &Search, below: Option<u64>, most: u32) -> Result<Found, StoreError> {
         let mut range = self.range(search, below).await?;
         let words: Vec<i64> = search.words().iter().map(code).collect();
-        let mut finding = Finding { search, most: most as usize, read: 0, found: Vec::new(), missing: 0 };
+        let mut finding = Finding { search, most: most as usize, read: 0, found: Vec::new(), damaged: 0 };
         let mut tiles = TILES;
         while range.high > range.low && !finding.is_over() {
             if words.is_empty() {
@@ -154,7 +155,7 @@ impl AuditView for PgReading {
             }
         }
         let reached = (range.high > range.low).then_some(range.high);
-        Ok(Found { entries: finding.found, reached, missing: finding.missing })
+        Ok(Found { entries: finding.found, reached, damaged: finding.damaged })
     }
 
     async fn entry(&mut self, id: EventId) -> Result<Option<Entry>, StoreError> {
@@ -165,5 +166,6 @@ impl AuditView for PgReading {
 
 fn entry(row: &PgRow) -> Result<Entry, StoreError> {
     let (at, body) = (row.try_get("at").map_err(failed)?, row.try_get("body").map_err(failed)?);
-    Ok(Entry::read(number(row, "index")?, at, body, row.try_get("source").map_err(failed)?))
+    let place = (number(row, "index")?, tree::hash(row, "audit_place", "hash")?);
+    Ok(Entry::read(place, at, body, row.try_get("source").map_err(failed)?))
 }
