@@ -85,6 +85,18 @@ impl App {
         }
     }
 
+    /// Lets leaves of `tenant` try again that were set aside, and tells operators of those that are so still.
+    pub(crate) async fn retry(&self, tenant: TenantId) -> Result<(), StoreError> {
+        match self.sequencer.retry(tenant).await {
+            Err(SequenceError::Store(error)) => Err(error),
+            step => {
+                step.iter().flatten().for_each(|step| set_aside(tenant, &step.rejected));
+                self.stuck.note(tenant, cause(&step));
+                Ok(())
+            }
+        }
+    }
+
     /// Reads the caller's log, up to what was written last.
     pub(crate) async fn read_log(
         &self,

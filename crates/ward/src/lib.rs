@@ -72,7 +72,7 @@ mod witnesses;
 pub use credentials::{Credentials, KeyHolder};
 pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
-pub use log::{Logs, Sequencer};
+pub use log::{Logs, Look, Progress, Sequencer};
 pub use log_keys::{LOG_KEY_ROTATED, LogKeyStore, ROTATE_LOG_KEY, RotateError, rotate_log_key};
 pub use once::{Answers, Earlier, Once};
 pub use store::{Reading, Store, Unit};

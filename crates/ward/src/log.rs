@@ -1,14 +1,17 @@
+mod look;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use ward_audit::inspect::inspect;
-use ward_audit::log::LogView;
+use chrono::{DateTime, Utc};
+use ward_audit::index::Index;
 use ward_audit::note::Checkpoint;
 use ward_audit::sequence::{self, Growth, Head, SequenceError, Step};
-use ward_audit::tree::Tile;
 use ward_crypto::TenantKeys;
 use ward_kernel::{Clock, EventId, StoreError, TenantId};
+
+pub use look::{Look, Progress};
 
 /// Port: the logs of all tenants, as far as their growth goes.
 #[async_trait]
@@ -26,6 +29,24 @@ pub trait Logs: Send + Sync {
     /// Keeps a head that witnesses have cosigned, unless a later one is kept.
     async fn keep_witnessed(&self, tenant: TenantId, head: &Head) -> Result<(), StoreError>;
 
+    /// Puts back what the index of a tenant's log lacks.
+    async fn put_back(&self, tenant: TenantId, index: &Index) -> Result<(), StoreError>;
+
+    /// How far a tenant's log was looked at again.
+    async fn progress(&self, tenant: TenantId) -> Result<Progress, StoreError>;
+
+    /// Keeps how far it is now, unless another look has come further meanwhile.
+    async fn keep_progress(&self, tenant: TenantId, from: Progress, to: Progress) -> Result<(), StoreError>;
+
+    /// Looks behind `after` through `most` leaves of a tenant for those that have no place and wait for none, and lets them wait for one.
+    /// Says from which leaf to go on; after the last, from the beginning.
+    async fn enlist(
+        &self,
+        tenant: TenantId,
+        after: EventId,
+        most: u64,
+    ) -> Result<(EventId, Vec<EventId>), StoreError>;
+
     /// Prepares storage for the log of this month and of `ahead` more.
     async fn keep_months(&self, ahead: u32) -> Result<(), StoreError>;
 }
@@ -38,17 +59,9 @@ pub struct Sequencer {
     /// What the names of logs begin with.
     name: String,
     seen: Mutex<HashMap<TenantId, Head>>,
-    looked: Mutex<HashMap<TenantId, Looked>>,
+    /// When logs were last found sound; never, if they weren't by the last look.
+    looked: Mutex<HashMap<TenantId, DateTime<Utc>>>,
     grown: Mutex<HashMap<TenantId, Checkpoint>>,
-}
-
-/// How a log was looked at again.
-#[derive(Clone, Copy, Debug, Default)]
-struct Looked {
-    /// The first tile that is still to be looked at.
-    next: u64,
-    /// Which look this was, if it found the log sound.
-    turn: u64,
 }
 
 /// Leaves placed in one step, at most and the rest of a unit.
@@ -98,47 +111,22 @@ impl Sequencer {
     /// Takes one step of a log; nothing, where no leaf waits. One that isn't `patient` is raced where another is under way.
     pub async fn step(&self, tenant: TenantId, patient: bool) -> Result<Option<Step>, SequenceError> {
         let (growth, keys) = self.logs.grow(tenant, patient).await?;
+        self.take_step(tenant, growth, &keys).await
+    }
+
+    async fn take_step(
+        &self,
+        tenant: TenantId,
+        growth: Box<dyn Growth>,
+        keys: &TenantKeys,
+    ) -> Result<Option<Step>, SequenceError> {
         let (origin, seen) = (self.origin(tenant), self.seen(tenant));
-        let step =
-            sequence::sequence(growth, &*keys, (&origin, seen.as_ref()), MOST, self.clock.now()).await?;
+        let step = sequence::sequence(growth, keys, (&origin, seen.as_ref()), MOST, self.clock.now()).await?;
         if let Some(step) = &step {
             self.remember(tenant, &step.head);
             lock(&self.grown).insert(tenant, step.head.checkpoint.clone());
         }
         Ok(step)
-    }
-
-    /// Looks at a log again, `tiles` at most from where the last look ended: whether it is what was signed. Says how many entries
-    /// were hashed.
-    pub async fn look_again(
-        &self,
-        tenant: TenantId,
-        log: &mut (impl LogView + ?Sized),
-        keys: &TenantKeys,
-        tiles: u64,
-    ) -> Result<u64, SequenceError> {
-        let head = log.head().await?;
-        let size = head.as_ref().map_or(0, |head| head.checkpoint.size);
-        let all = size.div_ceil(u64::from(Tile::WIDTH));
-        let first = {
-            let mut looked = lock(&self.looked);
-            let looked = looked.entry(tenant).or_default();
-            looked.turn = 0;
-            looked.next
-        };
-        let tiles = if first < all { first..all.min(first + tiles) } else { 0..all.min(tiles) };
-        let next = tiles.end;
-        let entries = inspect(log, keys, self.seen(tenant).as_ref(), tiles).await?;
-        head.iter().for_each(|head| self.remember(tenant, head));
-        let mut looked = lock(&self.looked);
-        let turn = looked.values().map(|looked| looked.turn + 1).max().unwrap_or(1);
-        looked.insert(tenant, Looked { next, turn });
-        Ok(entries)
-    }
-
-    /// When this log was last found sound, counted in looks at any; 0 where it wasn't: what is broken is so looked at in every run.
-    pub fn last_look(&self, tenant: TenantId) -> u64 {
-        lock(&self.looked).get(&tenant).map_or(0, |looked| looked.turn)
     }
 
     /// The heads that were signed here since this was asked last, one for each log.

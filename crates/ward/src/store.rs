@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ward_assurance::{Ledger, LedgerView};
-use ward_audit::log::LogView;
+use ward_audit::inspect::StoredLog;
 use ward_audit::{self as audit, AuditView, Events, Receipt, RecordError, Recorded, Trail, Writer};
 use ward_crypto::{SubjectKey, TenantKeys};
 use ward_identity::{ApiKeys, ApiKeysView};
@@ -69,7 +69,7 @@ impl dyn Unit {
 /// Port: one tenant's data, to read. Each call is one statement, and sees what is committed by then.
 #[async_trait]
 pub trait Reading:
-    ApiKeysView + AuditView + LedgerView + LogView + RecordsView + SubjectsView + TenantsView + Trail
+    ApiKeysView + AuditView + LedgerView + RecordsView + StoredLog + SubjectsView + TenantsView + Trail
 {
     /// By whose leave it reads.
     fn writer(&self) -> &Writer;

@@ -1,12 +1,12 @@
-use std::num::NonZeroU64;
+use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta};
 use hyper::Method;
 use serde_json::{Value, json};
-use ward::Store as _;
 use ward::audit::sequence::SequenceError;
 use ward::audit::tree::Tile;
 use ward::kernel::{EventId, TenantId, Uuid};
+use ward::{Look, Store as _};
 
 use super::{INSPECT_LOG, ProbeError, Seen};
 use crate::app::App;
@@ -61,26 +61,19 @@ pub(super) async fn immutability(app: &App) -> Result<Seen, ProbeError> {
 
 /// Tiles of 256 entries that one run hashes anew: the rest has its turn in the runs after it.
 const TILES: u64 = 512;
-/// Of one log, so that a long one leaves some to others.
-const TILES_OF_ONE: u64 = 64;
+/// Of one log at a time, before it is another's turn.
+const TILES_AT_ONCE: u64 = 64;
 /// After this, a leaf waits too long for its place: it should take a second.
 const LATE: TimeDelta = TimeDelta::seconds(30);
 
 /// A4: the logs are what was signed, and grow.
 pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
-    let mut wrong = Vec::new();
+    let mut round = Round { app, wrong: Vec::new(), tiles: TILES, logs: 0, entries: 0, size: 0 };
     if is_late(app).await? {
-        wrong.push("an entry has waited too long for its place".to_owned());
+        round.wrong.push("an entry has waited too long for its place".to_owned());
     }
-    let mut tenants = app.tenants().await?;
-    tenants.sort_by_key(|tenant| app.sequencer.last_look(*tenant));
-    let (mut logs, mut entries, mut tiles) = (0, 0, TILES);
-    for tenant in tenants {
-        let Some(share) = NonZeroU64::new(tiles.min(TILES_OF_ONE)) else { break };
-        let looked = look_again(app, tenant, share.get(), &mut wrong).await?;
-        (logs, entries) = (logs + 1, entries + looked);
-        tiles = tiles.saturating_sub(looked.div_ceil(Tile::WIDTH.into()).max(1));
-    }
+    let waiting = round.go().await?;
+    let Round { mut wrong, logs, entries, size, .. } = round;
     if app.stuck.count() > 0 {
         wrong.push("a log doesn't grow".to_owned());
     }
@@ -90,8 +83,12 @@ pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
     if app.archived.as_ref().is_some_and(|archived| archived.wrong.count() > 0) {
         wrong.push("another log was archived".to_owned());
     }
-    let observed =
-        format!("{entries} stored entries of {logs} logs are those that their signed heads stand for.");
+    let later =
+        if waiting > 0 { format!(" {waiting} more logs have their turn later.") } else { String::new() };
+    let observed = format!(
+        "{entries} of the {size} stored entries of {logs} logs are those that their signed heads stand for, and are found by \
+         what they say.{later}"
+    );
     Ok(Seen::unless(wrong, entries, observed))
 }
 
@@ -105,26 +102,72 @@ async fn is_late(app: &App) -> Result<bool, ProbeError> {
     Ok(waiting.first().is_some_and(|(_, oldest)| late(*oldest)))
 }
 
-/// How many entries of a log were hashed anew.
-async fn look_again(
-    app: &App,
-    tenant: TenantId,
+/// One run through the logs.
+struct Round<'a> {
+    app: &'a App,
+    wrong: Vec<String>,
+    /// How many may still be looked at.
     tiles: u64,
-    wrong: &mut Vec<String>,
-) -> Result<u64, ProbeError> {
-    let mut reading = app.store.read(app.prober(tenant, &INSPECT_LOG)?).await?;
-    let keys = reading.keys();
-    if reading.rejected().await? > 0 {
-        wrong.push("an entry was altered, or removed, before it had a place".to_owned());
-    }
-    match app.sequencer.look_again(tenant, &mut *reading, &keys, tiles).await {
-        Ok(looked) => Ok(looked),
-        Err(SequenceError::Store(error)) => Err(error.into()),
-        Err(error) => {
-            let (tenant, causes) = (Uuid::from(tenant), logs::causes(&error));
-            tracing::error!(%tenant, error = causes, "a log isn't what was signed");
-            wrong.push(format!("a log isn't what was signed: {error}"));
-            Ok(0)
+    logs: u64,
+    entries: u64,
+    size: u64,
+}
+
+impl Round<'_> {
+    /// Looks at all logs in turn, and goes on with the long ones as long as it may. Says how many had no turn.
+    async fn go(&mut self) -> Result<usize, ProbeError> {
+        let tenants = self.app.sequencer.in_turn(self.app.tenants().await?).await?;
+        let mut turns: VecDeque<_> = tenants.into_iter().map(|tenant| (tenant, None)).collect();
+        while self.tiles > 0 {
+            let Some((tenant, left)) = turns.pop_front() else { break };
+            let share = self.tiles.min(TILES_AT_ONCE).min(left.unwrap_or(u64::MAX));
+            let Some(look) = self.look(tenant, share).await? else { continue };
+            if left.is_none() {
+                (self.logs, self.size) = (self.logs + 1, self.size + look.size);
+            }
+            self.entries += look.entries;
+            self.tiles -= look.tiles.max(1);
+            let left = left.unwrap_or_else(|| look.size.div_ceil(Tile::WIDTH.into())) - look.tiles;
+            if left > 0 {
+                turns.push_back((tenant, Some(left)));
+            }
         }
+        Ok(turns.iter().filter(|(_, left)| left.is_none()).count())
+    }
+
+    /// Looks at a part of a log; nothing, where it isn't what was signed.
+    async fn look(&mut self, tenant: TenantId, tiles: u64) -> Result<Option<Look>, ProbeError> {
+        let mut reading = self.app.store.read(self.app.prober(tenant, &INSPECT_LOG)?).await?;
+        let keys = reading.keys();
+        let mut aside = reading.rejected().await?;
+        if !aside.is_empty() {
+            self.app.retry(tenant).await?;
+            aside = reading.rejected().await?;
+        }
+        if !aside.is_empty() {
+            self.wrong.push("an entry was altered, or removed, before it had a place".to_owned());
+        }
+        match self.app.sequencer.look_again(tenant, &mut *reading, &keys, tiles).await {
+            Ok(look) => {
+                look.mended.iter().for_each(|error| self.found(tenant, error));
+                for leaf in &look.enlisted {
+                    let (tenant, leaf) = (Uuid::from(tenant), Uuid::from(*leaf));
+                    tracing::error!(%tenant, %leaf, "an entry had no place and waited for none: now it does");
+                    self.wrong.push("an entry had no place and waited for none".to_owned());
+                }
+                Ok(Some(look))
+            }
+            Err(SequenceError::Store(error)) => Err(error.into()),
+            Err(error) => {
+                self.found(tenant, &error);
+                Ok(None)
+            }
+        }
+    }
+
+    fn found(&mut self, tenant: TenantId, error: &SequenceError) {
+        let (tenant, causes) = (Uuid::from(tenant), logs::causes(error));
+        tracing::error!(%tenant, error = causes, "a log isn't what was signed");
+        self.wrong.push(format!("a log isn't what was signed: {error}"));
     }
 }

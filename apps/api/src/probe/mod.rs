@@ -133,7 +133,7 @@ static PROBES: [Probe; 14] = [
     },
     Probe {
         name: "audit_tree",
-        method: "Looks for entries that wait too long for their place in the log, hashes stored entries anew, and holds them against the signed head of their log.",
+        method: "Looks for entries that wait too long for their place in the log, hashes stored entries anew, and holds them against the signed head of their log and against what searches find them by.",
         check: |app| Box::pin(log::tree(app)),
     },
     Probe {

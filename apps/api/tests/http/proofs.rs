@@ -138,7 +138,7 @@ async fn what_is_not_in_the_log_is_not_proven() -> Outcome {
 }
 
 /// What the database's master can do to a log, and what the verifier then says that remembers it.
-const TAMPERED: [(&str, &str); 5] = [
+const TAMPERED: [(&str, &str); 6] = [
     ("an entry removed", "DELETE FROM ward.audit_leaf l USING ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf"),
     ("an entry rewritten", "UPDATE ward.audit_leaf l SET body = replace(body, 'success', 'denied') FROM ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf"),
     ("an entry dated back", "UPDATE ward.audit_leaf l SET at = at - interval '1 second' FROM ward.audit_place p WHERE p.tenant = ID AND p.index = 3 AND l.tenant = ID AND l.id = p.leaf"),
@@ -146,6 +146,29 @@ const TAMPERED: [(&str, &str); 5] = [
          UPDATE ward.audit_place SET index = 4 WHERE tenant = ID AND index = 1000"),
     ("the end cut off", "DELETE FROM ward.audit_place WHERE tenant = ID AND index >= 5;
          UPDATE ward.audit_head SET size = 5, root = decode(repeat('00', 32), 'hex') WHERE tenant = ID"),
+    ("all set back to a head that was signed", "DELETE FROM ward.audit_place p USING public.kept k WHERE p.tenant = k.tenant AND p.index >= k.size;
+         UPDATE ward.audit_head h SET size = k.size, root = k.root, note = k.note, latest = k.latest FROM public.kept k WHERE h.tenant = k.tenant"),
+];
+/// Keeps a head.
+const KEEP: &str = "DROP TABLE IF EXISTS public.kept; CREATE TABLE public.kept AS SELECT * FROM ward.audit_head WHERE tenant = ID";
+
+/// What can be done to that which finds entries, or stands in nobody's place, and how it is put right; nothing, where the check does that.
+/// The proofs hold all the same.
+const MISLED: [(&str, &str, Option<&str>); 5] = [
+    ("the index of words emptied", "UPDATE ward.audit_word SET hits = hits & ~hits WHERE tenant = ID", None),
+    ("entries put under a word", "INSERT INTO ward.audit_word SELECT tenant, 1, 0, hits FROM ward.audit_word WHERE tenant = ID LIMIT 1",
+        Some("DELETE FROM ward.audit_word WHERE tenant = ID")),
+    ("a tile's time", "UPDATE ward.audit_tile SET latest = latest - interval '1 hour' WHERE tenant = ID", Some(
+        "UPDATE ward.audit_tile t SET latest = (
+             SELECT max(l.at) FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = p.tenant AND l.id = p.leaf
+             WHERE p.tenant = t.tenant AND p.index < 256 * (t.index + 1))
+         WHERE t.tenant = ID AND t.level = 0")),
+    ("the log's time", "UPDATE ward.audit_head SET latest = '9999-01-01' WHERE tenant = ID", Some(
+        "UPDATE ward.audit_head h SET latest = (
+             SELECT max(l.at) FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = p.tenant AND l.id = p.leaf WHERE p.tenant = h.tenant)
+         WHERE h.tenant = ID")),
+    ("a place far off", "INSERT INTO ward.audit_place SELECT tenant, size + 1000, gen_random_uuid(), root FROM ward.audit_head WHERE tenant = ID", Some(
+        "DELETE FROM ward.audit_place p USING ward.audit_head h WHERE p.tenant = ID AND h.tenant = p.tenant AND p.index >= h.size")),
 ];
 
 #[tokio::test]
@@ -154,8 +177,11 @@ async fn what_the_databases_master_does_to_a_log_shows() -> Outcome {
     deployment.checked().await?; // none runs while the log is broken
     for (what, sql) in TAMPERED {
         let tenant = deployment.tenant("Clinic").await?;
-        imported(&tenant, 10).await?;
-        tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
+        for entries in [3, 7] {
+            tamper(&deployment.database, &tenant, KEEP).await?;
+            imported(&tenant, entries).await?;
+            tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
+        }
         let (key, state) = (key(&tenant.client).await?, state());
         assert_eq!(verify(&deployment, &tenant.client, &key, &state).await?.code, 0);
         tamper(&deployment.database, &tenant, sql).await?;
@@ -164,8 +190,7 @@ async fn what_the_databases_master_does_to_a_log_shows() -> Outcome {
             if done.code == 0 { verify(&deployment, &tenant.client, &key, &state).await? } else { done };
         assert_ne!(found.code, 0, "{what}: {found:?}");
 
-        let seen = tenant.client.post("/v1/claims/audit-proofs/check", json!({})).await?.expect(200)?;
-        assert_eq!(seen["status"], "failing", "{what}: {seen}");
+        assert_eq!(status(&tenant.client).await?, "failing", "{what}");
         tamper(&deployment.database, &tenant, "DELETE FROM ward.tenant_directory WHERE tenant = ID").await?;
     }
     Ok(())
@@ -215,6 +240,92 @@ async fn nobody_signs_for_an_export_with_an_entry_that_is_not_what_was_logged_an
     Ok(())
 }
 
+/// What a run of the check makes of the claim.
+async fn status(client: &Client) -> Outcome<String> {
+    let seen = client.post("/v1/claims/audit-proofs/check", json!({})).await?.expect(200)?;
+    Ok(seen["status"].as_str().ok_or("no status")?.to_owned())
+}
+
+#[tokio::test]
+async fn what_is_done_to_what_finds_entries_shows_and_is_put_right() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    imported(&tenant, 300).await?;
+    let search = "/v1/audit/events?limit=200&action=subject.imported&from=2020-01-01T00:00:00Z";
+    let all = tenant.client.get(search).await?.expect(200)?;
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(200));
+    let other = deployment.tenant("Hospital").await?.client;
+    assert_eq!(status(&other).await?, "active");
+    for (what, sql, right) in MISLED {
+        tamper(&deployment.database, &tenant, sql).await?;
+        assert_eq!(status(&other).await?, "failing", "{what}");
+        if let Some(right) = right {
+            assert_eq!(status(&other).await?, "failing", "{what}: still");
+            tamper(&deployment.database, &tenant, right).await?;
+            status(&other).await?;
+        }
+        assert_eq!(status(&other).await?, "active", "{what}");
+        let found = tenant.client.get(search).await?.expect(200)?;
+        assert_eq!(found["items"], all["items"], "{what}");
+    }
+    Ok(())
+}
+
+/// Has what is written next wait for no place.
+const MISLAY: &str = "
+    CREATE OR REPLACE FUNCTION public.mislay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    CREATE TRIGGER mislay BEFORE INSERT ON ward.audit_waiting FOR EACH ROW WHEN (NEW.tenant = ID) EXECUTE FUNCTION public.mislay()";
+const NO_MORE: &str = "DROP TRIGGER mislay ON ward.audit_waiting";
+/// Has what has no place wait for one, and be away.
+const AWAY: &str = "
+    CREATE TABLE public.away AS SELECT * FROM ward.audit_leaf l WHERE tenant = ID AND NOT EXISTS (
+        SELECT FROM ward.audit_place p WHERE p.tenant = ID AND p.leaf = l.id);
+    DELETE FROM ward.audit_leaf l USING public.away a WHERE l.tenant = ID AND l.id = a.id;
+    INSERT INTO ward.audit_waiting SELECT tenant, id, ARRAY[id] FROM public.away ON CONFLICT DO NOTHING";
+const BACK: &str = "INSERT INTO ward.audit_leaf SELECT * FROM public.away";
+const FORGED: &str = "INSERT INTO ward.audit_leaf SELECT ID, ward.first_id(at), at, '{}', sha256('') FROM clock_timestamp() at";
+/// What is left to do by hand.
+const ANSWERED_FOR: &str = "
+    DELETE FROM ward.audit_leaf l USING ward.audit_waiting w WHERE w.tenant = ID AND l.tenant = ID AND l.id = w.first;
+    DELETE FROM ward.audit_waiting WHERE tenant = ID";
+
+#[tokio::test]
+async fn an_entry_without_a_place_is_found_and_gets_one_if_it_is_what_was_written() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?;
+    let (tenant, other) = (deployment.tenant("Clinic").await?, deployment.tenant("Hospital").await?.client);
+    let made = async || -> Outcome<usize> {
+        let listed = tenant.client.get("/v1/audit/events?action=subject.imported").await?.expect(200)?;
+        Ok(listed["items"].as_array().map_or(0, Vec::len))
+    };
+    let mislaid = async || -> Outcome {
+        made().await?;
+        tamper(&deployment.database, &tenant, MISLAY).await?;
+        imported(&tenant, 1).await?;
+        tamper(&deployment.database, &tenant, NO_MORE).await
+    };
+    mislaid().await?;
+    assert_eq!(made().await?, 0);
+    assert_eq!(status(&other).await?, "failing", "it waited for no place");
+    assert_eq!((made().await?, status(&other).await?.as_str()), (1, "active"), "and now it has one");
+
+    mislaid().await?;
+    tamper(&deployment.database, &tenant, AWAY).await?;
+    assert_eq!((made().await?, status(&other).await?.as_str()), (1, "failing"), "it stands aside");
+    tamper(&deployment.database, &tenant, BACK).await?;
+    assert_eq!((status(&other).await?.as_str(), made().await?), ("active", 2), "it is as it was written");
+
+    tamper(&deployment.database, &tenant, FORGED).await?;
+    for _ in 0..3 {
+        assert_eq!(status(&other).await?, "failing", "it never was");
+        made().await?;
+    }
+    tamper(&deployment.database, &tenant, ANSWERED_FOR).await?;
+    assert_eq!(status(&other).await?, "active");
+    Ok(())
+}
+
 async fn verify_all(deployment: &Deployment, client: &Client, key: &str) -> Outcome<Done> {
     verify(deployment, client, key, &state()).await
 }
@@ -233,11 +344,21 @@ async fn tamper(database: &Database, tenant: &Tenant, sql: &str) -> Outcome {
 #[tokio::test]
 async fn a_log_that_is_not_what_was_signed_does_not_grow_and_is_still_read() -> Outcome {
     let deployment = Deployment::start("workforce").await?;
+    for wrong in [
+        "UPDATE ward.audit_place SET hash = sha256(hash) WHERE tenant = ID AND index = 0",
+        "INSERT INTO ward.audit_place SELECT tenant, size, gen_random_uuid(), root FROM ward.audit_head WHERE tenant = ID",
+    ] {
+        is_read_and_does_not_grow(&deployment, wrong).await?;
+    }
+    Ok(())
+}
+
+async fn is_read_and_does_not_grow(deployment: &Deployment, wrong: &str) -> Outcome {
     let tenant = deployment.tenant("Clinic").await?;
     tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
     let key = key(&tenant.client).await?;
     let before = head(&tenant.client, &key).await?;
-    tamper(&deployment.database, &tenant, "UPDATE ward.audit_place SET hash = set_byte(hash, 0, 255 - get_byte(hash, 0)) WHERE tenant = ID AND index = 0").await?;
+    tamper(&deployment.database, &tenant, wrong).await?;
     tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
     assert_eq!(head(&tenant.client, &key).await?, before);
     let waiting = format!(

@@ -25,6 +25,7 @@ mod body;
 mod change;
 pub mod entry;
 mod event;
+pub mod index;
 pub mod inspect;
 pub mod log;
 pub mod note;

@@ -44,9 +44,6 @@ pub trait LogView: StoredTree {
 
     /// The texts of `count` entries from `first` on; fewer, where some are no longer kept.
     async fn texts(&mut self, first: u64, count: u16) -> Result<Vec<String>, StoreError>;
-
-    /// How many leaves were set aside because they weren't what was written.
-    async fn rejected(&mut self) -> Result<u64, StoreError>;
 }
 
 /// An entry, and the proof that it is in the log.

@@ -62,7 +62,7 @@ impl Search {
 }
 
 impl Words {
-    /// Those of an entry, whose request came from `address`.
+    /// Those of an entry, whose request came from `address`. The check of a log expects them of every entry, however old.
     pub fn of(said: &Said, address: Option<String>) -> Self {
         let mut words = Self::default();
         let texts = [&said.action, &said.operation, &said.outcome, &said.entity.kind, &said.actor.kind];

@@ -1,15 +1,19 @@
 //! Leaves are given their places: gapless, in the order in which they are seen committed, and by one replica at a time.
 
+mod error;
+
 use std::collections::HashSet;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ward_kernel::{EventId, SealError, StoreError};
+use ward_kernel::{EventId, StoreError};
 
 use crate::entry::{Entry, text};
-use crate::note::{Checkpoint, InvalidKey, InvalidNote, Note, NoteSigner, VerifierKey};
+use crate::note::{Checkpoint, InvalidKey, Note, NoteSigner, VerifierKey};
 use crate::search::Words;
 use crate::tree::{Frontier, Hash, Run, StoredTree, Tile, edge};
+
+pub use error::SequenceError;
 
 /// What a log last said of itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -90,6 +94,9 @@ pub trait Growth: StoredTree {
     /// Keeps tiles that are full.
     async fn keep(&mut self, tiles: &[FullTile]) -> Result<(), StoreError>;
 
+    /// Lets up to `most` leaves wait again that were set aside, in this step.
+    async fn take_up(&mut self, most: u32) -> Result<(), StoreError>;
+
     /// Sets aside leaves that are not what was written: they get no place, and stay for whoever looks into it.
     async fn reject(&mut self, leaves: &[EventId]) -> Result<(), StoreError>;
 
@@ -132,57 +139,6 @@ impl Step {
     }
 }
 
-/// Why a log doesn't grow: nothing is signed over what isn't right.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SequenceError {
-    /// Its head is older than one that was signed before.
-    #[error("the log was taken back from {seen} entries to {found}")]
-    TakenBack {
-        /// The size that was signed.
-        seen: u64,
-        /// The size found.
-        found: u64,
-    },
-    /// It goes on from other entries than were signed before.
-    #[error("the log has other entries than the {size} that were signed before")]
-    Forked {
-        /// The size that was signed.
-        size: u64,
-    },
-    /// Nobody known has signed the head.
-    #[error("the head of the log isn't signed by its key")]
-    Unsigned(#[from] InvalidNote),
-    /// The stored tree is not the one that was signed.
-    #[error("the stored tree has another root than the head of {size} entries")]
-    Diverged {
-        /// How many entries the head has.
-        size: u64,
-    },
-    /// What was just stored reads otherwise.
-    #[error("entry {index} is not stored as it was written")]
-    Rotten {
-        /// Its place.
-        index: u64,
-    },
-    /// Its name can't be that of a key.
-    #[error("the name of the log is not one that a key can have")]
-    Name(#[from] InvalidKey),
-    /// The key doesn't sign.
-    #[error("the head can't be signed")]
-    Key(#[from] SealError),
-    /// Storage failed, or another step was in the way.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl SequenceError {
-    /// Whether another step of the same log was merely in the way.
-    pub fn is_raced(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Raced(_)))
-    }
-}
-
 /// Gives up to `most` waiting leaves their places, if there are any, and signs the head. `seen` is the last head of this log that
 /// the caller knows of, and `origin` the name of a log that has none.
 pub async fn sequence(
@@ -203,9 +159,10 @@ pub async fn sequence(
     let began = old.as_ref().map_or(DateTime::UNIX_EPOCH, |head| head.latest);
     let (batch, rejected) = Batch::of(size, began, waiting, keys);
     log.reject(&rejected).await?;
-    log.place(size, &batch.leaves).await?;
+    let taken = |error| taken(error, size, old.is_some());
+    log.place(size, &batch.leaves).await.map_err(taken)?;
     let edge = reread(&mut *log, edge, &batch.leaves).await?;
-    fill(&mut *log, size, &batch).await?;
+    fill(&mut *log, size, &batch).await.map_err(taken)?;
 
     let checkpoint = Checkpoint { origin, size: edge.size(), root: edge.root() };
     let mut note = checkpoint.note();
@@ -240,6 +197,15 @@ pub(crate) async fn check(
     match edge {
         Some(edge) if Checkpoint::parse(&note)? == head.checkpoint => Ok(edge),
         _ => Err(SequenceError::Diverged { size }),
+    }
+}
+
+/// Whoever holds a log's head is alone in giving places; before it has one, another step may have been first.
+fn taken(error: StoreError, index: u64, is_held: bool) -> SequenceError {
+    match error {
+        StoreError::Taken { .. } if is_held => SequenceError::Taken { index },
+        StoreError::Taken { .. } => StoreError::Raced(Box::new(error)).into(),
+        error => error.into(),
     }
 }
 

@@ -6,12 +6,13 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::audit::entry::text;
+use ward::audit::index::Index;
 use ward::audit::note::Checkpoint;
 use ward::audit::sequence::{FullTile, Growth, Head, Placed, StoredLeaf, Waiting};
 use ward::audit::tree::{Hash, Run, StoredTree};
 use ward::kernel::{EventId, StoreError, TenantId};
 
-use super::{tree, words};
+use super::{index, tree};
 use crate::connection::Connection;
 use crate::error::failed;
 use crate::scoped::Scoped;
@@ -32,11 +33,6 @@ const WAITING: &str = "
 const PLACE: &str = "
     INSERT INTO ward.audit_place (tenant, index, leaf, hash)
     SELECT $1, $2 + p.n - 1, p.leaf, p.hash FROM unnest($3::uuid[], $4::bytea[]) WITH ORDINALITY AS p (leaf, hash, n)";
-
-const INDEX: &str = "
-    INSERT INTO ward.audit_word AS a (tenant, word, tile, hits)
-    SELECT $1, w.word, w.tile, ('x' || w.hits)::bit(256) FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS w (word, tile, hits)
-    ON CONFLICT (tenant, word, tile) DO UPDATE SET hits = a.hits | excluded.hits";
 
 const PLACED: &str = "
     SELECT p.hash, l.at, l.body FROM ward.audit_place p LEFT JOIN LATERAL (
@@ -112,9 +108,9 @@ impl Growth for PgGrowth {
         let place = self.scoped(PLACE).bind(first.cast_signed());
         let place = place.bind(leaves.iter().map(|leaf| Uuid::from(leaf.id)).collect::<Vec<_>>());
         let place = place.bind(leaves.iter().map(|leaf| leaf.hash.0.to_vec()).collect::<Vec<_>>());
-        place.within(&self.conn).await.map_err(raced)?;
-        let (words, tiles, hits) = words::index(first, leaves);
-        self.scoped(INDEX).bind(words).bind(tiles).bind(hits).within(&self.conn).await.map(drop)
+        place.within(&self.conn).await?;
+        let index = Index::of(first, leaves.iter().map(|leaf| &leaf.words));
+        index::add(|sql| self.scoped(sql), &index).within(&self.conn).await.map(drop)
     }
 
     async fn placed(&mut self, first: u64) -> Result<Vec<(String, Hash)>, StoreError> {
@@ -133,6 +129,11 @@ impl Growth for PgGrowth {
         keep.within(&self.conn).await.map(drop)
     }
 
+    async fn take_up(&mut self, most: u32) -> Result<(), StoreError> {
+        let retry = sqlx::query("SELECT ward.retry_leaves($1)").bind(most.cast_signed());
+        self.conn.fetch(retry).await.map_err(failed).map(drop)
+    }
+
     async fn reject(&mut self, leaves: &[EventId]) -> Result<(), StoreError> {
         self.rejected.extend(leaves.iter().copied().map(Uuid::from));
         Ok(())
@@ -147,7 +148,7 @@ impl Growth for PgGrowth {
             return Err(StoreError::Raced("another replica let the log grow".into()));
         }
         let placed = sqlx::query("SELECT ward.leaves_placed($1, $2)").bind(self.units).bind(self.rejected);
-        self.conn.fetch(placed).await.map_err(failed).map_err(raced)?;
+        self.conn.fetch(placed).await.map_err(failed)?;
         commit(self.conn).await
     }
 }
@@ -175,11 +176,6 @@ fn waiting(row: &PgRow) -> Result<Waiting, sqlx::Error> {
     };
     let (id, placed) = (row.try_get::<Uuid, _>("id")?.into(), row.try_get("placed")?);
     Ok(Waiting { id, placed, leaf: at.map(leaf).transpose()? })
-}
-
-/// A place that is taken was given by another step.
-fn raced(error: StoreError) -> StoreError {
-    if matches!(error, StoreError::Taken { .. }) { StoreError::Raced(Box::new(error)) } else { error }
 }
 
 /// An entry whose leaf is gone has no text.

@@ -6,12 +6,13 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::audit::entry::SKEW;
+use ward::audit::index::{Hits, code};
 use ward::audit::tree::Tile;
 use ward::audit::{AuditView, Entry, Found, Search};
 use ward::kernel::{EventId, StoreError};
 
+use super::index;
 use super::tree::{self, number};
-use super::words::{Hits, code};
 use crate::error::failed;
 use crate::reading::PgReading;
 
@@ -25,7 +26,7 @@ const BOUNDS: &str = "
          ORDER BY t.latest, t.index LIMIT 1) AS last
     FROM ward.audit_head h WHERE h.tenant = $1";
 
-const BETWEEN: &str = "
+pub(super) const BETWEEN: &str = "
     SELECT p.index, p.hash, l.at, l.body, l.source FROM ward.audit_place p CROSS JOIN LATERAL (
         SELECT l.at, l.body, l.source FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = p.leaf OFFSET 0) l
     WHERE p.tenant = $1 AND p.index >= $2 AND p.index < $3 ORDER BY p.index DESC";
@@ -79,8 +80,7 @@ impl PgReading {
         let mut places = Vec::new();
         for row in &rows {
             let tile = number(row, "tile")? * TILE;
-            let hits = Hits::read(row.try_get("hits").map_err(failed)?);
-            let hits = hits.and(Hits::below(range.high.saturating_sub(tile)));
+            let hits = index::hits(row)?.and(Hits::below(range.high.saturating_sub(tile)));
             places.extend(hits.entries().map(|entry| tile + u64::from(entry)));
         }
         Ok((places, (first * TILE).max(range.low)))
@@ -164,7 +164,7 @@ impl AuditView for PgReading {
     }
 }
 
-fn entry(row: &PgRow) -> Result<Entry, StoreError> {
+pub(super) fn entry(row: &PgRow) -> Result<Entry, StoreError> {
     let (at, body) = (row.try_get("at").map_err(failed)?, row.try_get("body").map_err(failed)?);
     let place = (number(row, "index")?, tree::hash(row, "audit_place", "hash")?);
     Ok(Entry::read(place, at, body, row.try_get("source").map_err(failed)?))

@@ -11,7 +11,6 @@ use ward::audit::sequence::Head;
 use ward::kernel::{EventId, StoreError};
 
 use super::growth::head;
-use super::tree::number;
 use crate::error::failed;
 use crate::reading::PgReading;
 
@@ -28,8 +27,6 @@ const TEXTS: &str = "
     SELECT p.index, l.at, l.body FROM ward.audit_place p CROSS JOIN LATERAL (
         SELECT l.at, l.body FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = p.leaf OFFSET 0) l
     WHERE p.tenant = $1 AND p.index >= $2 AND p.index < $2 + $3 ORDER BY p.index";
-
-const REJECTED: &str = "SELECT ward.leaves_rejected() AS rejected WHERE $1::uuid IS NOT NULL";
 
 #[async_trait]
 impl LogView for PgReading {
@@ -61,11 +58,6 @@ impl LogView for PgReading {
     async fn texts(&mut self, first: u64, count: u16) -> Result<Vec<String>, StoreError> {
         let texts = self.scoped(TEXTS).bind(first.cast_signed()).bind(i64::from(count));
         texts.through(&self.gate).await?.iter().map(written).collect()
-    }
-
-    async fn rejected(&mut self) -> Result<u64, StoreError> {
-        let rows = self.scoped(REJECTED).through(&self.gate).await?;
-        rows.first().map_or(Ok(0), |row| number(row, "rejected"))
     }
 }
 

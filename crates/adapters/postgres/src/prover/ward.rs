@@ -49,7 +49,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 17] = [
+const DEFINERS: [Definer; 19] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -78,7 +78,12 @@ const DEFINERS: [Definer; 17] = [
         "ward.leaves_placed(uuid[],uuid[])",
         "takes leaves of the current tenant off that list, or sets them aside",
     ),
-    own("ward.leaves_rejected()", "counts the leaves of the current tenant that were set aside"),
+    own("ward.leaves_rejected()", "lists the leaves of the current tenant that were set aside"),
+    own("ward.retry_leaves(integer)", "lets leaves of the current tenant wait again that were set aside"),
+    own(
+        "ward.enlist_leaves(uuid,integer)",
+        "lets leaves of the current tenant wait that have no place and aren't on the list",
+    ),
 ];
 
 const APPEND_ONLY: [AppendOnly; 4] = [

@@ -59,6 +59,11 @@ impl Growth for Ending {
         answered(&self.left, ())
     }
 
+    async fn take_up(&mut self, most: u32) -> Result<(), StoreError> {
+        self.inner.take_up(most).await?;
+        answered(&self.left, ())
+    }
+
     async fn reject(&mut self, leaves: &[EventId]) -> Result<(), StoreError> {
         self.inner.reject(leaves).await?;
         answered(&self.left, ())

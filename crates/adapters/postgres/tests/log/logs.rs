@@ -11,7 +11,7 @@ use ward::audit::tree::Hash;
 use ward::audit::{Event, Events};
 use ward::crypto::TenantKeys;
 use ward::kernel::{EventId, StoreError, SubjectId, TenantId, Uuid};
-use ward::{Reading, Sequencer, Store as _};
+use ward::{Look, Reading, Sequencer, Store as _};
 
 use crate::support::{LOOK, WRITE, WROTE, World, world};
 
@@ -85,13 +85,19 @@ impl Log {
         self.reading().await.keys()
     }
 
+    /// Looks again at so many tiles.
+    pub(crate) async fn look_again(&self, tiles: u64) -> Result<Look, SequenceError> {
+        let (mut reading, keys) = (self.reading().await, self.keys().await);
+        self.sequencer.look_again(self.tenant, &mut *reading, &keys, tiles).await
+    }
+
     pub(crate) async fn verified(&self) -> Vec<Stored> {
         verified(&self.w, self.tenant).await
     }
 
     /// As the owner of the schema, who takes the triggers off first and puts them back.
     pub(crate) async fn tamper(&self, sql: &str) -> u64 {
-        let tables = ["audit_leaf", "audit_place", "audit_tile", "audit_head"];
+        let tables = ["audit_leaf", "audit_place", "audit_tile", "audit_head", "audit_word"];
         let triggers =
             |how: &str| tables.map(|table| format!("ALTER TABLE ward.{table} {how} TRIGGER USER")).join("; ");
         let (off, on, tenant) = (triggers("DISABLE"), triggers("ENABLE"), Uuid::from(self.tenant));

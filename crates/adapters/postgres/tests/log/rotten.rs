@@ -9,12 +9,6 @@ use ward::kernel::{EventId, StoreError, Uuid};
 
 use crate::logs::Log;
 
-/// Looks at the whole log again.
-async fn look_again(log: &Log) -> Result<u64, SequenceError> {
-    let (mut reading, keys) = (log.reading().await, log.keys().await);
-    log.sequencer.look_again(log.tenant, &mut *reading, &keys, 100).await
-}
-
 #[tokio::test]
 async fn nothing_is_signed_over_a_hash_that_was_altered_at_the_right_edge() {
     for size in [1, 2, 5, 8, 300] {
@@ -26,7 +20,7 @@ async fn nothing_is_signed_over_a_hash_that_was_altered_at_the_right_edge() {
             matches!(refused, SequenceError::Diverged { size: found } if found == size as u64),
             "{refused:?}"
         );
-        assert!(matches!(look_again(&log).await, Err(SequenceError::Diverged { .. })));
+        assert!(matches!(log.look_again(100).await, Err(SequenceError::Diverged { .. })));
     }
 }
 
@@ -60,12 +54,11 @@ async fn an_entry_that_was_altered_in_its_place_is_found_by_the_next_look() {
     for how in [body, at, gone] {
         for index in [0, 130, 255, 256, 299] {
             let log = Log::of(300).await;
-            assert_eq!(look_again(&log).await.unwrap(), 300);
+            assert_eq!(log.look_again(100).await.unwrap().entries, 300);
             let done = log.tamper(&format!("{how} WHERE p.leaf = l.id AND p.index = {index}")).await;
             assert_eq!(done, 1);
-            let found = look_again(&log).await.unwrap_err();
+            let found = log.look_again(100).await.unwrap_err();
             assert!(matches!(found, SequenceError::Rotten { .. }), "{how}: {found:?}");
-            assert_eq!(log.sequencer.last_look(log.tenant), 0);
         }
     }
 }
@@ -75,7 +68,7 @@ async fn a_tiles_hash_that_was_altered_is_found_by_the_next_look() {
     let log = Log::of(300).await;
     log.tamper("UPDATE ward.audit_tile SET hashes = overlay(hashes PLACING sha256('') FROM 32 * 77 + 1)")
         .await;
-    let found = look_again(&log).await.unwrap_err();
+    let found = log.look_again(100).await.unwrap_err();
     assert!(matches!(found, SequenceError::Rotten { index: 77 }), "{found:?}");
 }
 
@@ -116,6 +109,10 @@ impl Growth for Undermined {
 
     async fn keep(&mut self, tiles: &[FullTile]) -> Result<(), StoreError> {
         self.inner.keep(tiles).await
+    }
+
+    async fn take_up(&mut self, most: u32) -> Result<(), StoreError> {
+        self.inner.take_up(most).await
     }
 
     async fn reject(&mut self, leaves: &[EventId]) -> Result<(), StoreError> {

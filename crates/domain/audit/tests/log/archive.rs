@@ -73,10 +73,6 @@ impl LogView for Log {
     async fn texts(&mut self, _: u64, _: u16) -> Result<Vec<String>, StoreError> {
         unreachable!("nobody asks for an entry")
     }
-
-    async fn rejected(&mut self) -> Result<u64, StoreError> {
-        unreachable!("nobody asks for an entry")
-    }
 }
 
 /// An archive in memory. It takes so many texts more, and then fails.
