@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use poem::Request;
+use poem::http::StatusCode;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Binary, PlainText};
 use poem_openapi::{Object, OpenApi};
@@ -185,6 +186,7 @@ impl From<NoProof> for Refused {
     fn from(error: NoProof) -> Self {
         match error {
             NoProof::Absent | NoProof::Beyond => Self::absent(),
+            error @ NoProof::Pruned { .. } => Self::new(StatusCode::NOT_FOUND, "pruned", error),
             NoProof::Unplaced => Self::conflict("not-yet-sequenced", error),
             NoProof::Store(error) => error.into(),
             error => Self::logged(&error),

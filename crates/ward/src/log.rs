@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ward_audit::inspect::inspect;
-use ward_audit::log::LogView;
+use ward_audit::log::{LogView, first};
 use ward_audit::note::Checkpoint;
 use ward_audit::sequence::{self, Growth, Head, SequenceError, Step};
 use ward_audit::tree::Tile;
@@ -120,13 +120,15 @@ impl Sequencer {
         let head = log.head().await?;
         let size = head.as_ref().map_or(0, |head| head.checkpoint.size);
         let all = size.div_ceil(u64::from(Tile::WIDTH));
+        let kept = first(log).await? / u64::from(Tile::WIDTH);
         let first = {
             let mut looked = lock(&self.looked);
             let looked = looked.entry(tenant).or_default();
             looked.turn = 0;
-            looked.next
+            looked.next.max(kept)
         };
-        let tiles = if first < all { first..all.min(first + tiles) } else { 0..all.min(tiles) };
+        let first = if first < all { first } else { kept };
+        let tiles = first..all.min(first + tiles);
         let next = tiles.end;
         let entries = inspect(log, keys, self.seen(tenant).as_ref(), tiles).await?;
         head.iter().for_each(|head| self.remember(tenant, head));

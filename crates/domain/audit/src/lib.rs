@@ -26,6 +26,7 @@ mod change;
 pub mod entry;
 mod event;
 pub mod inspect;
+pub mod keeping;
 pub mod log;
 pub mod note;
 mod own;

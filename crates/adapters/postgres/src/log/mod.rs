@@ -2,6 +2,7 @@
 
 mod delivery;
 mod growth;
+mod keeping;
 mod search;
 mod tree;
 mod view;
