@@ -112,16 +112,12 @@ impl Pruned {
             first: String,
             root: String,
         }
-        const SAYS: &[u8] = br#""action":"audit.pruned""#;
-        if !entry.windows(SAYS.len()).any(|part| part == SAYS) {
-            return None;
-        }
         let entry: Value = serde_json::from_slice(entry).ok()?;
         let event = entry.get("event")?;
         let is_said = event.get("action")?.as_str()? == PRUNED.as_str();
         let Details { first, root } = Details::deserialize(event.get("details")?).ok()?;
         let said = Self { first: first.parse().ok()?, root: Hash::parse(&root)? };
-        is_said.then_some(said)
+        (is_said && said.first.to_string() == first).then_some(said)
     }
 }
 
