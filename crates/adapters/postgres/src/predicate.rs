@@ -120,6 +120,7 @@ const YEARS: &str = "
     FROM (VALUES (now()), (now() - interval '78 months')) x(at);
     INSERT INTO ward.audit_place SELECT l.tenant, row_number() OVER (ORDER BY l.id) - 1, l.id, sha256('') FROM ward.audit_leaf l;
     INSERT INTO ward.audit_waiting SELECT l.tenant, l.id, ARRAY[l.id] FROM ward.audit_leaf l ORDER BY l.id DESC LIMIT 1;
+    INSERT INTO ward.audit_start SELECT ward.first_id('2020-01-01Z'), 1, ward.first_id('2020-01-01Z');
     INSERT INTO ward.audit_head SELECT ward.first_id('2020-01-01Z'), '', 2, sha256(''), '', now();
     SELECT set_config('ward.tenant', ward.first_id('2020-01-01Z')::text, false)";
 

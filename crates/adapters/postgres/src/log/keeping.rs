@@ -1,11 +1,12 @@
 //! What is dropped of logs: functions of the schema decide, each for the current tenant, and the last for all.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use uuid::Uuid;
+use ward::audit::entry::SKEW;
 use ward::audit::keeping::KeptYears;
 use ward::kernel::{EventId, StoreError, TenantId};
 use ward::{Keeping, Prunable};
@@ -14,11 +15,45 @@ use super::growth::commit;
 use super::tree::number;
 use crate::connection::Connection;
 use crate::error::failed;
+use crate::gated::Gated;
+use crate::scoped::Scoped;
 use crate::store::Postgres;
+
+/// Of this month and the next, those for which there is no partition.
+const MISSING: &str = "
+    SELECT count(*) FROM (
+        SELECT date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month' FROM generate_series(0, 1) n
+        EXCEPT SELECT m.month FROM ward.months() m) missing";
+
+/// The latest that anybody can have it.
+const KEPT_FROM: &str = "SELECT ward.kept_from(0, now()) AT TIME ZONE 'UTC'";
+
+/// When the entry was written at which a log begins, and the latest of those before it, as far as that is known.
+const PRUNED: &str = "
+    SELECT l.at AS kept, t.latest AS dropped FROM ward.audit_start s
+        LEFT JOIN ward.audit_place p ON p.tenant = $1 AND p.index = s.first
+        LEFT JOIN ward.audit_leaf l ON l.tenant = $1 AND l.id = p.leaf
+        LEFT JOIN ward.audit_tile t ON t.tenant = $1 AND t.level = 0 AND t.index = s.first / 256 - 1
+    WHERE s.tenant = $1";
 
 const PRUNABLE: &str = "SELECT p.first, p.before FROM ward.prunable($1) p";
 /// Places, or words, in one transaction.
 const MOST: i32 = 5_000;
+
+/// A log that let go of its oldest entries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PrunedLog {
+    /// When the entry was written at which it begins; nothing, if that isn't there.
+    pub kept: Option<DateTime<Utc>>,
+    dropped: Option<DateTime<Utc>>,
+}
+
+impl PrunedLog {
+    /// When the latest of the others was written, at the latest: before that entry, give or take what clocks differ.
+    pub fn dropped_until(&self) -> Option<DateTime<Utc>> {
+        self.kept.map(|kept| kept + SKEW).into_iter().chain(self.dropped).min()
+    }
+}
 
 type Call = Query<'static, sqlx::Postgres, PgArguments>;
 
@@ -28,6 +63,27 @@ impl Postgres {
         let rows = conn.fetch(call).await.map_err(failed)?;
         commit(conn).await?;
         Ok(rows)
+    }
+
+    /// For how many of this month and the next no entry could be written.
+    pub async fn missing_months(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar(MISSING).fetch_one(&self.pool).await.map_err(failed)
+    }
+
+    /// From when on the database lets nobody drop an entry; nothing, where it lets nobody drop any.
+    pub async fn kept_from(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        sqlx::query_scalar(KEPT_FROM).fetch_one(&self.pool).await.map_err(failed)
+    }
+
+    /// How the log of `tenant` was pruned, if it was.
+    pub async fn pruned(&self, tenant: TenantId) -> Result<Option<PrunedLog>, StoreError> {
+        let gate = Gated::new(self.shared.clone(), tenant.into());
+        let rows = Scoped::new(tenant.into(), PRUNED).through(&gate).await?;
+        let pruned = |row: &PgRow| {
+            let at = |column| row.try_get(column).map_err(failed);
+            Ok(PrunedLog { kept: at("kept")?, dropped: at("dropped")? })
+        };
+        rows.first().map(pruned).transpose()
     }
 }
 

@@ -21,6 +21,7 @@ use ward::kernel::{EventId, StoreError, TenantId};
 use crate::error::failed;
 use crate::store::Postgres;
 use growth::PgGrowth;
+pub use keeping::PrunedLog;
 
 #[async_trait]
 impl Logs for Postgres {
