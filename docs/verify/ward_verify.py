@@ -361,7 +361,7 @@ def canonical(value, depth=1):
 
 
 def read_entry(entry):
-    """When, which and whose an entry is."""
+    """When, which and whose an entry is; and before which entry it says that the log let go of all others, if it does."""
     try:
         text = entry.decode("utf-8")
         value = json.loads(text)
@@ -375,7 +375,16 @@ def read_entry(entry):
     at, event_id, tenant = read_time(value["at"]), read_uuid(event.get("id")), read_uuid(event.get("tenant"))
     if at is None or event_id is None or tenant is None:
         raise Refuted("malformed")
-    return at, event_id, tenant
+    return at, event_id, tenant, read_pruned(event)
+
+
+def read_pruned(event):
+    """The number that an entry says, None if it is no such entry, -1 if what it says can't be read."""
+    if event.get("action") != "audit.pruned":
+        return None
+    details = event.get("details")
+    first = decode_decimal(details.get("first")) if isinstance(details, dict) else None
+    return -1 if first is None or decode_hash(details.get("root")) is None else first
 
 
 def read_time(text):
@@ -402,17 +411,17 @@ class Content:
 
     def __init__(self, origin):
         self.tenant, self.first, self.latest = tenant_of(origin), None, None
-        self.ids, self.twice, self.fault = set(), False, None
+        self.ids, self.twice, self.fault, self.pruned = set(), False, None, 0
 
     def add(self, index, entry):
         if self.fault is None:
             try:
-                self._read(entry)
+                self._read(index, entry)
             except Refuted as refuted:
                 self.fault = Refuted(refuted.reason, f"entry {index}")
 
-    def _read(self, entry):
-        at, event_id, tenant = read_entry(entry)
+    def _read(self, index, entry):
+        at, event_id, tenant, pruned = read_entry(entry)
         self.tenant = self.tenant or tenant
         if self.tenant != tenant:
             raise Refuted("foreign-tenant")
@@ -422,6 +431,10 @@ class Content:
         self.first = min(self.first or at, at)
         self.twice |= event_id.bytes in self.ids
         self.ids.add(event_id.bytes)
+        if pruned is not None:
+            if not 0 <= pruned <= index:
+                raise Refuted("malformed")
+            self.pruned = max(self.pruned, pruned)
 
     def judge(self):
         if self.fault:
@@ -497,13 +510,13 @@ def verify_proof(data, entry, trust, remembered):
     if proof["entry"] is None:
         raise Usage("the entry is neither in the proof nor given beside it: `--entry FILE`")
     head = trust.vouch(proof["checkpoint"])
-    at, event_id = verify_place(proof, head)
+    at, event_id, _ = verify_place(proof, head)
     compare_heads(remembered(head["origin"]), head)
     return {"what": "entry", "index": proof["index"], "id": str(event_id), "at": iso(at), "checkpoint": head}
 
 
 def verify_place(proof, head):
-    """When and which an entry is that stands where its proof says, in a tree that is trusted."""
+    """When and which an entry is, and what it says of the log's beginning, that stands where its proof says, in a tree that is trusted."""
     entry, place = proof["entry"], f"entry {proof['index']}"
 
     def leads(leaf):
@@ -514,12 +527,12 @@ def verify_place(proof, head):
     if proof["said"] and proof["said"] != (head["size"], leaf_hash(entry)):
         raise Refuted("malformed", place)
     try:
-        at, event_id, tenant = read_entry(entry)
+        at, event_id, tenant, pruned = read_entry(entry)
     except Refuted as refuted:
         raise Refuted(refuted.reason, place) from None
     if tenant_of(head["origin"]) not in (None, tenant):
         raise Refuted("foreign-tenant", place)
-    return at, event_id
+    return at, event_id, pruned
 
 
 def compare_heads(before, head):
@@ -559,8 +572,17 @@ class Export:
         if self.asked["size"] > self.head["size"] or any(
                 limit is not None and time is None for limit, time in zip(limits, self.limits)):
             raise Refuted("malformed")
+        self.start = self._start(said["pruned"]) if said.get("pruned") is not None else 0
         self.below, self.count, self.told, self.newest = self.asked["size"], 0, None, None
         self.first = self.latest = None
+
+    def _start(self, said):
+        """Where the log begins, by the entry in which it says so."""
+        proof = read_json_proof(said, self.head)
+        _, _, pruned = verify_place(proof, self.head)
+        if pruned is None or not 0 <= pruned <= proof["index"]:
+            raise Refuted("malformed", f"entry {proof['index']}")
+        return pruned
 
     def line(self, data):
         try:
@@ -576,7 +598,7 @@ class Export:
 
     def _entry(self, said):
         proof = read_json_proof(said, self.head)
-        (at, _), index, place = verify_place(proof, self.head), proof["index"], f"entry {proof['index']}"
+        (at, _, _), index, place = verify_place(proof, self.head), proof["index"], f"entry {proof['index']}"
         if index >= self.below:
             raise Refuted("reordered", place)
         if not self.is_part and index + 1 != self.below:
@@ -616,12 +638,12 @@ class Export:
             raise Refuted("truncated")
         if self.count != self.told["count"]:
             raise Refuted("deleted" if self.count < self.told["count"] else "inserted")
-        if not self.is_part and self.below:
+        if not self.is_part and self.below > self.start:
             raise Refuted("deleted")
         if file is not None and digest_of(file) != self.told["sha256"]:
             raise Refuted("other-file")
         places = {"oldest": self.below, "newest": self.newest} if self.count else {"oldest": None, "newest": None}
-        return dict(places, what="export", format=self.asked["format"], size=self.asked["size"], count=self.count,
+        return dict(places, what="export", format=self.asked["format"], size=self.asked["size"], count=self.count, pruned=self.start,
                     complete=not self.is_part, sha256=self.told["sha256"], file=file is not None, first=iso(self.first),
                     latest=iso(self.latest), told_at=self.told["index"], checkpoint=self.head)
 
@@ -711,7 +733,7 @@ class Log:
         self.directory, self.head, self.before = directory, head, before
         self.tree, self.named_tree, self.content = Tree(), None, Content(head["origin"])
         self.difference = self.extra = self.wrong = None
-        self.forked = False
+        self.forked, self.kept = False, 0
 
     def read(self, kind, index, width, most):
         """What lies in a tile's place, and whether it is no wider than the tile."""
@@ -741,6 +763,10 @@ class Log:
         if named is None:
             raise self._lost(index, width)
         data, exact = self.read("entries", index, width, WIDTH * (2 + 65535))
+        if data is None and width == WIDTH and self.kept == start:
+            self.kept += WIDTH
+            self._grow(start, named)
+            return
         entries = split_entries(data or b"")
         if entries is None:
             raise Refuted("malformed", tile_path("entries", index, width))
@@ -804,6 +830,8 @@ class Log:
             raise self._tampered()
         if self.forked:
             raise Refuted("forked")
+        if self._missing():
+            raise self._missing()
         self.content.judge()
         if self.extra is not None:
             raise Refuted("inserted", f"entry {self.extra}")
@@ -811,14 +839,22 @@ class Log:
             raise Refuted("wrong-tile", f"entry {self.difference['index']}")
         if self.wrong:
             raise self.wrong
-        return {"what": "log", "from": 0, "to": self.head["size"], "first": iso(self.content.first),
+        return {"what": "log", "from": self.kept, "to": self.head["size"], "pruned": self.kept, "first": iso(self.content.first),
                 "latest": iso(self.content.latest), "continues": self.before and self.before["size"],
                 "checkpoint": self.head}
+
+    def _missing(self):
+        """What is missing at the beginning though the log doesn't say that it let go of it."""
+        if self.kept > self.content.pruned:
+            return Refuted("deleted" if self.content.ids else "truncated", f"entry {self.content.pruned}")
+        return None
 
     def _tampered(self):
         found = self.difference
         if found is None or self.named_tree.root() != self.head["root"]:
             return Refuted("altered")
+        if self._missing():
+            return self._missing()
         if found["here"] is None and found["ends"]:
             reason = "truncated"
         elif found["stands"]:

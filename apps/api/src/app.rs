@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use ward::audit::Events;
+use ward::audit::keeping::KeptYears;
 use ward::crypto::Vault;
 use ward::kernel::{Clock, Entity, Machine, Operation};
 use ward::rbac::{Denied, Permit, Policy};
@@ -38,6 +39,8 @@ pub(crate) struct App {
     pub(crate) stuck: Stuck,
     /// Logs of which a witness has seen another, and how.
     pub(crate) contradicted: Stuck,
+    /// For how long logs are kept; for good, if nobody says.
+    pub(crate) keep: Option<KeptYears>,
     /// Where heads of logs are put for others to see.
     pub(crate) archived: Option<Archived>,
     /// To whom logs are delivered.

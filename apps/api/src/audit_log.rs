@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use poem::Request;
+use poem::http::StatusCode;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Binary, PlainText};
 use poem_openapi::{Object, OpenApi};
@@ -92,7 +93,8 @@ impl Api {
     ///
     /// As [C2SP tlog-tiles](https://c2sp.org/tlog-tiles) has them: `{tile}` is `<level>/<index>` for hashes or `entries/<index>`
     /// for entries, with `.p/<width>` for a tile that isn't full; its slashes stand for themselves. What is personal in an entry
-    /// is a commitment.
+    /// is a commitment. Entries that are no longer kept are answered with 404, as a problem of the type `pruned` that names the first
+    /// that is; their hashes stay.
     #[oai(path = "/audit/tile/*tile", method = "get", operation_id = "auditTile")]
     async fn tile(&self, caller: Caller, request: &Request) -> Result<Binary<Vec<u8>>, Refused> {
         let path = request.raw_path_param("tile").unwrap_or_default();
@@ -185,6 +187,7 @@ impl From<NoProof> for Refused {
     fn from(error: NoProof) -> Self {
         match error {
             NoProof::Absent | NoProof::Beyond => Self::absent(),
+            error @ NoProof::Pruned { .. } => Self::new(StatusCode::NOT_FOUND, "pruned", error),
             NoProof::Unplaced => Self::conflict("not-yet-sequenced", error),
             NoProof::Store(error) => error.into(),
             error => Self::logged(&error),

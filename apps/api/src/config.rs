@@ -14,6 +14,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ward::audit::keeping::{KeptYears, TooShort};
 use ward_blob::Place;
 use ward_postgres::is_local;
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub witnesses: Vec<WitnessAt>,
     /// Where the heads of audit logs are put for others to see: `WARD_CHECKPOINTS`.
     pub checkpoints: Option<Place>,
+    /// For how long audit logs are kept: `WARD_LOG_KEEP_YEARS`. Absent: for good.
+    pub log_keep_years: Option<KeptYears>,
     /// To whom audit logs are delivered: `WARD_LOG_SINKS`.
     pub log_sinks: Vec<SinkAt>,
 }
@@ -67,7 +70,7 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -82,6 +85,7 @@ const KNOWN: [&str; 17] = [
     "WARD_WITNESSES",
     "WARD_CHECKPOINTS",
     "WARD_LOG_SINKS",
+    "WARD_LOG_KEEP_YEARS",
     "WARD_REGION",
     "WARD_PG_BINDIR",
     "WARD_CONFIG",
@@ -175,6 +179,7 @@ impl Parse<'_> {
             witnesses: self.witnesses(),
             checkpoints: self.value("WARD_CHECKPOINTS", "`file:///DIRECTORY` or `s3://BUCKET/PREFIX`"),
             log_sinks: self.sinks(),
+            log_keep_years: self.value("WARD_LOG_KEEP_YEARS", &TooShort.to_string()),
             log_origin: self.text("WARD_LOG_ORIGIN").unwrap_or_else(|| UNNAMED.into()),
         }
     }

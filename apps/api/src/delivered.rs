@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ward::audit::{Event, Search};
+use ward::audit::{Event, Search, log};
 use ward::kernel::{Action, Operation, TenantId, Uuid};
 use ward::{Batch, Deliveries as _, Delivery, Held, Sink, Store as _};
 
@@ -62,6 +62,7 @@ impl Delivered {
     async fn batch(&self, app: &App, tenant: TenantId, next: u64) -> Result<Option<(Batch, u64)>, Failure> {
         let mut reading = app.store.read(heads::permit(app, tenant, &DELIVER_LOG)?).await?;
         let Some(head) = reading.head().await? else { return Ok(None) };
+        let next = next.max(log::first(&mut *reading).await?); // what is no longer kept isn't delivered
         let end = head.checkpoint.size.min(next + ENTRIES);
         if end <= next {
             return Ok(None);

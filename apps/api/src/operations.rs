@@ -2,6 +2,7 @@
 
 use ward::ROTATE_LOG_KEY;
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
+use ward::audit::keeping::PRUNE_LOG;
 use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT, TILE};
 use ward::audit::{EXPORT, LIST_EVENTS, RECORD_EVENTS, SHOW_EVENT};
 use ward::identity::api_key;
@@ -72,4 +73,5 @@ pub(crate) static TABLE: &[&Operation] = &[
     &DELIVER_LOG,
     &RECORD_REFUSALS,
     &FORGET_ANSWERS,
+    &PRUNE_LOG,
 ];

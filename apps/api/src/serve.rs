@@ -114,6 +114,7 @@ fn assemble(
         witnesses: Witnesses::new(store.clone(), others::witnesses(config)?),
         stuck: Default::default(),
         contradicted: Default::default(),
+        keep: config.log_keep_years,
         archived: others::archived(config)?,
         delivered: others::delivered(config, &*machine)?,
         store,

@@ -14,7 +14,7 @@ use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
-use crate::{due, heads, sequencing};
+use crate::{due, heads, keeping, sequencing};
 
 /// The kind of job that runs a check.
 const PROBE: &str = "probe";
@@ -53,6 +53,10 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     beside.spawn(every(Duration::from_secs(3600), app.clone(), |app| async move {
         Ok(app.store.keep_months(MONTHS).await?)
     }));
+    if let Some(years) = app.keep {
+        let prune = move |app: Arc<App>| async move { keeping::prune(&app, years).await };
+        beside.spawn(every(Duration::from_secs(86_400), app.clone(), prune));
+    }
     beside.spawn(every(Duration::from_secs(300), app.clone(), |app| async move { plan(&app).await }));
     beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
         flush(&app, app.clock().now()).await;

@@ -24,7 +24,7 @@ const OF_AN_ENTRY: &str = "\
 This does not show what else the log holds, that this is its newest state, or that what the entry says is true.";
 
 const OF_AN_EXPORT: &str = "\
-It has every entry up to that size. This does not show that what they say is true, nor what happened without an entry.";
+It has every entry up to that size that the log keeps. This does not show that what they say is true, nor what happened without an entry.";
 
 const OF_A_PART: &str = "\
 All of them are of the time asked for; that they are all of that time is the log's word, which was signed with their number.";
@@ -60,12 +60,12 @@ impl Report {
             }),
             Self::Log { vouched, contents, continues } => json!({
                 "verdict": "verified", "what": "log", "from": contents.entries.start, "to": contents.entries.end,
-                "first": contents.first.map(time), "latest": contents.latest.map(time), "continues": continues,
+                "pruned": contents.pruned, "first": contents.first.map(time), "latest": contents.latest.map(time), "continues": continues,
                 "checkpoint": head(vouched),
             }),
             Self::Export { exported, has_file } => json!({
                 "verdict": "verified", "what": "export", "format": exported.format, "size": exported.size,
-                "count": exported.count, "complete": !exported.is_part, "sha256": exported.sha256, "file": has_file,
+                "count": exported.count, "pruned": exported.pruned, "complete": !exported.is_part, "sha256": exported.sha256, "file": has_file,
                 "oldest": exported.places.as_ref().map(|places| places.start()),
                 "newest": exported.places.as_ref().map(|places| places.end()),
                 "first": exported.times.as_ref().map(|times| time(*times.start())),
@@ -108,6 +108,7 @@ fn log(
         "  hashed anew  {} entries, from {from} up to {to}; their form, tenant, ids and times are in order",
         to - from
     )?;
+    pruned(f, contents.pruned)?;
     if let (Some(first), Some(latest)) = (contents.first, contents.latest) {
         writeln!(f, "  times        {} to {}", time(first), time(latest))?;
     }
@@ -119,7 +120,7 @@ fn log(
     if vouched.cosigned_by.is_empty() {
         writeln!(f, "{NO_WITNESS}")?;
     }
-    if from > 0 {
+    if from > contents.pruned {
         writeln!(f, "Ids were compared among the entries that were read; `--full` reads all.")?;
     }
     writeln!(f, "{OF_A_LOG}")
@@ -129,6 +130,7 @@ fn export(f: &mut fmt::Formatter<'_>, exported: &Exported, has_file: bool) -> fm
     let Exported { vouched, format, size, count, sha256, told_at, .. } = exported;
     writeln!(f, "VERIFIED: an export of the log {}", vouched.checkpoint.origin)?;
     writeln!(f, "  exported     {count} of the first {size} entries, as {format}")?;
+    pruned(f, exported.pruned)?;
     if let (Some(places), Some(times)) = (&exported.places, &exported.times) {
         writeln!(f, "  places       {} to {}", places.start(), places.end())?;
         writeln!(f, "  times        {} to {}", time(*times.start()), time(*times.end()))?;
@@ -139,6 +141,16 @@ fn export(f: &mut fmt::Formatter<'_>, exported: &Exported, has_file: bool) -> fm
         writeln!(f, "The file itself was not looked at: `--export FILE`.")?;
     }
     writeln!(f, "{}", if exported.is_part { OF_A_PART } else { OF_AN_EXPORT })
+}
+
+fn pruned(f: &mut fmt::Formatter<'_>, entries: u64) -> fmt::Result {
+    if entries == 0 {
+        return Ok(());
+    }
+    writeln!(
+        f,
+        "  pruned       the log says that it no longer keeps the entries before {entries}; their hashes are there"
+    )
 }
 
 fn signatures(f: &mut fmt::Formatter<'_>, vouched: &Vouched) -> fmt::Result {

@@ -63,6 +63,7 @@
 mod credentials;
 mod delivery;
 mod job;
+mod keeping;
 mod log;
 mod log_keys;
 mod once;
@@ -72,6 +73,7 @@ mod witnesses;
 pub use credentials::{Credentials, KeyHolder};
 pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
+pub use keeping::{Keeping, Prunable};
 pub use log::{Logs, Look, Progress, Sequencer};
 pub use log_keys::{LOG_KEY_ROTATED, LogKeyStore, ROTATE_LOG_KEY, RotateError, rotate_log_key};
 pub use once::{Answers, Earlier, Once};

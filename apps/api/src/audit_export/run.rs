@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::SecondsFormat;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
-use ward::audit::log::{self, NoProof, Which};
+use ward::audit::log::{self, NoProof, Proof, Start, Which};
 use ward::audit::sequence::Head;
 use ward::audit::tree::Tile;
 use ward::audit::{EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Event, Found, Search};
@@ -43,7 +43,8 @@ pub(super) struct Export {
     app: Arc<App>,
     caller: Caller,
     asked: Asked,
-    /// The log when it began.
+    /// Where the log began when the export did, and the log then.
+    start: Option<Start>,
     head: Head,
     size: u64,
     layout: Box<dyn Layout>,
@@ -76,7 +77,9 @@ impl Export {
         }
         let tenant = reading.writer().tenant();
         reading.disclose(event(EXPORT_STARTED, &asked, tenant)).await?;
-        let head = app.read_log(&caller, &EXPORT).await?.head().await?.ok_or(NoProof::Unplaced)?;
+        let mut reading = app.read_log(&caller, &EXPORT).await?;
+        let start = reading.start().await?;
+        let head = reading.head().await?.ok_or(NoProof::Unplaced)?;
         let origin = &head.checkpoint.origin;
         let deployment = origin.rsplit_once('/').map_or(&**origin, |(deployment, _)| deployment);
         let log = Log { tenant, deployment: deployment.to_owned() };
@@ -89,6 +92,7 @@ impl Export {
             app,
             caller,
             asked,
+            start,
             head,
             log,
         })
@@ -111,7 +115,11 @@ impl Export {
         let opening = self.layout.opening();
         self.digest.update(opening);
         let opening = if self.asked.proof {
-            proof::opening(&self.asked, self.size, &self.head)
+            let says = match &self.start {
+                Some(start) => Some(self.says(start).await?),
+                None => None,
+            };
+            proof::opening(&self.asked, self.size, &self.head, says.as_ref())
         } else {
             opening.to_owned()
         };
@@ -157,8 +165,21 @@ impl Export {
         Ok((if self.asked.proof { proofs } else { text }, reached.unwrap_or(0)))
     }
 
-    /// Has the log say that all was sent.
+    /// The entry in which the log says where it begins, below the head.
+    async fn says(&self, start: &Start) -> Result<Proof, Refused> {
+        let mut reading = self.reading().await?;
+        let (index, entry) = reading.located(start.entry).await?.ok_or(NoProof::Broken)?;
+        let index = index.ok_or(NoProof::Broken)?;
+        let path = log::prove_places(&mut *reading, [index], self.head.checkpoint.size).await?;
+        let path = path.into_iter().next().ok_or(NoProof::Broken)?;
+        Ok(Proof { entry, index, path, head: self.head.clone() })
+    }
+
+    /// Has the log say that all was sent: from where it began.
     async fn complete(&self) -> Result<EventId, Refused> {
+        if let Some(now) = self.reading().await?.start().await?.filter(|now| self.start != Some(*now)) {
+            return Err(NoProof::Pruned { first: now.first }.into());
+        }
         let digest: String =
             self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let event = event(EXPORT_COMPLETED, &self.asked, self.log.tenant);

@@ -63,6 +63,19 @@ fn logs_have_a_name_that_a_key_can_have() {
 }
 
 #[test]
+fn logs_are_kept_for_good_or_for_as_long_as_the_rules_want_at_least() {
+    let kept = |years| load(&[("WARD_MODE", "development"), ("WARD_LOG_KEEP_YEARS", years)]);
+    assert_eq!(load(&[("WARD_MODE", "development")]).unwrap().log_keep_years, None);
+    assert_eq!(u16::from(kept("7").unwrap().log_keep_years.unwrap()), 7);
+    let told = kept("5").unwrap_err().to_string();
+    assert!(
+        told.starts_with("`WARD_LOG_KEEP_YEARS` must be 6 to 200")
+            && told.contains("45 CFR 164.316(b)(2)(i)"),
+        "{told}"
+    );
+}
+
+#[test]
 fn two_listeners_need_two_addresses() {
     let both = |listen, admin| {
         let mode = ("WARD_MODE", "development");

@@ -4,6 +4,7 @@ pub(crate) mod canary;
 mod client;
 mod credentials;
 mod isolation;
+mod keeping;
 mod log;
 mod sealing;
 mod tenancy;
@@ -100,7 +101,7 @@ struct Probe {
 }
 
 /// Every check there is.
-static PROBES: [Probe; 14] = [
+static PROBES: [Probe; 15] = [
     Probe {
         name: "isolation",
         method: "Reads the database's catalogue rule by rule, then attacks one test customer from another in SQL.",
@@ -135,6 +136,12 @@ static PROBES: [Probe; 14] = [
         name: "audit_tree",
         method: "Looks for entries that wait too long for their place in the log, hashes stored entries anew, and holds them against the signed head of their log and against what searches find them by.",
         check: |app| Box::pin(log::tree(app)),
+    },
+    Probe {
+        name: "audit_keeping",
+        method: "Looks for the database's room for entries of this month and the next, asks it from when on it would let anybody drop entries, and \
+                 reads of every log that begins later than with its first entry how old those before it are.",
+        check: |app| Box::pin(keeping::keeping(app)),
     },
     Probe {
         name: "audit_reads",

@@ -22,7 +22,7 @@ const PROMISED: [(&str, &str); 5] = [
 ];
 
 /// Which promise each check is about.
-const CHECKED: [(&str, &str); 14] = [
+const CHECKED: [(&str, &str); 15] = [
     ("isolation", "T1"),
     ("tenant_from_credential", "T2"),
     ("cross_tenant", "T4"),
@@ -30,6 +30,7 @@ const CHECKED: [(&str, &str); 14] = [
     ("audit_completeness", "A1"),
     ("audit_immutability", "A4"),
     ("audit_tree", "A4"),
+    ("audit_keeping", "A5"),
     ("audit_reads", "A2"),
     ("audit_scrub", "A3"),
     ("audit_export", "A6"),

@@ -9,6 +9,7 @@ mod exports;
 mod idempotency;
 mod imports;
 mod imports_under_way;
+mod keeping;
 mod keys;
 mod own_events;
 mod problems;

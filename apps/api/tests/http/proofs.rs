@@ -24,7 +24,7 @@ fn state() -> String {
     std::env::temp_dir().join(format!("ward-state-{}", nobody())).to_string_lossy().into_owned()
 }
 
-async fn key(client: &Client) -> Outcome<String> {
+pub(crate) async fn key(client: &Client) -> Outcome<String> {
     Ok(client.get("/v1/audit/key").await?.text())
 }
 

@@ -11,11 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
-const PROBES: [&str; 14] = [
+const PROBES: [&str; 15] = [
     "api_keys",
     "audit_completeness",
     "audit_export",
     "audit_immutability",
+    "audit_keeping",
     "audit_reads",
     "audit_scrub",
     "audit_tree",
@@ -76,7 +77,7 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
 }
 
 /// A control switched off, the claim that must turn red, and how it is switched on again.
-const SWITCHED_OFF: [(&str, &str, &str); 17] = [
+const SWITCHED_OFF: [(&str, &str, &str); 21] = [
     (
         "tenant-from-credential",
         "UPDATE ward.api_key_lookup SET tenant = '00000000-0000-7000-8000-00000000000b' WHERE owner = '00000000-0000-7000-8000-00000000000a' AND tenant = owner",
@@ -137,6 +138,29 @@ const SWITCHED_OFF: [(&str, &str, &str); 17] = [
     ),
     ("audit-immutability", "GRANT TRUNCATE ON ward.audit_leaf TO ward_app", "REVOKE TRUNCATE ON ward.audit_leaf FROM ward_app"),
     ("audit-immutability", "GRANT INSERT (at) ON ward.audit_leaf TO ward_app", "REVOKE INSERT (at) ON ward.audit_leaf FROM ward_app"),
+    (
+        "audit-retention",
+        "DO $$ BEGIN EXECUTE (SELECT format('DROP TABLE %s', part) FROM ward.months() WHERE month = date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month'); END $$",
+        "SET ROLE ward_owner; SELECT ward.make_month(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month'); RESET ROLE",
+    ),
+    (
+        "audit-retention",
+        "ALTER FUNCTION ward.kept_from(integer, timestamptz) RENAME TO kept; SET ROLE ward_owner;
+         CREATE FUNCTION ward.kept_from(years integer, at timestamptz) RETURNS timestamp LANGUAGE sql STABLE AS 'SELECT at::timestamp';
+         REVOKE ALL ON FUNCTION ward.kept_from(integer, timestamptz) FROM PUBLIC;
+         GRANT EXECUTE ON FUNCTION ward.kept_from(integer, timestamptz) TO ward_app; RESET ROLE",
+        "DROP FUNCTION ward.kept_from(integer, timestamptz); ALTER FUNCTION ward.kept(integer, timestamptz) RENAME TO kept_from",
+    ),
+    (
+        "audit-retention",
+        "INSERT INTO ward.audit_start SELECT tenant, 1, tenant FROM ward.tenant WHERE name = 'Clinic'",
+        "DELETE FROM ward.audit_start",
+    ),
+    (
+        "audit-retention",
+        "INSERT INTO ward.audit_start SELECT tenant, 256, tenant FROM ward.tenant WHERE name = 'Clinic'",
+        "DELETE FROM ward.audit_start",
+    ),
     (
         "audit-proofs",
         "SET session_replication_role = replica;

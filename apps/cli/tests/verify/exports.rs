@@ -11,27 +11,30 @@ use crate::judges::{Case, judge};
 const FILE: &[u8] = b"what was exported";
 
 /// A log that says what was exported of it, and the lines that prove it.
-struct Export {
-    log: Vec<Vec<u8>>,
-    lines: Vec<Value>,
+pub(crate) struct Export {
+    pub(crate) log: Vec<Vec<u8>>,
+    pub(crate) lines: Vec<Value>,
 }
 
 /// The export of the first `size` entries, of those between two times if some are given.
 fn export(size: usize, times: Option<(&str, &str)>) -> Export {
-    let mut log = entries(size + 1); // one that came after the export began
+    export_of(entries(size + 1), 0, times) // one came after the export began
+}
+
+/// The export of all entries from `first` on, but the last.
+pub(crate) fn export_of(mut log: Vec<Vec<u8>>, first: usize, times: Option<(&str, &str)>) -> Export {
+    let size = log.len() - 1;
     let (from, to) = times.unzip();
     let within = |index: &usize| {
         let said: Value = serde_json::from_slice(&log[*index]).unwrap();
         let at = said["at"].as_str().unwrap().to_owned();
         from.is_none_or(|from| *at >= *from) && to.is_none_or(|to| *at < *to)
     };
-    let chosen: Vec<_> = (0..size).rev().filter(within).collect();
+    let chosen: Vec<_> = (first..size).rev().filter(within).collect();
     let asked = json!({ "format": "csv", "raw": false, "from": from, "to": to, "size": size });
     let mut lines = vec![json!({ "export": asked, "checkpoint": signed(&log, &Key::log()).to_string() })];
     for &index in &chosen {
-        let mut line = proof(&log, index);
-        line.as_object_mut().unwrap().retain(|name, _| !["checkpoint", "tree_size"].contains(&name.as_str()));
-        lines.push(line);
+        lines.push(beneath(&log, index));
     }
     let mut details = json!({
         "count": chosen.len().to_string(), "format": "csv", "sha256": hex(FILE), "size": size.to_string(),
@@ -47,6 +50,13 @@ fn export(size: usize, times: Option<(&str, &str)>) -> Export {
         consistency(before.len(), &leaves(&log)).iter().map(ToString::to_string).collect();
     lines.push(json!({ "completed": proof(&log, size + 1), "consistency": consistency }));
     Export { log, lines }
+}
+
+/// The proof of an entry under a checkpoint that is known.
+pub(crate) fn beneath(log: &[Vec<u8>], index: usize) -> Value {
+    let mut line = proof(log, index);
+    line.as_object_mut().unwrap().retain(|name, _| !["checkpoint", "tree_size"].contains(&name.as_str()));
+    line
 }
 
 fn completed(size: usize, details: &Value) -> Vec<u8> {
@@ -83,7 +93,7 @@ fn text(lines: &[Value]) -> Vec<u8> {
     lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect()
 }
 
-fn case(name: &str, lines: &[Value], reasons: &[&'static str]) -> Case {
+pub(crate) fn case(name: &str, lines: &[Value], reasons: &[&'static str]) -> Case {
     Case::proof(name, text(lines), reasons)
 }
 

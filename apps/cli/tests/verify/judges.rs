@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) options: Vec<String>,
     /// The reasons that would be right; none, if it is sound.
     pub(crate) reasons: Vec<&'static str>,
+    /// How much of it should be said to be pruned, if that matters.
+    pub(crate) pruned: Option<u64>,
 }
 
 impl Case {
@@ -29,6 +31,7 @@ impl Case {
             beside: Vec::new(),
             options: Key::trusted(),
             reasons: reasons.to_vec(),
+            pruned: None,
         }
     }
 
@@ -69,7 +72,10 @@ pub(crate) fn judge(cases: &[Case]) {
         let our = ours(arguments);
         assert_eq!(our, their, "the verifiers differ: {}", case.name);
         match our.reason() {
-            None => assert!(our.code == 0 && case.reasons.is_empty(), "{}: {our:?}", case.name),
+            None => {
+                assert!(our.code == 0 && case.reasons.is_empty(), "{}: {our:?}", case.name);
+                assert!(case.pruned.is_none_or(|pruned| our.pruned == pruned), "{}: {our:?}", case.name);
+            }
             Some(reason) => {
                 assert!(our.code == 1 && case.reasons.contains(&reason), "{}: {our:?}", case.name);
             }
@@ -88,11 +94,13 @@ struct Word {
     code: u64,
     reason: Value,
     place: Value,
+    pruned: Value,
 }
 
 impl Word {
     fn of(code: u64, said: &Value) -> Self {
-        Self { code, reason: said["reason"].clone(), place: said["place"].clone() }
+        let part = |name: &str| said[name].clone();
+        Self { code, reason: part("reason"), place: part("place"), pruned: part("pruned") }
     }
 
     fn reason(&self) -> Option<&str> {

@@ -10,4 +10,5 @@ mod growth;
 mod judges;
 mod online;
 mod proofs;
+mod pruned;
 mod usage;

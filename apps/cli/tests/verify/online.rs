@@ -24,14 +24,14 @@ struct Served {
     first: Option<String>,
 }
 
-struct Server {
+pub(crate) struct Server {
     served: Arc<Mutex<Served>>,
     url: String,
-    kept: TempDir,
+    pub(crate) kept: TempDir,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let served = Arc::<Mutex<Served>>::default();
@@ -42,11 +42,11 @@ impl Server {
         Self { served, url, kept: TempDir::new().unwrap() }
     }
 
-    fn serve(&self, entries: &[Vec<u8>], files: Files) {
+    pub(crate) fn serve(&self, entries: &[Vec<u8>], files: Files) {
         *self.served.lock().unwrap() = Served { files, leaves: leaves(entries), ..Served::default() };
     }
 
-    fn serves(&self, entries: &[Vec<u8>]) {
+    pub(crate) fn serves(&self, entries: &[Vec<u8>]) {
         self.serve(entries, Files::of(entries));
     }
 
@@ -58,12 +58,12 @@ impl Server {
         self.kept.path().join("state").to_str().unwrap().to_owned()
     }
 
-    fn run(&self, command: &[&str], more: &[&str]) -> Done {
+    pub(crate) fn run(&self, command: &[&str], more: &[&str]) -> Done {
         let words = [command, &["--url", &self.url, "--json"], more].concat();
         ward_cli::run(&words.into_iter().map(str::to_owned).collect::<Vec<_>>(), Some(API_KEY.into()))
     }
 
-    fn verify(&self, more: &[&str]) -> Done {
+    pub(crate) fn verify(&self, more: &[&str]) -> Done {
         let (key, state) = (Key::log().1.to_string(), self.state());
         self.run(&["audit", "verify"], &[&["--key", &key, "--state", &state], more].concat())
     }
@@ -116,7 +116,7 @@ impl Served {
     }
 }
 
-fn said(done: &Done) -> Value {
+pub(crate) fn said(done: &Done) -> Value {
     serde_json::from_str(&done.said).unwrap_or_default()
 }
 

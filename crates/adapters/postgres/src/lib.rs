@@ -95,6 +95,7 @@ mod unit;
 extern crate self as ward_postgres;
 
 pub use local::is_local;
+pub use log::PrunedLog;
 pub use migrate::{MigrateError, SCHEMA, migrate};
 pub use reading::PgReading;
 pub use store::{OpenError, Postgres};

@@ -7,7 +7,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// The migrations, forward only, in order: each safe beside live traffic, which may have to wait for it.
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 11] = [
     ("0001_spine", SPINE),
     ("0002_narrower", NARROWER),
     ("0003_given_up", GIVEN_UP),
@@ -18,6 +18,7 @@ const MIGRATIONS: [(&str, &str); 10] = [
     ("0008_log", LOG),
     ("0009_log_delivery", LOG_DELIVERY),
     ("0010_log_looks", LOG_LOOKS),
+    ("0012_keeping", KEEPING),
 ];
 const SPINE: &str = include_str!("../migrations/0001_spine.sql");
 const NARROWER: &str = include_str!("../migrations/0002_narrower.sql");
@@ -29,13 +30,25 @@ const LEAF_TEXT: &str = include_str!("../migrations/0007_leaf_text.sql");
 const LOG: &str = include_str!("../migrations/0008_log.sql");
 const LOG_DELIVERY: &str = include_str!("../migrations/0009_log_delivery.sql");
 const LOG_LOOKS: &str = include_str!("../migrations/0010_log_looks.sql");
+const KEEPING: &str = include_str!("../migrations/0012_keeping.sql");
 
 /// Serialises replicas that start together.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
 
 /// The contents of all migrations: changes whenever one does.
-pub const SCHEMA: &[&str] =
-    &[SPINE, NARROWER, GIVEN_UP, READER, SANDBOX_KEYS, DATED_IDS, LEAF_TEXT, LOG, LOG_DELIVERY, LOG_LOOKS];
+pub const SCHEMA: &[&str] = &[
+    SPINE,
+    NARROWER,
+    GIVEN_UP,
+    READER,
+    SANDBOX_KEYS,
+    DATED_IDS,
+    LEAF_TEXT,
+    LOG,
+    LOG_DELIVERY,
+    LOG_LOOKS,
+    KEEPING,
+];
 
 /// Brings the schema up to date, as `ward_owner`. Doing it again, or from two replicas at once, is harmless.
 pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {

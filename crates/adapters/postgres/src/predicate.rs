@@ -110,3 +110,50 @@ async fn every_statement_names_its_tenant_on_every_table() {
     println!("{touched} touches of {seen:?}");
     assert!(touched > 50 && seen.len() > 9, "only {touched} of {seen:?}");
 }
+
+/// Six and a half years of months, and two entries of a tenant: one of this month and one of the first.
+const YEARS: &str = "
+    SELECT ward.make_month(m) FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC') - interval '78 months',
+        date_trunc('month', now() AT TIME ZONE 'UTC') - interval '2 months', '1 month') m;
+    SET session_replication_role = replica;
+    INSERT INTO ward.audit_leaf (tenant, id, at, body, mac) SELECT ward.first_id('2020-01-01Z'), ward.first_id(x.at), x.at, '{}', sha256('')
+    FROM (VALUES (now()), (now() - interval '78 months')) x(at);
+    INSERT INTO ward.audit_place SELECT l.tenant, row_number() OVER (ORDER BY l.id) - 1, l.id, sha256('') FROM ward.audit_leaf l;
+    INSERT INTO ward.audit_waiting SELECT l.tenant, l.id, ARRAY[l.id] FROM ward.audit_leaf l ORDER BY l.id DESC LIMIT 1;
+    INSERT INTO ward.audit_start SELECT ward.first_id('2020-01-01Z'), 1, ward.first_id('2020-01-01Z');
+    INSERT INTO ward.audit_head SELECT ward.first_id('2020-01-01Z'), '', 2, sha256(''), '', now();
+    SELECT set_config('ward.tenant', ward.first_id('2020-01-01Z')::text, false)";
+
+/// The second entry, in whichever way a statement asks for it.
+const SECOND: &str = "
+    SELECT string_agg(CASE t.type WHEN 'uuid' THEN CASE t.n WHEN 1 THEN quote_literal(ward.tenant()) ELSE quote_literal(w.first) END
+        WHEN 'bigint' THEN (t.n - 1)::text WHEN 'integer' THEN '1' WHEN 'bigint[]' THEN quote_literal('{1}') ELSE 'NULL' END, ', ' ORDER BY t.n)
+    FROM pg_prepared_statements s, unnest(s.parameter_types::text[]) WITH ORDINALITY t(type, n), ward.audit_waiting w";
+
+/// The partitions that `node`, and all below it, looked into.
+fn looked_into(node: &Value) -> BTreeSet<String> {
+    let below = node["Plans"].as_array().into_iter().flatten();
+    let table = node["Relation Name"].as_str().filter(|name| name.starts_with("audit_leaf_"));
+    let looked = table.filter(|_| node["Actual Loops"].as_f64() > Some(0.0)).map(str::to_owned);
+    below.flat_map(looked_into).chain(looked).collect()
+}
+
+#[tokio::test]
+async fn a_statement_looks_into_the_months_that_it_asks_for_however_many_there_are() {
+    let db = Database::create().await.unwrap();
+    let mut root = db.connect("postgres").await.unwrap();
+    root.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    root.execute(YEARS).await.unwrap();
+    let mut asked = 0;
+    let of_leaves = |sql: &String| sql.contains("ward.audit_leaf l") && sql.starts_with("SELECT");
+    for sql in statements().into_iter().filter(of_leaves) {
+        root.execute(AssertSqlSafe(format!("PREPARE s AS {sql}"))).await.unwrap();
+        let arguments = root.fetch_one(SECOND).await.unwrap().get::<String, _>(0);
+        let explain = format!("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE s({arguments})");
+        let plan = root.fetch_one(AssertSqlSafe(explain)).await.unwrap().get::<Value, _>(0);
+        root.execute("DEALLOCATE s").await.unwrap();
+        assert_eq!(looked_into(&plan[0]["Plan"]).len(), 1, "{sql}: {plan}");
+        asked += 1;
+    }
+    assert!(asked > 5, "only {asked}");
+}

@@ -27,6 +27,7 @@ pub mod entry;
 mod event;
 pub mod index;
 pub mod inspect;
+pub mod keeping;
 pub mod log;
 pub mod note;
 mod own;

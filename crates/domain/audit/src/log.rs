@@ -44,6 +44,23 @@ pub trait LogView: StoredTree {
 
     /// The texts of `count` entries from `first` on; fewer, where some are no longer kept.
     async fn texts(&mut self, first: u64, count: u16) -> Result<Vec<String>, StoreError>;
+
+    /// From which entry on the log is kept, and the entry of it that says so; nothing, where all of it is.
+    async fn start(&mut self) -> Result<Option<Start>, StoreError>;
+}
+
+/// Where a log begins whose oldest entries nobody has to keep any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Start {
+    /// The first entry that is kept.
+    pub first: u64,
+    /// The entry that says so.
+    pub entry: EventId,
+}
+
+/// The first entry that is kept.
+pub async fn first(log: &mut (impl LogView + ?Sized)) -> Result<u64, StoreError> {
+    Ok(log.start().await?.map_or(0, |start| start.first))
 }
 
 /// An entry, and the proof that it is in the log.
@@ -72,6 +89,12 @@ pub enum NoProof {
     /// The log has fewer entries.
     #[error("the log has fewer entries")]
     Beyond,
+    /// The entries were older than they have to be kept.
+    #[error("entries before {first} are no longer kept")]
+    Pruned {
+        /// The first that is kept.
+        first: u64,
+    },
     /// What is stored is not a whole tree.
     #[error("the stored tree is not whole")]
     Broken,
@@ -144,6 +167,10 @@ pub async fn tile(log: &mut (impl LogView + ?Sized), tile: Tile) -> Result<Vec<u
     }
     let level = match tile.kind {
         TileKind::Entries => {
+            let first = first(log).await?;
+            if tile.index < first / u64::from(Tile::WIDTH) {
+                return Err(NoProof::Pruned { first });
+            }
             let texts = log.texts(tile.index * u64::from(Tile::WIDTH), tile.width).await?;
             return if texts.len() == usize::from(tile.width) {
                 bundle(&texts)

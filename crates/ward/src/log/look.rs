@@ -1,5 +1,6 @@
 use chrono::{DateTime, Utc};
 use ward_audit::inspect::{StoredLog, inspect};
+use ward_audit::log::first;
 use ward_audit::sequence::{SequenceError, Step};
 use ward_audit::tree::Tile;
 use ward_crypto::TenantKeys;
@@ -53,7 +54,8 @@ impl Sequencer {
         let size = head.as_ref().map_or(0, |head| head.checkpoint.size);
         let all = size.div_ceil(TILE);
         let from = self.logs.progress(tenant).await?;
-        let first = if from.tile < all { from.tile } else { 0 };
+        let kept = first(log).await? / TILE;
+        let first = if from.tile < all { from.tile.max(kept) } else { kept };
         let range = first..all.min(first + tiles);
         let lacking = inspect(log, keys, self.seen(tenant).as_ref(), range.clone()).await?;
         head.iter().for_each(|head| self.remember(tenant, head));

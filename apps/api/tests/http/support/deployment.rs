@@ -45,6 +45,14 @@ impl Deployment {
         Self::over(Database::create().await?, profile, None).await
     }
 
+    /// The same service, which keeps logs for so many years from now on.
+    pub(crate) async fn keeping(self, years: u32) -> Outcome<Self> {
+        let (profile, key) = (self.profile.clone(), self.key.clone());
+        let database = self.stop().await?;
+        let (server, key) = serve(&database, &profile, Some(&key), Some(years)).await?;
+        Ok(Self { database, server: Arc::new(server), profile, key })
+    }
+
     /// The same service, over the same database with the same root key, started anew.
     pub(crate) async fn restart(self) -> Outcome<Self> {
         let profile = self.profile.clone();
@@ -66,12 +74,12 @@ impl Deployment {
 
     /// Another replica over the same database; it ends with its handle.
     pub(crate) async fn replica(&self) -> Outcome<Replica> {
-        let (server, _) = serve(&self.database, &self.profile, Some(&self.key)).await?;
+        let (server, _) = serve(&self.database, &self.profile, Some(&self.key), None).await?;
         Ok(Replica(server))
     }
 
     async fn over(database: Database, profile: &str, key: Option<Vec<u8>>) -> Outcome<Self> {
-        let (server, key) = serve(&database, profile, key.as_deref()).await?;
+        let (server, key) = serve(&database, profile, key.as_deref(), None).await?;
         Ok(Self { database, server: Arc::new(server), profile: profile.to_owned(), key })
     }
 
@@ -145,7 +153,12 @@ impl Replica {
 }
 
 /// Starts a server over `database`, and tells its root key.
-async fn serve(database: &Database, profile: &str, key: Option<&[u8]>) -> Outcome<(Server, Vec<u8>)> {
+async fn serve(
+    database: &Database,
+    profile: &str,
+    key: Option<&[u8]>,
+    years: Option<u32>,
+) -> Outcome<(Server, Vec<u8>)> {
     if let Ok(filter) = env::var("WARD_TEST_LOG") {
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         let _set = log.try_init(); // by whichever test was first
@@ -163,6 +176,7 @@ async fn serve(database: &Database, profile: &str, key: Option<&[u8]>) -> Outcom
         ("WARD_DATA_DIR", data.display().to_string()),
         ("WARD_DATABASE_URL", database.url("ward_app")),
         ("WARD_OWNER_DATABASE_URL", database.url("ward_owner")),
+        ("WARD_LOG_KEEP_YEARS", years.map_or_else(String::new, |years| years.to_string())),
     ];
     let config = Config::from_settings(settings.map(|(name, value)| (name.to_owned(), value)).into())?;
     let server = RUNTIME.spawn(Server::start(config)).await??;

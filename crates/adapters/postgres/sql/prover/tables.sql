@@ -49,6 +49,9 @@ UNION ALL
 SELECT DISTINCT 'R16', r.name, 'a partition can be reached past its parent: ' || h.what
 FROM rel r JOIN held h ON h.oid = r.oid WHERE r.relispartition
 UNION ALL
+SELECT 'R16', r.name, format('a partition belongs to %s', r.relowner::regrole)
+FROM rel r JOIN pg_inherits i ON i.inhrelid = r.oid JOIN pg_class p ON p.oid = i.inhparent WHERE r.relispartition AND r.relowner <> p.relowner
+UNION ALL
 SELECT 'R22', r.name, format('rule `%s` rewrites statements', w.rulename)
 FROM pg_rewrite w JOIN rel r ON r.oid = w.ev_class WHERE w.rulename <> '_RETURN'
 UNION ALL

@@ -3,6 +3,7 @@
 mod delivery;
 mod growth;
 mod index;
+mod keeping;
 mod look;
 mod search;
 mod stored;
@@ -23,6 +24,7 @@ use ward::{Logs, Progress};
 use crate::error::failed;
 use crate::store::Postgres;
 use growth::PgGrowth;
+pub use keeping::PrunedLog;
 
 #[async_trait]
 impl Logs for Postgres {

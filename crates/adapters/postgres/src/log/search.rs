@@ -22,6 +22,7 @@ const BOUNDS: &str = "
         CASE WHEN $2::timestamptz IS NOT NULL THEN coalesce(
             (SELECT t.index FROM ward.audit_tile t WHERE t.tenant = $1 AND t.level = 0 AND t.latest >= $2 ORDER BY t.latest, t.index LIMIT 1),
             h.size / 256) END AS first,
+        coalesce((SELECT s.first FROM ward.audit_start s WHERE s.tenant = $1), 0) AS start,
         (SELECT t.index FROM ward.audit_tile t WHERE t.tenant = $1 AND t.level = 0 AND t.latest >= $3::timestamptz
          ORDER BY t.latest, t.index LIMIT 1) AS last
     FROM ward.audit_head h WHERE h.tenant = $1";
@@ -38,7 +39,7 @@ const AT: &str = "
 
 const NAMED: &str = "
     SELECT p.index, p.hash, l.at, l.body, l.source FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = $1 AND l.id = $2
-    WHERE p.tenant = $1 AND p.leaf = $2";
+    WHERE p.tenant = $1 AND p.leaf = $2 AND NOT EXISTS (SELECT FROM ward.audit_start s WHERE s.tenant = $1 AND s.first > p.index)";
 
 /// In which entries of each tile all words occur; newest first.
 const HITS: &str = "
@@ -65,7 +66,7 @@ impl PgReading {
         let rows = self.scoped(BOUNDS).bind(search.from).bind(after).through(&self.gate).await?;
         let Some(row) = rows.first() else { return Ok(Range { low: 0, high: 0 }) };
         let tile = |column| row.try_get::<Option<i64>, _>(column).map_err(failed);
-        let low = tile("first")?.map_or(0, |tile| tile.cast_unsigned() * TILE);
+        let low = tile("first")?.map_or(0, |tile| tile.cast_unsigned() * TILE).max(number(row, "start")?);
         let last = tile("last")?.map(|tile| (tile.cast_unsigned() + 1) * TILE);
         let high = last.into_iter().chain(below).fold(number(row, "size")?, u64::min);
         Ok(Range { low, high })

@@ -5,12 +5,13 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::audit::entry::text;
-use ward::audit::log::LogView;
+use ward::audit::log::{LogView, Start};
 use ward::audit::note::{Checkpoint, Note};
 use ward::audit::sequence::Head;
 use ward::kernel::{EventId, StoreError};
 
 use super::growth::head;
+use super::tree::number;
 use crate::error::failed;
 use crate::reading::PgReading;
 
@@ -21,12 +22,14 @@ const WITNESSED: &str = "
 
 const LOCATED: &str = "
     SELECT p.index, l.at, l.body FROM ward.audit_leaf l LEFT JOIN ward.audit_place p ON p.tenant = $1 AND p.leaf = $2
-    WHERE l.tenant = $1 AND l.id = $2";
+    WHERE l.tenant = $1 AND l.id = $2 AND NOT EXISTS (SELECT FROM ward.audit_start s WHERE s.tenant = $1 AND s.first > p.index)";
 
 const TEXTS: &str = "
     SELECT p.index, l.at, l.body FROM ward.audit_place p CROSS JOIN LATERAL (
         SELECT l.at, l.body FROM ward.audit_leaf l WHERE l.tenant = $1 AND l.id = p.leaf OFFSET 0) l
     WHERE p.tenant = $1 AND p.index >= $2 AND p.index < $2 + $3 ORDER BY p.index";
+
+const START: &str = "SELECT s.first, s.entry FROM ward.audit_start s WHERE s.tenant = $1";
 
 #[async_trait]
 impl LogView for PgReading {
@@ -58,6 +61,15 @@ impl LogView for PgReading {
     async fn texts(&mut self, first: u64, count: u16) -> Result<Vec<String>, StoreError> {
         let texts = self.scoped(TEXTS).bind(first.cast_signed()).bind(i64::from(count));
         texts.through(&self.gate).await?.iter().map(written).collect()
+    }
+
+    async fn start(&mut self) -> Result<Option<Start>, StoreError> {
+        let rows = self.scoped(START).through(&self.gate).await?;
+        let start = |row: &PgRow| {
+            let entry: Uuid = row.try_get("entry").map_err(failed)?;
+            Ok(Start { first: number(row, "first")?, entry: entry.into() })
+        };
+        rows.first().map(start).transpose()
     }
 }
 

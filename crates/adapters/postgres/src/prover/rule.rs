@@ -28,7 +28,7 @@ pub static RULES: [Rule; 29] = [
     rule("R13", "the serving role can't truncate, reference, attach triggers, create, or grant onward"),
     rule("R14", "views run with their caller's rights"),
     rule("R15", "materialised views and foreign tables can't be read"),
-    rule("R16", "partitions can't be reached past their parent"),
+    rule("R16", "partitions can't be reached past their parent, and are all its owner's"),
     rule("R17", "functions with their owner's rights are the declared ones, word for word"),
     rule(
         "R18",

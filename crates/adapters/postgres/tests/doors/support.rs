@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use ward::audit::Event;
+use ward::audit::keeping::PRUNE_LOG;
 use ward::crypto::{Keyring, LocalKeys, RootKey, Suite};
 use ward::kernel::{
     Action, Ids as _, Operation, Principal, Requires, StoreError, SubjectId, TenantId, Text, Uuid, authority,
@@ -71,7 +72,7 @@ pub(crate) async fn world() -> World {
 pub(crate) async fn world_of(connections: u32) -> World {
     let (db, machine) = (Database::create().await.unwrap(), Arc::new(Machine::default()));
     let store = open(&db, "ward_app", connections, &machine).await.unwrap();
-    let policy = Policy::compile(&[&FOUND, &WRITE, &LOOK, &ROTATE_LOG_KEY], &[]).unwrap();
+    let policy = Policy::compile(&[&FOUND, &WRITE, &LOOK, &ROTATE_LOG_KEY, &PRUNE_LOG], &[]).unwrap();
     World { db, store, machine, policy }
 }
 

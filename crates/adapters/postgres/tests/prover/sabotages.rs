@@ -1,5 +1,5 @@
 //! Ways to break isolation. `{t}` is a table with its schema, `{n}` its name with `_` for `.`, `{pk}` its primary key, `{c}` a column that
-//! is not the tenant, `{p}` a partition of the log.
+//! is not the tenant, `{p}` the oldest partition of the log, which nobody attacks.
 
 /// A rule that must find it, what the finding must name, and how it is done.
 pub(crate) type Sabotage = (&'static str, &'static str, &'static str);
@@ -209,6 +209,7 @@ pub(crate) const OF_THE_REST: &[Sabotage] = &[
     ("R01", "{p}", "ALTER TABLE {p} DISABLE ROW LEVEL SECURITY"),
     ("R07", "{p}", "DROP POLICY tenant ON {p}"),
     ("R16", "{p}", "GRANT SELECT ON {p} TO ward_app"),
+    ("R16", "{p}", "ALTER TABLE {p} OWNER TO postgres"),
     ("R16", "{p}", "GRANT INSERT (body) ON {p} TO ward_app"),
     ("R27", "{p}", "GRANT UPDATE (body) ON {p} TO ward_app"),
     ("R27", "{p}", "ALTER TABLE {p} DISABLE TRIGGER append_only"),

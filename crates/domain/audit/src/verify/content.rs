@@ -3,6 +3,7 @@ use chrono::NaiveDateTime;
 use super::entry::uuid;
 use super::{Facts, Place, Reason, Refuted};
 use crate::entry::SKEW;
+use crate::keeping::{PRUNED, Pruned};
 
 /// What the entries of one log say, taken together. Costs 16 bytes of memory for each.
 #[derive(Debug)]
@@ -14,13 +15,15 @@ pub(super) struct Content {
     first: Option<NaiveDateTime>,
     ids: Vec<u128>,
     fault: Option<Refuted>,
+    /// Before which entry the log says that it let go of all others.
+    pruned: u64,
 }
 
 impl Content {
     /// That of the log with this origin, of whose entries before one the latest time may be known.
     pub(super) fn of(origin: &str, remembered: Option<(u64, NaiveDateTime)>) -> Self {
         let tenant = tenant(origin).map(str::to_owned);
-        Self { tenant, latest: None, remembered, first: None, ids: Vec::new(), fault: None }
+        Self { tenant, latest: None, remembered, first: None, ids: Vec::new(), fault: None, pruned: 0 }
     }
 
     /// Takes in the next entry.
@@ -33,7 +36,7 @@ impl Content {
     }
 
     fn read(&mut self, index: u64, entry: &[u8]) -> Result<(), Reason> {
-        let Facts { at, id, tenant } = Facts::read(entry)?;
+        let Facts { at, id, tenant, action } = Facts::read(entry)?;
         if self.tenant.get_or_insert_with(|| tenant.to_owned()) != tenant {
             return Err(Reason::ForeignTenant);
         }
@@ -46,7 +49,20 @@ impl Content {
         self.latest = self.latest.max(Some(at));
         self.first = self.first.map_or(Some(at), |first| Some(first.min(at)));
         self.ids.push(id.as_u128());
+        if action == PRUNED.as_str() {
+            let said = Pruned::read(entry).filter(|said| said.first <= index).ok_or(Reason::Malformed)?;
+            self.pruned = self.pruned.max(said.first);
+        }
         Ok(())
+    }
+
+    /// Before which entry the log says that it let go of all others; 0, if it doesn't.
+    pub(super) fn pruned(&self) -> u64 {
+        self.pruned
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
     }
 
     /// The earliest time and the latest, if nothing is wrong with what the entries say.

@@ -13,24 +13,27 @@ pub struct Facts<'e> {
     pub id: Uuid,
     /// Whose log it belongs to.
     pub tenant: &'e str,
+    /// What happened; nothing, where it isn't said.
+    pub action: &'e str,
 }
 
 impl<'e> Facts<'e> {
     /// Reads an entry: `{"at":"…","event":{…}}`, in canonical JSON.
     pub fn read(entry: &'e [u8]) -> Result<Self, Reason> {
         let text = std::str::from_utf8(entry).map_err(|_| Reason::NotCanonical)?;
-        let (mut at, mut id, mut tenant, mut well) = (None, None, None, true);
+        let (mut at, mut id, mut tenant, mut action, mut well) = (None, None, None, "", true);
         walk(text, &mut |depth, key, value| match (depth, key, value) {
             (1, "at", Kind::Text(text)) => at = time(text),
             (1, "event", Kind::Object) => {}
             (1, ..) => well = false,
+            (2, "action", Kind::Text(text)) => action = text,
             (2, "id", Kind::Text(text)) => id = uuid(text),
             (2, "tenant", Kind::Text(text)) => tenant = uuid(text).map(|_| text),
             _ => {}
         })
         .ok_or(Reason::NotCanonical)?;
         match (at, id, tenant) {
-            (Some(at), Some(id), Some(tenant)) if well => Ok(Self { at, id, tenant }),
+            (Some(at), Some(id), Some(tenant)) if well => Ok(Self { at, id, tenant, action }),
             _ => Err(Reason::Malformed),
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::entry::time;
 use super::{EntryProof, Place, Reason, Refuted, Trust, Vouched};
+use crate::keeping::{PRUNED, Pruned};
 use crate::note::Checkpoint;
 use crate::tree::{Hash, verify_consistency};
 use crate::view::EXPORT_COMPLETED;
@@ -17,6 +18,8 @@ pub struct ExportProof<'t> {
     trust: &'t Trust,
     asked: Asked,
     vouched: Vouched,
+    /// The first entry that the log still has.
+    start: u64,
     /// The place of the last entry that was read.
     last: Option<u64>,
     newest: Option<u64>,
@@ -36,6 +39,8 @@ pub struct Exported {
     pub size: u64,
     /// Whether those of some time alone were asked for.
     pub is_part: bool,
+    /// How many entries at its beginning the log says that it let go of.
+    pub pruned: u64,
     /// How many entries it holds.
     pub count: u64,
     /// Their places.
@@ -71,10 +76,20 @@ impl<'t> ExportProof<'t> {
     pub fn open(line: &[u8], trust: &'t Trust) -> Option<Result<Self, Refuted>> {
         let line: Value = serde_json::from_slice(line).ok()?;
         let asked = line.get("export")?;
-        Some(Self::of(asked, line.get("checkpoint"), trust))
+        Some(Self::of(
+            asked,
+            line.get("checkpoint"),
+            line.get("pruned").filter(|said| !said.is_null()),
+            trust,
+        ))
     }
 
-    fn of(asked: &Value, checkpoint: Option<&Value>, trust: &'t Trust) -> Result<Self, Refuted> {
+    fn of(
+        asked: &Value,
+        checkpoint: Option<&Value>,
+        pruned: Option<&Value>,
+        trust: &'t Trust,
+    ) -> Result<Self, Refuted> {
         let asked = Asked::deserialize(asked).map_err(|_| Reason::Malformed)?;
         let checkpoint = checkpoint.and_then(Value::as_str).ok_or(Reason::Malformed)?;
         let vouched = trust.vouch(checkpoint.as_bytes())?;
@@ -82,7 +97,8 @@ impl<'t> ExportProof<'t> {
         if asked.size > vouched.checkpoint.size || !are_times {
             return Err(Reason::Malformed.into());
         }
-        Ok(Self { trust, asked, vouched, last: None, newest: None, count: 0, times: None, told: None })
+        let start = pruned.map_or(Ok(0), |proof| start(proof, &vouched.checkpoint))?;
+        Ok(Self { trust, asked, vouched, start, last: None, newest: None, count: 0, times: None, told: None })
     }
 
     /// What all its entries are in.
@@ -160,7 +176,7 @@ impl<'t> ExportProof<'t> {
             std::cmp::Ordering::Equal => None,
         };
         // Whoever asks for all gets all, whatever the log says of that.
-        let is_short = !is_part && self.last.unwrap_or(self.asked.size) > 0;
+        let is_short = !is_part && self.last.unwrap_or(self.asked.size) > self.start;
         if let Some(reason) = reason.or(is_short.then_some(Reason::Deleted)) {
             return Err(reason.into());
         }
@@ -168,6 +184,7 @@ impl<'t> ExportProof<'t> {
             format: self.asked.format,
             size: self.asked.size,
             is_part,
+            pruned: self.start,
             count,
             places: self.last.zip(self.newest).map(|(oldest, newest)| oldest..=newest),
             times: self.times,
@@ -176,6 +193,14 @@ impl<'t> ExportProof<'t> {
             told_at: index,
         })
     }
+}
+
+/// Where the log begins, by the entry in which it says so.
+fn start(proof: &Value, head: &Checkpoint) -> Result<u64, Refuted> {
+    let proof = EntryProof::beneath(proof, head).ok_or(Reason::Malformed)?;
+    let is_said = proof.shows(head)?.action == PRUNED.as_str();
+    let said = Pruned::read(proof.entry()).filter(|said| is_said && said.first <= proof.index());
+    Ok(said.ok_or(Refuted::at(Reason::Malformed, Place::Entry(proof.index())))?.first)
 }
 
 fn told(proof: &EntryProof) -> Option<(Asked, Told)> {

@@ -27,6 +27,8 @@ pub struct Remembered {
 pub struct Contents {
     /// The entries that were read.
     pub entries: Range<u64>,
+    /// How many at the log's beginning aren't there, since it let go of them, as it says.
+    pub pruned: u64,
     /// The earliest time that they say.
     pub first: Option<NaiveDateTime>,
     /// The latest time, of those remembered too.
@@ -80,6 +82,7 @@ pub fn verify_log<S: Source>(
         has_forked: false,
         extra: None,
         wrong: None,
+        kept: start,
     };
     walk.compare();
     let tiles = (start / WIDTH..).map_while(|index| Tile::within(TileKind::Hashes(0), index, signed.size));
@@ -124,12 +127,18 @@ struct Walk<'a, S> {
     extra: Option<u64>,
     /// The first tile of hashes that isn't the tree's.
     wrong: Option<Refuted>,
+    /// The first entry that is there, as far as whole tiles of them are missing at the beginning.
+    kept: u64,
 }
 
 impl<S: Source> Walk<'_, S> {
     fn tile(&mut self, tile: Tile, start: u64) -> Result<(), Failure<S::Error>> {
         let Hashes::Whole(named) = hashes(self.source, tile)? else { return Err(self.lost(tile)?.into()) };
         let bundle = bundle(self.source, tile)?;
+        if bundle.is_none() && tile.is_full() && self.kept == start {
+            self.kept += WIDTH;
+            return self.grow(start, &named);
+        }
         let (entries, has_more) = match &bundle {
             Some(bundle) => bundle.entries(tile)?,
             None => (Vec::new(), false),
@@ -202,9 +211,12 @@ impl<S: Source> Walk<'_, S> {
     fn judge(mut self, start: u64) -> Result<Contents, Failure<S::Error>> {
         let open: Vec<_> = self.rows.open().collect();
         open.into_iter().try_for_each(|row| self.compare_tile(row))?;
+        let missing = self.missing(start);
         if self.rows.size() != self.signed.size || self.rows.root() != self.signed.root {
             return Err(match self.claimed {
-                Some((claimed, difference)) if claimed.root() == self.signed.root => difference.refuted(),
+                Some((claimed, difference)) if claimed.root() == self.signed.root => {
+                    missing.unwrap_or_else(|| difference.refuted())
+                }
                 _ => Reason::Altered.into(),
             }
             .into());
@@ -212,6 +224,10 @@ impl<S: Source> Walk<'_, S> {
         if self.has_forked {
             return Err(Refuted::from(Reason::Forked).into());
         }
+        if let Some(missing) = missing {
+            return Err(missing.into());
+        }
+        let pruned = if self.kept > start { self.kept } else { 0 };
         let (first, latest) = self.content.judge()?;
         if let Some(index) = self.extra {
             return Err(Refuted::at(Reason::Inserted, Place::Entry(index)).into());
@@ -219,7 +235,14 @@ impl<S: Source> Walk<'_, S> {
         let wrong = self.claimed.map(|(_, difference)| difference.in_tiles()).or(self.wrong);
         match wrong {
             Some(refuted) => Err(refuted.into()),
-            None => Ok(Contents { entries: start..self.signed.size, first, latest }),
+            None => Ok(Contents { entries: self.kept..self.signed.size, pruned, first, latest }),
         }
+    }
+
+    /// What is missing at the beginning though the log doesn't say that it let go of it.
+    fn missing(&self, start: u64) -> Option<Refuted> {
+        let first = self.content.pruned().max(start);
+        let reason = if self.content.is_empty() { Reason::Truncated } else { Reason::Deleted };
+        (self.kept > first).then(|| Refuted::at(reason, Place::Entry(first)))
     }
 }

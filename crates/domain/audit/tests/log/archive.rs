@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use futures::executor::block_on;
 use ward_audit::archive::{Archive, ArchiveError, Archived, Unarchived, archive};
-use ward_audit::log::LogView;
+use ward_audit::log::{LogView, Start};
 use ward_audit::note::{Checkpoint, KeyKind};
 use ward_audit::sequence::Head;
 use ward_audit::tree::{Hash, Run, StoredTree};
@@ -71,6 +71,10 @@ impl LogView for Log {
     }
 
     async fn texts(&mut self, _: u64, _: u16) -> Result<Vec<String>, StoreError> {
+        unreachable!("nobody asks for an entry")
+    }
+
+    async fn start(&mut self) -> Result<Option<Start>, StoreError> {
         unreachable!("nobody asks for an entry")
     }
 }
