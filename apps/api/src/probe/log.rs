@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+mod turns;
 
 use chrono::{DateTime, TimeDelta};
 use hyper::Method;
@@ -8,6 +8,7 @@ use ward::audit::tree::Tile;
 use ward::kernel::{EventId, TenantId, Uuid};
 use ward::{Look, Store as _};
 
+use self::turns::Turns;
 use super::{INSPECT_LOG, ProbeError, Seen};
 use crate::app::App;
 use crate::logs;
@@ -59,16 +60,12 @@ pub(super) async fn immutability(app: &App) -> Result<Seen, ProbeError> {
     Ok(Seen::unless(wrong, tried, observed))
 }
 
-/// Tiles of 256 entries that one run hashes anew: the rest has its turn in the runs after it.
-const TILES: u64 = 512;
-/// Of one log at a time, before it is another's turn.
-const TILES_AT_ONCE: u64 = 64;
 /// After this, a leaf waits too long for its place: it should take a second.
 const LATE: TimeDelta = TimeDelta::seconds(30);
 
 /// A4: the logs are what was signed, and grow.
 pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
-    let mut round = Round { app, wrong: Vec::new(), tiles: TILES, logs: 0, entries: 0, size: 0 };
+    let mut round = Round { app, wrong: Vec::new(), logs: 0, entries: 0, size: 0 };
     if is_late(app).await? {
         round.wrong.push("an entry has waited too long for its place".to_owned());
     }
@@ -106,33 +103,28 @@ async fn is_late(app: &App) -> Result<bool, ProbeError> {
 struct Round<'a> {
     app: &'a App,
     wrong: Vec<String>,
-    /// How many may still be looked at.
-    tiles: u64,
     logs: u64,
     entries: u64,
     size: u64,
 }
 
 impl Round<'_> {
-    /// Looks at all logs in turn, and goes on with the long ones as long as it may. Says how many had no turn.
+    /// Looks at all logs in turn, as far as one run goes. Says how many had no turn.
     async fn go(&mut self) -> Result<usize, ProbeError> {
         let tenants = self.app.sequencer.in_turn(self.app.tenants().await?).await?;
-        let mut turns: VecDeque<_> = tenants.into_iter().map(|tenant| (tenant, None)).collect();
-        while self.tiles > 0 {
-            let Some((tenant, left)) = turns.pop_front() else { break };
-            let share = self.tiles.min(TILES_AT_ONCE).min(left.unwrap_or(u64::MAX));
-            let Some(look) = self.look(tenant, share).await? else { continue };
-            if left.is_none() {
+        let mut turns = Turns::of(tenants);
+        while let Some((turn, most)) = turns.next() {
+            let Some(look) = self.look(turn.tenant, most).await? else {
+                turns.done(turn, 0, 0);
+                continue;
+            };
+            if turn.is_first() {
                 (self.logs, self.size) = (self.logs + 1, self.size + look.size);
             }
             self.entries += look.entries;
-            self.tiles -= look.tiles.max(1);
-            let left = left.unwrap_or_else(|| look.size.div_ceil(Tile::WIDTH.into())) - look.tiles;
-            if left > 0 {
-                turns.push_back((tenant, Some(left)));
-            }
+            turns.done(turn, look.tiles, look.size.div_ceil(Tile::WIDTH.into()));
         }
-        Ok(turns.iter().filter(|(_, left)| left.is_none()).count())
+        Ok(turns.waiting())
     }
 
     /// Looks at a part of a log; nothing, where it isn't what was signed.

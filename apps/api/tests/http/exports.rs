@@ -133,7 +133,10 @@ async fn what_was_tampered_with_still_is_one_row_in_every_format() -> Outcome {
          UPDATE ward.audit_leaf SET source = set_byte(source, 40, 255 - get_byte(source, 40))
          WHERE tenant = '{id}' AND body LIKE '%tenant.changed%';
          UPDATE ward.audit_leaf SET body = replace(body, '\"kind\":\"api_key\"', '\"kind\":\"user\",\"roles\":[\"nurse\"]')
-         WHERE tenant = '{id}' AND body LIKE '%record.disclosed%'",
+         WHERE tenant = '{id}' AND body LIKE '%record.disclosed%';
+         UPDATE ward.audit_place p SET hash = sha256('\\x00'::bytea || convert_to(format('{{\"at\":\"%s\",\"event\":%s}}',
+             to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), l.body), 'UTF8'))
+         FROM ward.audit_leaf l WHERE p.tenant = '{id}' AND l.tenant = p.tenant AND l.id = p.leaf",
         reason = json!(reason),
         id = tenant.id,
     );

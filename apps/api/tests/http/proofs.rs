@@ -346,7 +346,8 @@ async fn a_log_that_is_not_what_was_signed_does_not_grow_and_is_still_read() -> 
     let deployment = Deployment::start("workforce").await?;
     for wrong in [
         "UPDATE ward.audit_place SET hash = sha256(hash) WHERE tenant = ID AND index = 0",
-        "INSERT INTO ward.audit_place SELECT tenant, size, gen_random_uuid(), root FROM ward.audit_head WHERE tenant = ID",
+        "INSERT INTO ward.audit_place SELECT tenant, size, gen_random_uuid(), root
+         FROM (SELECT * FROM ward.audit_head WHERE tenant = ID FOR UPDATE) h",
     ] {
         is_read_and_does_not_grow(&deployment, wrong).await?;
     }
@@ -357,8 +358,8 @@ async fn is_read_and_does_not_grow(deployment: &Deployment, wrong: &str) -> Outc
     let tenant = deployment.tenant("Clinic").await?;
     tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
     let key = key(&tenant.client).await?;
-    let before = head(&tenant.client, &key).await?;
     tamper(&deployment.database, &tenant, wrong).await?;
+    let before = head(&tenant.client, &key).await?;
     tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
     assert_eq!(head(&tenant.client, &key).await?, before);
     let waiting = format!(
