@@ -25,12 +25,8 @@ pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
             tracing::warn!(tenant = %Uuid::from(tenant), error = logs::causes(&*error), "a log is kept longer than it has to be");
         }
     }
-    for _ in 0..MONTHS {
-        for &tenant in &tenants {
-            app.store.carry_over(tenant, years).await?;
-        }
-        let Some(month) = app.store.drop_month(years).await? else { break };
-        tracing::info!(%month, "the entries of a month were dropped: nobody has to keep them");
+    if let Err(error) = drop_months(app, &tenants, years).await {
+        tracing::warn!(error = logs::causes(&*error), "a month of logs is kept longer than it has to be");
     }
     for &tenant in &tenants {
         let mut places = 0;
@@ -40,6 +36,18 @@ pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
         if places > 0 {
             tracing::info!(tenant = %Uuid::from(tenant), places, "what told where dropped entries stood is gone");
         }
+    }
+    Ok(())
+}
+
+/// Drops months until one has to be kept, or some log isn't ready to let it go.
+async fn drop_months(app: &App, tenants: &[TenantId], years: KeptYears) -> Result<(), Failure> {
+    for _ in 0..MONTHS {
+        for &tenant in tenants {
+            app.store.carry_over(tenant, years).await?;
+        }
+        let Some(month) = app.store.drop_month(years).await? else { break };
+        tracing::info!(%month, "the entries of a month were dropped: nobody has to keep them");
     }
     Ok(())
 }
