@@ -2,11 +2,13 @@
 //! on and that don't get in each other's way. One that is cut short is gone on with the next day.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::NaiveDate;
 use ward::audit::Search;
 use ward::audit::keeping::{KeptYears, PRUNE_LOG, PRUNED, Pruned};
 use ward::audit::log::NoProof;
-use ward::kernel::{EventId, TenantId, Uuid, authority};
+use ward::kernel::{EventId, StoreError, TenantId, Uuid, authority};
 use ward::rbac::Permit;
 use ward::{Keeping as _, Prunable, Store as _};
 
@@ -16,6 +18,9 @@ use crate::logs;
 
 /// Months that are dropped in a day: a deployment that turned to it late has years of them.
 const MONTHS: u32 = 24;
+/// How often a moment is sought in which one can go, and how long it takes to seek the next.
+const TRIES: u32 = 300;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Lets go of what is older than `years`.
 pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
@@ -25,12 +30,8 @@ pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
             tracing::warn!(tenant = %Uuid::from(tenant), error = logs::causes(&*error), "a log is kept longer than it has to be");
         }
     }
-    for _ in 0..MONTHS {
-        for &tenant in &tenants {
-            app.store.carry_over(tenant, years).await?;
-        }
-        let Some(month) = app.store.drop_month(years).await? else { break };
-        tracing::info!(%month, "the entries of a month were dropped: nobody has to keep them");
+    if let Err(error) = drop_months(app, &tenants, years).await {
+        tracing::warn!(error = logs::causes(&*error), "a month of logs is kept longer than it has to be");
     }
     for &tenant in &tenants {
         let mut places = 0;
@@ -42,6 +43,29 @@ pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Drops months until one has to be kept, or some log isn't ready to let it go.
+async fn drop_months(app: &App, tenants: &[TenantId], years: KeptYears) -> Result<(), Failure> {
+    for _ in 0..MONTHS {
+        for &tenant in tenants {
+            app.store.carry_over(tenant, years).await?;
+        }
+        let Some(month) = drop_month(app, years).await? else { break };
+        tracing::info!(%month, "the entries of a month were dropped: nobody has to keep them");
+    }
+    Ok(())
+}
+
+/// Waits for a moment in which nobody is at the log for long.
+async fn drop_month(app: &App, years: KeptYears) -> Result<Option<NaiveDate>, StoreError> {
+    for _ in 1..TRIES {
+        match app.store.drop_month(years).await {
+            Err(StoreError::Raced(_)) => tokio::time::sleep(PAUSE).await,
+            dropped => return dropped,
+        }
+    }
+    app.store.drop_month(years).await
 }
 
 /// Has a log say that it begins later, and then do so.

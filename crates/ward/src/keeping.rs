@@ -24,7 +24,8 @@ pub trait Keeping: Send + Sync {
     /// Sets apart what `tenant` keeps of the oldest month; `false`, if it has to keep all of it.
     async fn carry_over(&self, tenant: TenantId, years: KeptYears) -> Result<bool, StoreError>;
 
-    /// Drops the oldest month of all logs, if each of them lets it go; says which.
+    /// Drops the oldest month of all logs, if each of them lets it go; says which. [Raced](StoreError::Raced) where somebody reads or writes
+    /// logs for longer than others can wait.
     async fn drop_month(&self, years: KeptYears) -> Result<Option<NaiveDate>, StoreError>;
 
     /// Forgets where some thousand dropped entries of `tenant` stood; says of how many.

@@ -1,21 +1,25 @@
 //! A log that let go of its oldest entries, over HTTP: what it says, what it still shows, and what verifiers make of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use ward_testkit::{Collector, Protocol};
 
 use crate::proofs::key;
 use crate::support::{Client, Deployment, Outcome, Tenant};
 
-/// Everything is old; and no month goes, in which others still write.
+/// Everything is old; but only the month before this one can go, as others still write.
 const OLD: &str = "
     CREATE OR REPLACE FUNCTION ward.kept_from(years integer, at timestamptz) RETURNS timestamp LANGUAGE sql STABLE
         AS 'SELECT date_trunc(''month'', at AT TIME ZONE ''UTC'') + interval ''1 month''';
     CREATE OR REPLACE FUNCTION ward.droppable(years integer) RETURNS TABLE (month timestamp, part regclass) LANGUAGE sql STABLE
-        AS 'SELECT NULL::timestamp, NULL::regclass WHERE false'";
+        AS 'SELECT m.month, m.part FROM ward.months() m WHERE m.month < date_trunc(''month'', now() AT TIME ZONE ''UTC'')'";
+
+/// What the month before this one left.
+const DROPPED: &str = "SELECT FROM pg_class WHERE relname = 'audit_leaf_rest' AND relispartition";
 
 /// The verdict of both verifiers, which have to agree.
 async fn verified(file: &Path, key: &str) -> Outcome<Value> {
@@ -34,80 +38,128 @@ async fn verified(file: &Path, key: &str) -> Outcome<Value> {
     Ok(own)
 }
 
-async fn command(deployment: &Deployment, client: &Client, words: &[&str]) -> Outcome<Value> {
+async fn command(deployment: &Deployment, client: &Client, words: &[String]) -> Outcome<Value> {
     let url = format!("http://{}", deployment.address());
-    let words: Vec<_> =
-        words.iter().chain(&["--url", &url, "--json"]).map(|word| (*word).to_owned()).collect();
+    let words: Vec<_> = words.iter().cloned().chain(["--url".to_owned(), url, "--json".to_owned()]).collect();
     let key = client.key().to_owned();
     let done = tokio::task::spawn_blocking(move || ward_cli::run(&words, Some(key))).await?;
     assert_eq!(done.code, 0, "{done:?}");
     Ok(serde_json::from_str(&done.said)?)
 }
 
-/// A deployment, and a tenant with so many events of its own.
-async fn recorded(events: usize) -> Outcome<(Deployment, Tenant)> {
-    let deployment = Deployment::start("workforce").await?;
-    let tenant = deployment.tenant("Clinic").await?;
-    let visits: Vec<_> = (0..events).map(|_| json!({ "action": "visit.planned" })).collect();
-    tenant.client.post("/v1/audit/events", json!(visits)).await?.expect(201)?;
-    Ok((deployment, tenant))
-}
-
-/// Waits until the log lets go of its oldest entries.
-async fn pruned(client: &Client) -> Outcome<Value> {
+async fn eventually(what: &str, is_so: impl AsyncFn() -> Outcome<bool>) -> Outcome {
     for _ in 0..300 {
-        let tile = client.get("/v1/audit/tile/entries/000").await?;
-        if tile.status != 200 {
-            return tile.expect(404);
+        if is_so().await? {
+            return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Err("nothing was pruned".into())
+    Err(format!("not so: {what}").into())
+}
+
+/// A deployment that let go of the oldest entries of a tenant, what was kept of them, and whom to trust.
+struct Old {
+    deployment: Deployment,
+    tenant: Tenant,
+    kept: TempDir,
+    trusted: String,
+    /// The path of the first entry.
+    first: String,
+}
+
+const FIRST: &str = "/v1/audit/events?action=tenant.founded";
+
+impl Old {
+    async fn new() -> Outcome<Self> {
+        let (deployment, kept) = (Deployment::start("workforce").await?, TempDir::new()?);
+        let mut tenant = deployment.tenant("Clinic").await?;
+        let visits: Vec<_> = (0..600).map(|_| json!({ "action": "visit.planned" })).collect();
+        tenant.client.post("/v1/audit/events", json!(visits)).await?.expect(201)?;
+        let trusted = key(&tenant.client).await?;
+        let id = tenant.client.get(FIRST).await?.expect(200)?["items"][0]["id"].clone();
+        let first = format!("/v1/audit/events/{}", id.as_str().ok_or("no id")?);
+        let proof = tenant.client.get(&format!("{first}/proof")).await?;
+        std::fs::write(kept.path().join("old.json"), &proof.body)?;
+        command(&deployment, &tenant.client, &online(&trusted, &kept)).await?;
+
+        deployment.database.run("ward_owner", OLD).await?;
+        let deployment = deployment.set(&[("WARD_LOG_KEEP_YEARS", "6")]).await?;
+        tenant.client = Client::new(deployment.address(), Some(tenant.client.key().to_owned()));
+        let gone = async || Ok(tenant.client.get(BUNDLE).await?.status != 200);
+        eventually("entries are let go", gone).await?;
+        Ok(Self { deployment, tenant, kept, trusted, first })
+    }
+
+    async fn get(&self, path: &str, status: u16) -> Outcome<Value> {
+        self.tenant.client.get(path).await?.expect(status)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.kept.path().join(name)
+    }
+}
+
+const BUNDLE: &str = "/v1/audit/tile/entries/000";
+
+/// How the log is verified, from what was seen of it.
+fn online(key: &str, kept: &TempDir) -> Vec<String> {
+    let state = kept.path().join("state").to_string_lossy().into_owned();
+    ["audit", "verify", "--full", "--key", key.trim(), "--state", &state].map(str::to_owned).to_vec()
 }
 
 #[tokio::test]
 async fn a_log_that_let_go_of_entries_says_so_and_is_verified_from_where_it_begins() -> Outcome {
-    let ((deployment, tenant), kept) = (recorded(600).await?, TempDir::new()?);
-    let file = |name: &str| kept.path().join(name);
-    let trusted = key(&tenant.client).await?;
-    let state = file("state").to_string_lossy().into_owned();
-    let online = ["audit", "verify", "--key", trusted.trim(), "--state", &state];
-    command(&deployment, &tenant.client, &online).await?;
-    let oldest = "/v1/audit/events?action=tenant.founded";
-    let id = tenant.client.get(oldest).await?.expect(200)?["items"][0]["id"].clone();
-    let shown = format!("/v1/audit/events/{}", id.as_str().ok_or("no id")?);
-    let proof = tenant.client.get(&format!("{shown}/proof")).await?;
-    std::fs::write(file("old.json"), &proof.body)?;
-
-    deployment.database.run("ward_owner", OLD).await?;
-    let deployment = deployment.keeping(6).await?;
-    let client = Client::new(deployment.address(), Some(tenant.client.key().to_owned()));
-    let refused = pruned(&client).await?;
+    let old = Old::new().await?;
+    let refused = old.get(BUNDLE, 404).await?;
     assert_eq!(refused["type"], "urn:ward:problem:pruned");
     assert_eq!(refused["detail"], "entries before 512 are no longer kept");
-
-    let said = client.get("/v1/audit/events?action=audit.pruned").await?.expect(200)?;
+    let said = old.get("/v1/audit/events?action=audit.pruned", 200).await?;
     assert_eq!(said["items"].as_array().map(Vec::len), Some(1), "{said}");
     assert_eq!(said["items"][0]["details"]["first"], "512");
-    for gone in [shown.clone(), format!("{shown}/proof")] {
-        client.get(&gone).await?.expect(404)?;
-    }
-    assert_eq!(client.get(oldest).await?.expect(200)?["items"], json!([]));
-    verified(&file("old.json"), &trusted).await?;
+    old.get(&old.first, 404).await?;
+    old.get(&format!("{}/proof", old.first), 404).await?;
+    assert_eq!(old.get(FIRST, 200).await?["items"], json!([]));
 
-    let again = command(&deployment, &client, &[&online[..], &["--full"]].concat()).await?;
+    verified(&old.file("old.json"), &old.trusted).await?;
+    let again = command(&old.deployment, &old.tenant.client, &online(&old.trusted, &old.kept)).await?;
     assert_eq!((&again["pruned"], &again["from"]), (&json!(512), &json!(512)), "{again}");
-    let copy = file("copy");
-    command(&deployment, &client, &["audit", "mirror", copy.to_str().ok_or("no text")?]).await?;
-    assert_eq!(verified(&copy, &trusted).await?["pruned"], 512);
+    let copy = old.file("copy");
+    let mirror = ["audit", "mirror", copy.to_str().ok_or("no text")?].map(str::to_owned);
+    command(&old.deployment, &old.tenant.client, &mirror).await?;
+    assert_eq!(verified(&copy, &old.trusted).await?["pruned"], 512);
 
-    let export = client.get("/v1/audit/export?format=ndjson").await?;
+    let dropped = async || Ok(old.deployment.database.run("postgres", DROPPED).await? == 1);
+    eventually("a month is dropped", dropped).await?;
+    old.get("/v1/audit/events?limit=200", 200).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn exports_and_deliveries_begin_where_the_log_does() -> Outcome {
+    let old = Old::new().await?;
+    let export = old.tenant.client.get("/v1/audit/export?format=ndjson").await?;
     let last: Value = serde_json::from_str(export.text().lines().last().ok_or("nothing")?)?;
     assert_eq!(last["index"], 512, "{last}");
     for query in ["", "&from=2020-01-01T00:00:00Z"] {
-        let proof = client.get(&format!("/v1/audit/export?format=csv&proof=true{query}")).await?;
-        std::fs::write(file("proof"), &proof.body)?;
-        assert_eq!(verified(&file("proof"), &trusted).await?["pruned"], 512);
+        let path = format!("/v1/audit/export?format=csv&proof=true{query}");
+        std::fs::write(old.file("proof"), &old.tenant.client.get(&path).await?.body)?;
+        assert_eq!(verified(&old.file("proof"), &old.trusted).await?["pruned"], 512);
     }
+
+    let collector = Collector::start(Protocol::Syslog, old.kept.path())?;
+    let (port, ca) = (collector.address().port(), collector.authority().display());
+    let sink = format!("syslog+tls://localhost:{port}#ca={ca}");
+    let dropped = async || Ok(old.deployment.database.run("postgres", DROPPED).await? == 1);
+    eventually("a month is dropped", dropped).await?;
+    // There is room for the month before this one again, which isn't old in truth.
+    old.deployment.database.run("ward_owner", "DROP TABLE ward.audit_leaf_rest").await?;
+    let _deployment = old.deployment.set(&[("WARD_LOG_SINKS", &sink)]).await?;
+    let mine = format!("deviceExternalId={} ", old.tenant.id);
+    let first = || {
+        let line = collector.taken().into_iter().find(|line| line.contains(&mine))?;
+        Some(line.split_once(" WardApiIndex=")?.1.split(' ').next()?.to_owned())
+    };
+    eventually("the log is delivered", async || Ok(first().is_some())).await?;
+    assert_eq!(first().as_deref(), Some("512"));
     Ok(())
 }

@@ -167,7 +167,8 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ward.keep_months', 0));
     SELECT * INTO oldest FROM ward.droppable(years);
     IF NOT FOUND THEN RETURN NULL; END IF;
-    PERFORM set_config('lock_timeout', '2s', true); -- nobody waits long behind this
+    PERFORM set_config('lock_timeout', '200ms', true); -- everybody else waits behind this
+    LOCK TABLE ONLY ward.audit_leaf IN ACCESS EXCLUSIVE MODE; -- first, as whoever reads or writes it does
     FOREACH part IN ARRAY array_remove(ARRAY[oldest.part, to_regclass('ward.audit_leaf_rest')], NULL) LOOP
         EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', part); -- whoever has entries in it, known or not
         EXECUTE format('

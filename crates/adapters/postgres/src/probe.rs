@@ -48,6 +48,7 @@ const GRANTS: &str = "
             AS unguarded,
         (SELECT bool_or(1 <> (SELECT count(*) FROM trigger t WHERE t.tgrelid = p.relid AND t.tgfoid = 'ward.stamp'::regproc))
          FROM pg_partition_tree('ward.audit_leaf') p) AS unstamped,
+        has_any_column_privilege('ward.audit_start', 'INSERT, UPDATE') OR has_table_privilege('ward.audit_start', 'DELETE') AS begins,
         NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_head'::regclass AND t.tgfoid = 'ward.only_grow'::regproc) AS shrinks,
         NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_leaf'::regclass AND t.tgfoid = 'ward.not_before'::regproc) AS precedes";
 
@@ -94,6 +95,7 @@ impl Postgres {
             (flag("parts")?, "a partition of the log can be reached past the log itself"),
             (flag("unguarded")?, "a trigger that forbids changes is missing or disabled"),
             (flag("unstamped")?, "the trigger that sets the time is missing or disabled"),
+            (flag("begins")?, "the application may have a log begin at another entry"),
             (flag("shrinks")?, "the trigger that lets a log only grow is missing or disabled"),
             (
                 flag("precedes")?,

@@ -45,11 +45,11 @@ impl Deployment {
         Self::over(Database::create().await?, profile, None).await
     }
 
-    /// The same service, which keeps logs for so many years from now on.
-    pub(crate) async fn keeping(self, years: u32) -> Outcome<Self> {
+    /// The same service, started anew with these settings beside its own.
+    pub(crate) async fn set(self, settings: &[(&str, &str)]) -> Outcome<Self> {
         let (profile, key) = (self.profile.clone(), self.key.clone());
         let database = self.stop().await?;
-        let (server, key) = serve(&database, &profile, Some(&key), Some(years)).await?;
+        let (server, key) = serve(&database, &profile, Some(&key), settings).await?;
         Ok(Self { database, server: Arc::new(server), profile, key })
     }
 
@@ -74,12 +74,12 @@ impl Deployment {
 
     /// Another replica over the same database; it ends with its handle.
     pub(crate) async fn replica(&self) -> Outcome<Replica> {
-        let (server, _) = serve(&self.database, &self.profile, Some(&self.key), None).await?;
+        let (server, _) = serve(&self.database, &self.profile, Some(&self.key), &[]).await?;
         Ok(Replica(server))
     }
 
     async fn over(database: Database, profile: &str, key: Option<Vec<u8>>) -> Outcome<Self> {
-        let (server, key) = serve(&database, profile, key.as_deref(), None).await?;
+        let (server, key) = serve(&database, profile, key.as_deref(), &[]).await?;
         Ok(Self { database, server: Arc::new(server), profile: profile.to_owned(), key })
     }
 
@@ -157,7 +157,7 @@ async fn serve(
     database: &Database,
     profile: &str,
     key: Option<&[u8]>,
-    years: Option<u32>,
+    more: &[(&str, &str)],
 ) -> Outcome<(Server, Vec<u8>)> {
     if let Ok(filter) = env::var("WARD_TEST_LOG") {
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -176,9 +176,10 @@ async fn serve(
         ("WARD_DATA_DIR", data.display().to_string()),
         ("WARD_DATABASE_URL", database.url("ward_app")),
         ("WARD_OWNER_DATABASE_URL", database.url("ward_owner")),
-        ("WARD_LOG_KEEP_YEARS", years.map_or_else(String::new, |years| years.to_string())),
     ];
-    let config = Config::from_settings(settings.map(|(name, value)| (name.to_owned(), value)).into())?;
+    let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    let settings = settings.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value));
+    let config = Config::from_settings(settings.collect())?;
     let server = RUNTIME.spawn(Server::start(config)).await??;
     let key = fs::read(&file)?;
     fs::remove_dir_all(&data)?; // the root key is in memory now
