@@ -19,6 +19,7 @@ pub(crate) static ARCHIVE_LOG: Operation = heads::job("archiveLog", &[], false);
 
 /// How long a head may lie nowhere else.
 const PAUSE: Duration = Duration::from_secs(10);
+const LATE: &str = "the newest head of a log couldn't be archived for a quarter of an hour";
 
 /// Where heads are put, and what is left to do.
 pub(crate) struct Archived {
@@ -30,7 +31,7 @@ pub(crate) struct Archived {
 
 impl Archived {
     pub(crate) fn new(archive: impl Archive + 'static) -> Self {
-        let due = Due::new("archiving the heads of logs", PAUSE);
+        let due = Due::new("archiving the heads of logs", LATE, PAUSE);
         Self { archive: Box::new(archive), due, wrong: Stuck::default() }
     }
 }

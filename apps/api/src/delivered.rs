@@ -1,6 +1,8 @@
 //! Logs, delivered to those who collect them as they grow. The log is the outbox: what is kept is how far each was delivered to each
 //! sink, after the sink took it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +21,7 @@ pub(crate) static DELIVER_LOG: Operation =
     Operation { discloses: true, controls: &["A6"], ..heads::job("deliverLog", &[DELIVERY_STARTED], true) };
 
 const PAUSE: Duration = Duration::from_secs(1);
+const LATE: &str = "a collector has taken no newer entry of a log for a quarter of an hour";
 /// Entries in a batch, and bytes unless one alone has more; and batches of a log before it is another's turn.
 const ENTRIES: u64 = 256;
 const BYTES: usize = 1 << 20;
@@ -33,6 +36,8 @@ pub(crate) struct Delivered {
     /// This process.
     holder: Uuid,
     due: Due,
+    /// How far others were seen to have delivered.
+    reached: Mutex<HashMap<TenantId, u64>>,
 }
 
 /// Why a log can't be delivered further.
@@ -45,8 +50,8 @@ struct Lacking {
 
 impl Delivered {
     pub(crate) fn new(name: String, format: Format, sink: Box<dyn Sink>, holder: Uuid) -> Self {
-        let due = Due::new(format!("delivering logs to {name}"), PAUSE);
-        Self { name, format, sink, holder, due }
+        let due = Due::new(format!("delivering logs to {name}"), LATE, PAUSE);
+        Self { name, format, sink, holder, due, reached: Mutex::default() }
     }
 
     /// Has the log say that it is delivered from now on.
@@ -98,7 +103,10 @@ impl Work for Delivered {
         let delivery = Delivery { tenant, sink: &self.name, holder: self.holder };
         let mut next = match app.store.hold(delivery).await? {
             Held::From(next) => next,
-            Held::Elsewhere => return Ok(Done::Some),
+            Held::Elsewhere(next) => {
+                let seen = self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, next);
+                return Ok(if seen == Some(next) { Done::Nothing } else { Done::Some });
+            }
             Held::Nobody => {
                 self.start(app, tenant).await?;
                 return Ok(Done::Some);

@@ -44,6 +44,7 @@ mod tasks;
 mod tenant;
 mod trust;
 mod usage;
+mod witnessed;
 
 pub use operator::Founded;
 pub use serve::Server;

@@ -14,7 +14,7 @@ use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
 
 use crate::archived::ARCHIVE_LOG;
 use crate::delivered::DELIVER_LOG;
-use crate::heads::{LOG_HEADS, WITNESS_LOG};
+use crate::heads::LOG_HEADS;
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
 use crate::operator::{FOUND_TENANT, LOOK_AT_JOBS};
@@ -22,6 +22,7 @@ use crate::probe::canary::PREPARE_CANARY;
 use crate::probe::{INSPECT_LOG, PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
 use crate::tasks::FORGET_ANSWERS;
+use crate::witnessed::WITNESS_LOG;
 
 /// Every operation there is: those that are served, then the jobs.
 pub(crate) static TABLE: &[&Operation] = &[

@@ -50,8 +50,8 @@ impl Delivery<'_> {
 pub enum Held {
     /// Whoever asked, for [`HOLD_SECONDS`](Delivery::HOLD_SECONDS), from this place on.
     From(u64),
-    /// Another replica.
-    Elsewhere,
+    /// Another replica, which has come to this place.
+    Elsewhere(u64),
     /// Nobody: the log has no such [sink](Sinks::add_sink).
     Nobody,
 }

@@ -84,4 +84,4 @@ pub use ward_kernel as kernel;
 pub use ward_rbac as rbac;
 pub use ward_subject as subject;
 pub use ward_tenancy as tenancy;
-pub use witnesses::{Unwitnessed, Witnesses};
+pub use witnesses::{Cosigner, Unwitnessed};

@@ -1,7 +1,7 @@
 //! How far logs were delivered: a row for each log and sink.
 
 use async_trait::async_trait;
-use ward::kernel::StoreError;
+use ward::kernel::{StoreError, TenantId};
 use ward::{Deliveries, Delivery, Held, Sinks};
 
 use super::tree::number;
@@ -11,8 +11,7 @@ use crate::scoped::Scoped;
 use crate::store::Postgres;
 use crate::unit::PgUnit;
 
-const ADD: &str =
-    "INSERT INTO ward.log_delivery (tenant, sink) SELECT $1, $2 ON CONFLICT (tenant, sink) DO NOTHING";
+const ADD: &str = "INSERT INTO ward.log_delivery (tenant, sink) SELECT $1, $2 ON CONFLICT (tenant, sink) DO NOTHING";
 
 const HOLD: &str = "
     UPDATE ward.log_delivery SET holder = $3, until = clock_timestamp() + $4 * interval '1 second'
@@ -38,10 +37,7 @@ impl Deliveries for Postgres {
         let held = scoped(HOLD, delivery).within(&conn).await?;
         let found = match held.first() {
             Some(row) => Held::From(number(row, "next")?),
-            None => {
-                let known = Scoped::new(delivery.tenant.into(), HELD).bind(delivery.sink.to_owned());
-                if known.within(&conn).await?.is_empty() { Held::Nobody } else { Held::Elsewhere }
-            }
+            None => next(&conn, delivery.tenant, delivery.sink).await?.map_or(Held::Nobody, Held::Elsewhere),
         };
         super::growth::commit(conn).await?;
         Ok(found)
@@ -53,6 +49,11 @@ impl Deliveries for Postgres {
         super::growth::commit(conn).await?;
         Ok(!advanced.is_empty())
     }
+}
+
+async fn next(conn: &Connection, tenant: TenantId, sink: &str) -> Result<Option<u64>, StoreError> {
+    let known = Scoped::new(tenant.into(), HELD).bind(sink.to_owned()).within(conn).await?;
+    known.first().map(|row| number(row, "next")).transpose()
 }
 
 fn scoped(sql: &'static str, delivery: Delivery<'_>) -> Scoped {

@@ -28,7 +28,7 @@ async fn a_log_is_delivered_by_one_replica_at_a_time_and_never_from_further_back
     assert_eq!(w.store.hold(delivery(other, one.holder)).await.unwrap(), Held::Nobody, "another's log");
 
     assert_eq!(w.store.hold(one).await.unwrap(), Held::From(0));
-    assert_eq!(w.store.hold(two).await.unwrap(), Held::Elsewhere);
+    assert_eq!(w.store.hold(two).await.unwrap(), Held::Elsewhere(0));
     assert!(!w.store.advance(two, 9).await.unwrap());
     assert!(w.store.advance(one, 7).await.unwrap());
     assert!(!w.store.advance(one, 6).await.unwrap());
@@ -38,7 +38,7 @@ async fn a_log_is_delivered_by_one_replica_at_a_time_and_never_from_further_back
     let late = "WITH late AS (UPDATE ward.log_delivery SET until = clock_timestamp() RETURNING 1) SELECT count(*) FROM late";
     assert_eq!(w.count("postgres", late).await, 1);
     assert_eq!(w.store.hold(two).await.unwrap(), Held::From(7));
-    assert_eq!(w.store.hold(one).await.unwrap(), Held::Elsewhere);
+    assert_eq!(w.store.hold(one).await.unwrap(), Held::Elsewhere(7));
     assert!(!w.store.advance(one, 8).await.unwrap(), "it was given to another meanwhile");
     add(&w, tenant).await;
     assert_eq!(w.store.hold(two).await.unwrap(), Held::From(7), "what is added again goes on");
