@@ -17,4 +17,5 @@ mod roles;
 mod stranger;
 mod strict;
 mod sweep;
+mod tiles;
 mod trust;
