@@ -56,6 +56,7 @@ REASONS = {
     },
     "changeRecord": {"no such field here"},  # but in records of another category
     "exportAudit": {"goes with `csv` alone", "must not be larger than the log"},
+    "recordAuditEvents": {"must not hold characters that can't be seen"},
     "findSubjects": {"is needed beside `external_ref`"},
 }
 
