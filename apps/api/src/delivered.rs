@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use ward::audit::{Event, Search};
 use ward::kernel::{Action, Operation, TenantId, Uuid};
 use ward::{Batch, Deliveries as _, Delivery, Held, Sink, Store as _};
@@ -26,13 +27,16 @@ const LATE: &str = "a collector has taken no newer entry of a log for a quarter 
 const ENTRIES: u64 = 256;
 const BYTES: usize = 1 << 20;
 const BATCHES: u32 = 16;
+/// How far before an earlier entry's time a later one's may lie.
+const BACK: TimeDelta = TimeDelta::minutes(10);
 
 /// A sink, and which logs it may lack something of.
 pub(crate) struct Delivered {
     /// By which it is remembered how far it has come.
-    name: String,
+    pub(crate) name: String,
     format: Format,
     sink: Box<dyn Sink>,
+    begin: Option<DateTime<Utc>>,
     /// This process.
     holder: Uuid,
     due: Due,
@@ -49,18 +53,52 @@ struct Lacking {
 }
 
 impl Delivered {
-    pub(crate) fn new(name: String, format: Format, sink: Box<dyn Sink>, holder: Uuid) -> Self {
+    /// A sink that is sent logs in a format, from `begin` on or from their beginning.
+    pub(crate) fn new(
+        name: String,
+        (format, sink): (Format, Box<dyn Sink>),
+        begin: Option<DateTime<Utc>>,
+        holder: Uuid,
+    ) -> Self {
         let due = Due::new(format!("delivering logs to {name}"), LATE, PAUSE);
-        Self { name, format, sink, holder, due, reached: Mutex::default() }
+        Self { name, format, sink, begin, holder, due, reached: Mutex::default() }
+    }
+
+    /// Up to which place it was sent a log.
+    pub(crate) async fn next(&self, app: &App, tenant: TenantId) -> Result<u64, Failure> {
+        Ok(app.store.delivered(tenant, &self.name).await?.unwrap_or(0))
     }
 
     /// Has the log say that it is delivered from now on.
     async fn start(&self, app: &App, tenant: TenantId) -> Result<(), Failure> {
+        let next = match self.begin {
+            None => 0,
+            Some(begin) => self.first(app, tenant, begin).await?,
+        };
         let mut unit = app.store.begin(heads::permit(app, tenant, &DELIVER_LOG)?).await?;
-        unit.add_sink(&self.name).await?;
+        unit.add_sink(&self.name, next).await?;
         let event = Event::of(&DELIVER_LOG, DELIVERY_STARTED, tenant).noting("sink", &self.name);
+        let event = event.noting("from", next);
         unit.commit(event).await?;
         Ok(())
+    }
+
+    /// A place before which no entry is of that time or later. Times may go back by ten minutes, and no further.
+    async fn first(&self, app: &App, tenant: TenantId, begin: DateTime<Utc>) -> Result<u64, Failure> {
+        let mut reading = app.store.read(heads::permit(app, tenant, &DELIVER_LOG)?).await?;
+        let (mut from, mut to) = (0, reading.head().await?.map_or(0, |head| head.checkpoint.size));
+        while from < to {
+            let middle = from.midpoint(to);
+            let found = reading.entries(&Search::default(), Some(middle + 1), 1).await?.entries;
+            let entry = found.first().filter(|entry| entry.index == middle);
+            let at = entry.ok_or(Lacking { from: middle, to: middle + 1 })?.at;
+            if at < begin - BACK {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        Ok(from)
     }
 
     /// The entries from a place on, as far as a signed head stands for them, and the place behind them.

@@ -22,6 +22,7 @@ mod heads;
 mod health;
 mod http;
 mod import;
+mod lag;
 mod listener;
 mod logs;
 mod machine;

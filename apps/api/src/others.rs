@@ -45,7 +45,7 @@ pub(crate) fn delivered(config: &Config, ids: &dyn Ids) -> Result<Vec<Delivered>
     let delivered = |at: &SinkAt| {
         let (format, sink) = sink(at)
             .map_err(|error| format!("`WARD_LOG_SINKS`: `{}`: {}", at.name(), logs::causes(&error)))?;
-        Ok(Delivered::new(at.name(), format, sink, holder))
+        Ok(Delivered::new(at.name(), (format, sink), at.begin, holder))
     };
     config.log_sinks.iter().map(delivered).collect()
 }

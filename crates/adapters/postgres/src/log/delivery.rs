@@ -11,7 +11,9 @@ use crate::scoped::Scoped;
 use crate::store::Postgres;
 use crate::unit::PgUnit;
 
-const ADD: &str = "INSERT INTO ward.log_delivery (tenant, sink) SELECT $1, $2 ON CONFLICT (tenant, sink) DO NOTHING";
+const ADD: &str = "INSERT INTO ward.log_delivery (tenant, sink) SELECT $1, $2 ON CONFLICT (tenant, sink) DO NOTHING RETURNING sink";
+
+const BEGIN: &str = "UPDATE ward.log_delivery SET next = $3 WHERE tenant = $1 AND sink = $2";
 
 const HOLD: &str = "
     UPDATE ward.log_delivery SET holder = $3, until = clock_timestamp() + $4 * interval '1 second'
@@ -25,8 +27,13 @@ const ADVANCE: &str = "
 
 #[async_trait]
 impl Sinks for PgUnit {
-    async fn add_sink(&mut self, name: &str) -> Result<(), StoreError> {
-        self.scoped(ADD).bind(name.to_owned()).within(&self.conn).await.map(drop)
+    async fn add_sink(&mut self, name: &str, next: u64) -> Result<(), StoreError> {
+        let added = self.scoped(ADD).bind(name.to_owned()).within(&self.conn).await?;
+        if added.is_empty() || next == 0 {
+            return Ok(());
+        }
+        let begin = self.scoped(BEGIN).bind(name.to_owned()).bind(next.cast_signed());
+        begin.within(&self.conn).await.map(drop)
     }
 }
 
@@ -48,6 +55,13 @@ impl Deliveries for Postgres {
         let advanced = scoped(ADVANCE, delivery).bind(next.cast_signed()).within(&conn).await?;
         super::growth::commit(conn).await?;
         Ok(!advanced.is_empty())
+    }
+
+    async fn delivered(&self, tenant: TenantId, sink: &str) -> Result<Option<u64>, StoreError> {
+        let conn = Connection::open(&self.shared, tenant.into(), true).await.map_err(failed)?;
+        let next = next(&conn, tenant, sink).await?;
+        super::growth::commit(conn).await?;
+        Ok(next)
     }
 }
 
