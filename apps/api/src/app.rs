@@ -10,7 +10,7 @@ use ward::crypto::Vault;
 use ward::kernel::{Clock, Entity, Machine, Operation};
 use ward::rbac::{Denied, Permit, Policy};
 use ward::subject::Catalogue;
-use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit, Witnesses};
+use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit};
 use ward_postgres::Postgres;
 
 use crate::archived::Archived;
@@ -28,19 +28,19 @@ use crate::refusals::Refusals;
 use crate::routes::Routes;
 use crate::sequencing::Stuck;
 use crate::usage::Usage;
+use crate::witnessed::Witnessed;
 
 /// Everything a handler may need.
 pub(crate) struct App {
     pub(crate) store: Arc<Postgres>,
     pub(crate) credentials: Arc<dyn Credentials>,
     pub(crate) sequencer: Sequencer,
-    pub(crate) witnesses: Witnesses,
     /// Logs that don't grow, and why.
     pub(crate) stuck: Stuck,
-    /// Logs of which a witness has seen another, and how.
-    pub(crate) contradicted: Stuck,
     /// For how long logs are kept; for good, if nobody says.
     pub(crate) keep: Option<KeptYears>,
+    /// Who cosigns heads of logs.
+    pub(crate) witnessed: Vec<Witnessed>,
     /// Where heads of logs are put for others to see.
     pub(crate) archived: Option<Archived>,
     /// To whom logs are delivered.
@@ -66,10 +66,15 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Where heads of logs are shown.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &dyn Work> {
+        let witnessed = self.witnessed.iter().map(|witness| witness as _);
+        witnessed.chain(self.archived.iter().map(|archived| archived as _))
+    }
+
     /// What is done with logs outside.
     pub(crate) fn outside(&self) -> impl Iterator<Item = &dyn Work> {
-        let archived = self.archived.iter().map(|archived| archived as _);
-        archived.chain(self.delivered.iter().map(|sink| sink as _))
+        self.shown().chain(self.delivered.iter().map(|sink| sink as _))
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

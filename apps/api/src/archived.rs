@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ward::Store as _;
 use ward::audit::archive::{Archive, Archived as Put, Unarchived, archive};
+use ward::audit::note::{Checkpoint, InvalidNote, Note};
 use ward::audit::sequence::LogKeys as _;
 use ward::kernel::{Operation, TenantId};
 
@@ -19,6 +20,7 @@ pub(crate) static ARCHIVE_LOG: Operation = heads::job("archiveLog", &[], false);
 
 /// How long a head may lie nowhere else.
 const PAUSE: Duration = Duration::from_secs(10);
+const LATE: &str = "the newest head of a log couldn't be archived for a quarter of an hour";
 
 /// Where heads are put, and what is left to do.
 pub(crate) struct Archived {
@@ -30,8 +32,15 @@ pub(crate) struct Archived {
 
 impl Archived {
     pub(crate) fn new(archive: impl Archive + 'static) -> Self {
-        let due = Due::new("archiving the heads of logs", PAUSE);
+        let due = Due::new("archiving the heads of logs", LATE, PAUSE);
         Self { archive: Box::new(archive), due, wrong: Stuck::default() }
+    }
+
+    /// How many entries the newest head counts that lies there of a log.
+    pub(crate) async fn size(&self, origin: &str) -> Result<u64, Failure> {
+        let there = self.archive.text(&format!("{origin}/checkpoint")).await?;
+        let size = there.map(|note| Ok::<_, InvalidNote>(Checkpoint::parse(&Note::parse(&note)?)?.size));
+        Ok(size.transpose()?.unwrap_or(0))
     }
 }
 

@@ -203,7 +203,7 @@ pub(crate) struct EntityView {
 pub(crate) struct SourceView {
     /// The client's address; `unreadable`, if what is stored was tampered with.
     pub(crate) ip: Option<String>,
-    /// The client's `User-Agent`; the same holds.
+    /// The client's `User-Agent`; the same holds. One that isn't ASCII is written behind `escaped: `, with `\xNN` for each byte that isn't.
     pub(crate) user_agent: Option<String>,
     /// The request's id.
     pub(crate) request_id: String,

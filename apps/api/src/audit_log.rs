@@ -13,7 +13,8 @@ use uuid::Uuid;
 use ward::Reading;
 use ward::audit::log::{self, CHECKPOINT, KEY, NoProof, PROVE_CONSISTENCY, PROVE_EVENT, Proof, TILE, Which};
 use ward::audit::sequence::{Head, LogKeys as _};
-use ward::audit::tree::Hash;
+use ward::audit::tree::{Hash, Tile, TileKind};
+use ward::audit::{ENTRIES_READ, Event, READ_ENTRIES};
 use ward::kernel::EventId;
 
 use crate::app::App;
@@ -91,16 +92,32 @@ impl Api {
 
     /// Show a tile of the log
     ///
-    /// As [C2SP tlog-tiles](https://c2sp.org/tlog-tiles) has them: `{tile}` is `<level>/<index>` for hashes or `entries/<index>`
-    /// for entries, with `.p/<width>` for a tile that isn't full; its slashes stand for themselves. What is personal in an entry
-    /// is a commitment. Entries that are no longer kept are answered with 404, as a problem of the type `pruned` that names the first
-    /// that is; their hashes stay.
+    /// Hashes, as [C2SP tlog-tiles](https://c2sp.org/tlog-tiles) has them: `{tile}` is `<level>/<index>`, with `.p/<width>` for a
+    /// tile that isn't full; its slashes stand for themselves.
     #[oai(path = "/audit/tile/*tile", method = "get", operation_id = "auditTile")]
     async fn tile(&self, caller: Caller, request: &Request) -> Result<Binary<Vec<u8>>, Refused> {
-        let path = request.raw_path_param("tile").unwrap_or_default();
         let mut reading = self.0.read(&caller, &TILE).await?;
-        let tile = path.parse().map_err(|_| Refused::absent())?;
+        let tile =
+            asked(request).filter(|tile| tile.kind != TileKind::Entries).ok_or_else(Refused::absent)?;
         Ok(Binary(log::tile(&mut *reading, tile).await?))
+    }
+
+    /// Show a tile of entries of the log
+    ///
+    /// Their exact texts, as [C2SP tlog-tiles](https://c2sp.org/tlog-tiles) has them: `{tile}` is `<index>`, with `.p/<width>` for a
+    /// tile that isn't full; its slashes stand for themselves. What is personal in an entry is a commitment. Entries that are no
+    /// longer kept are answered with 404, as a problem of the type `pruned` that names the first that is; their hashes stay. The reading
+    /// itself is logged.
+    #[oai(path = "/audit/tile/entries/*tile", method = "get", operation_id = "auditEntries")]
+    async fn entries(&self, caller: Caller, request: &Request) -> Result<Binary<Vec<u8>>, Refused> {
+        let mut reading = self.0.read(&caller, &READ_ENTRIES).await?;
+        let tile = asked(request).ok_or_else(Refused::absent)?;
+        let entries = log::tile(&mut *reading, tile).await?;
+
+        let tenant = reading.writer().tenant();
+        reading.disclose(Event::of(&READ_ENTRIES, ENTRIES_READ, tenant).noting("tile", tile)).await?;
+
+        Ok(Binary(entries))
     }
 
     /// Show what verifies the log
@@ -131,6 +148,11 @@ impl Api {
             head => Ok(head?),
         }
     }
+}
+
+/// The tile that a request asks for in the one way in which it is written: not in another encoding, which is decoded on the way here.
+fn asked(request: &Request) -> Option<Tile> {
+    request.original_uri().path().split_once("/audit/tile/")?.1.parse().ok()
 }
 
 fn which(witnessed: &Option<bool>) -> Which {

@@ -148,7 +148,7 @@ impl NewEvent {
     /// What it says, or what is wrong and where.
     fn parse(&self, id: EventId, tenant: TenantId) -> Result<OwnEvent, (String, String)> {
         let text = |pointer: String, text: &str, most| {
-            Text::parse(text, most).map_err(|fault| (pointer, fault.to_string()))
+            Text::parse_shown(text, most).map_err(|fault| (pointer, fault.to_string()))
         };
         let too_many = |pointer: &str| Err((pointer.to_owned(), format!("must hold {EACH} at most")));
         if self.covers.as_ref().is_some_and(|covers| covers.len() > EACH) {

@@ -14,14 +14,14 @@ use crate::config::Config;
 use crate::machine::System;
 use crate::probe::canary;
 use crate::profile::Profile;
-use crate::{artifact, heads, logs, root_key, serve};
+use crate::{artifact, heads, lag, logs, root_key, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const HELP: &str = "\
 ward-api serve                        serve until SIGINT or SIGTERM
 ward-api migrate                      bring the schema up to date
-ward-api doctor                       prove tenant isolation, attack it, and print both
+ward-api doctor                       prove tenant isolation, attack it, and print both, and how far others are behind the logs
 ward-api check-config                 say what is wrong with the settings
 ward-api jobs                         list the jobs that were given up
 ward-api log-keys                     print the verifier keys of all audit logs, for a witness to know
@@ -95,6 +95,12 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
     let app = over_running(config).await?;
     let (proof, report) = app.store.isolation(canary::A, canary::B).await?;
     println!("{proof}\n\nattacks of one canary tenant on the other:\n{report}");
+    match lag::all(&app).await {
+        Ok(lags) => lags.iter().for_each(|lag| println!("logs {lag}")),
+        Err(failure) => {
+            println!("how far others are behind the logs can't be told: {}", logs::causes(&*failure))
+        }
+    }
     let holds = proof.findings.is_empty() && report.breaches.is_empty();
     if holds { Ok(()) } else { Err("tenant isolation is refuted".into()) }
 }

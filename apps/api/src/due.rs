@@ -1,11 +1,15 @@
 //! Logs for which something is to be done outside, again and again until it is done: as they grow, after every start, and once an hour
 //! whether they grew or not. Only what is out there tells whether it is done; nothing here lasts.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 use ward::kernel::{TenantId, Uuid};
@@ -16,8 +20,12 @@ use crate::logs;
 
 /// Logs that are done at once.
 const AT_ONCE: usize = 4;
-/// How long one waits at most that failed again and again.
+/// How long one waits at most that failed again and again, and how long all do where nothing goes well.
 const LONGEST: Duration = Duration::from_secs(60);
+/// Failures in a row after which nothing goes well: then one is tried at a time.
+const DOWN: u32 = 8;
+/// After this, what fails is told to whoever relies on it.
+const LATE: TimeDelta = TimeDelta::minutes(15);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Logs for which something is to be done.
@@ -25,6 +33,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) struct Due {
     /// What is done, for whoever reads that it fails.
     what: String,
+    /// What is to be said where it has failed for long.
+    late: &'static str,
     pause: Duration,
     turns: Mutex<Turns>,
 }
@@ -35,6 +45,9 @@ struct Turns {
     logs: HashMap<TenantId, Turn>,
     /// Whether it was said that there are failures.
     failing: bool,
+    /// Failures since something went well, of whichever logs, and before which round nothing is tried where they are many.
+    in_a_row: u32,
+    next: u64,
 }
 
 /// When a log's turn comes.
@@ -42,6 +55,8 @@ struct Turns {
 struct Turn {
     failures: u32,
     round: u64,
+    /// When it began to fail.
+    since: Option<DateTime<Utc>>,
 }
 
 /// What was done for a log.
@@ -51,6 +66,8 @@ pub(crate) enum Done {
     All,
     /// Some.
     Some,
+    /// Nothing: somebody else is at it, or it wasn't tried.
+    Nothing,
 }
 
 /// Something to be done for logs.
@@ -81,7 +98,10 @@ async fn keep_at(app: &App, work: &dyn Work) {
                 Err(error) => tracing::warn!(error = logs::causes(&error), "tenants can't be listed"),
             }
         }
-        let take = |(log, failures)| async move { due.note(log, failures, work.work(app, log).await) };
+        let take = |(log, turn)| async move {
+            let done = if due.rests() { Ok(Done::Nothing) } else { work.work(app, log).await };
+            due.note(log, turn, done, app.clock().now())
+        };
         let failed = stream::iter(due.take()).map(take).buffer_unordered(AT_ONCE);
         let failed: Vec<_> = failed.filter_map(std::future::ready).collect().await;
         due.tell(failed.into_iter().next());
@@ -89,10 +109,24 @@ async fn keep_at(app: &App, work: &dyn Work) {
     }
 }
 
+/// What is to be said where any of `works` has failed for long.
+pub(crate) fn late<'a>(
+    works: impl IntoIterator<Item = &'a dyn Work>,
+    now: DateTime<Utc>,
+) -> Option<&'static str> {
+    works.into_iter().find_map(|work| work.due().late(now))
+}
+
 impl Due {
-    /// None yet; after `pause`, a turn is over.
-    pub(crate) fn new(what: impl Into<String>, pause: Duration) -> Self {
-        Self { what: what.into(), pause, turns: Mutex::default() }
+    /// None yet; after `pause`, a turn is over. Of `what` fails for long, `late` is to be said.
+    pub(crate) fn new(what: impl Into<String>, late: &'static str, pause: Duration) -> Self {
+        Self { what: what.into(), late, pause, turns: Mutex::default() }
+    }
+
+    /// What is to be said where there is a log for which it has failed for long.
+    fn late(&self, now: DateTime<Utc>) -> Option<&'static str> {
+        let is_late = |turn: &Turn| turn.since.is_some_and(|since| now - since >= LATE);
+        self.turns().logs.values().any(is_late).then_some(self.late)
     }
 
     /// Has these logs' turn come, if they don't wait for it already.
@@ -111,32 +145,65 @@ impl Due {
         time.as_millis().div_ceil(self.pause.as_millis().max(1)).try_into().unwrap_or(u64::MAX)
     }
 
-    /// Takes those whose turn has come, each with how often it has failed.
-    fn take(&self) -> Vec<(TenantId, u32)> {
+    /// Whether nothing is tried for now, since nothing goes well.
+    fn rests(&self) -> bool {
+        let turns = self.turns();
+        turns.in_a_row >= DOWN && turns.round < turns.next
+    }
+
+    /// Takes those whose turn has come; where nothing goes well, the one that has waited longest.
+    fn take(&self) -> Vec<(TenantId, Turn)> {
         let turns = &mut *self.turns();
         turns.round += 1;
-        let now = turns.round;
-        turns.logs.extract_if(|_, turn| turn.round <= now).map(|(log, turn)| (log, turn.failures)).collect()
+        let (now, is_down) = (turns.round, turns.in_a_row >= DOWN);
+        if is_down && now < turns.next {
+            return Vec::new();
+        }
+        let due = turns.logs.iter().filter(|(_, turn)| turn.round <= now);
+        if let Some(longest) = due.min_by_key(|(_, turn)| turn.round).map(|(log, _)| *log).filter(|_| is_down)
+        {
+            return turns.logs.remove_entry(&longest).into_iter().collect();
+        }
+        turns.logs.extract_if(|_, turn| turn.round <= now).collect()
     }
 
     /// Puts off what failed, ever longer, and says why it did.
-    fn note(&self, log: TenantId, failures: u32, done: Result<Done, Failure>) -> Option<String> {
-        match done {
-            Ok(Done::All) => None,
-            Ok(Done::Some) => {
-                self.add([log]);
-                None
+    fn note(
+        &self,
+        log: TenantId,
+        turn: Turn,
+        done: Result<Done, Failure>,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let failure = match done {
+            Ok(Done::Nothing) => {
+                self.turns().logs.insert(log, turn);
+                return None;
             }
-            Err(failure) => {
-                let longest = self.rounds(LONGEST);
-                let turns = &mut *self.turns();
-                let round = turns.round + 1_u64.checked_shl(failures).unwrap_or(longest).min(longest);
-                turns.logs.insert(log, Turn { failures: failures.saturating_add(1), round });
-                let error = logs::causes(&*failure);
-                tracing::debug!(tenant = %Uuid::from(log), error, "{} fails", self.what);
-                Some(error)
+            Ok(done) => {
+                self.turns().in_a_row = 0;
+                if done == Done::Some {
+                    self.add([log]);
+                }
+                return None;
             }
-        }
+            Err(failure) => failure,
+        };
+        let turns = &mut *self.turns();
+        turns.in_a_row = turns.in_a_row.saturating_add(1);
+        turns.next = turns.round + self.backoff(turns.in_a_row.saturating_sub(DOWN));
+        let round = turns.round + self.backoff(turn.failures);
+        let since = turn.since.or(Some(now));
+        turns.logs.insert(log, Turn { failures: turn.failures.saturating_add(1), round, since });
+        let error = logs::causes(&*failure);
+        tracing::debug!(tenant = %Uuid::from(log), error, "{} fails", self.what);
+        Some(error)
+    }
+
+    /// For how many rounds to wait after so many failures before this one.
+    fn backoff(&self, failures: u32) -> u64 {
+        let longest = self.rounds(LONGEST);
+        1_u64.checked_shl(failures).unwrap_or(longest).min(longest)
     }
 
     /// Says once that there are failures, and once that there are none any more.
@@ -154,58 +221,5 @@ impl Due {
             }
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::time::Duration;
-
-    use ward::kernel::{TenantId, Uuid};
-
-    use super::{Done, Due};
-
-    const LOGS: [TenantId; 3] = [id(1), id(2), id(3)];
-
-    const fn id(n: u128) -> TenantId {
-        TenantId::fixed(Uuid::from_u128(n))
-    }
-
-    fn taken(due: &Due) -> BTreeSet<TenantId> {
-        due.take().into_iter().map(|(log, _)| log).collect()
-    }
-
-    #[test]
-    fn what_is_not_done_comes_again_and_what_is_done_only_when_it_is_due() {
-        let due = Due::new("it", Duration::from_secs(1));
-        due.add(LOGS);
-        due.add(LOGS);
-        assert_eq!(taken(&due), LOGS.into());
-        assert_eq!(due.note(LOGS[0], 0, Ok(Done::All)), None);
-        assert_eq!(due.note(LOGS[1], 0, Ok(Done::Some)), None);
-        assert_eq!(taken(&due), [LOGS[1]].into());
-        assert_eq!(taken(&due), [].into());
-    }
-
-    #[test]
-    fn what_fails_waits_ever_longer_but_a_minute_at_most_and_holds_nobody_up() {
-        let due = Due::new("it", Duration::from_secs(1));
-        let (mut failures, mut waited, mut waits) = (0, 0, Vec::new());
-        due.note(LOGS[0], failures, Err("no".into()));
-        while waits.len() < 9 {
-            due.add(LOGS); // it grows meanwhile, which hurries nothing
-            let turn = due.take();
-            assert!(turn.iter().any(|(log, failures)| (*log, *failures) == (LOGS[1], 0)));
-            waited += 1;
-            if let Some((log, failed)) = turn.into_iter().find(|(log, _)| *log == LOGS[0]) {
-                assert_eq!(failed, failures + 1);
-                failures = failed;
-                waits.push(waited);
-                waited = 0;
-                assert_eq!(due.note(log, failed, Err("no".into())).as_deref(), Some("no"));
-            }
-        }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }
 }

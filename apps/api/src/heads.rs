@@ -1,31 +1,31 @@
-//! Heads of tenants' logs, where somebody else sees them: in the deployment's own log, and at witnesses; and, in [`archived`](crate::archived),
-//! outside.
+//! Heads of tenants' logs, written into the deployment's own. Others see them at [witnesses](crate::witnessed) and in
+//! [archives](crate::archived).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use ward::audit::note::Checkpoint;
 use ward::audit::sequence::LogKeys as _;
 use ward::audit::{Change, Event};
-use ward::kernel::{Action, Operation, Requires, TenantId, Uuid, authority};
+use ward::kernel::{Action, Operation, Requires, TenantId, authority};
 use ward::rbac::Permit;
 use ward::{Reading, Store as _};
 
 use crate::app::App;
 use crate::logs;
+use crate::witnessed::WITNESS_LOG;
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Heads of tenants' logs were written down.
 const HEADS_LOGGED: Action = Action::new("audit.heads_logged");
 const SEQUENCER: &str = "sequencer";
+const UNWRITTEN: &str = "heads of logs could not be written down";
 
 /// Writes heads of tenants' logs into the deployment's.
 pub(crate) static LOG_HEADS: Operation = job("logHeads", &[HEADS_LOGGED], true);
-/// Shows the head of a log to witnesses.
-pub(crate) static WITNESS_LOG: Operation = job("witnessLog", &[], false);
 
 pub(crate) const fn job(id: &'static str, events: &'static [Action], writes: bool) -> Operation {
     Operation {
@@ -40,59 +40,48 @@ pub(crate) const fn job(id: &'static str, events: &'static [Action], writes: boo
     }
 }
 
-/// How often witnesses are asked, and how much rarer heads are written down.
+/// How often it is looked which heads are new, and how much rarer they are written down.
 const PAUSE: Duration = Duration::from_secs(1);
 const WRITE: u32 = 10;
 /// Heads in one entry, which may hold 64 KiB.
 const HEADS: usize = 400;
-/// Logs whose witnesses are asked at once: each holds a connection.
+/// Logs that are read at once: each holds a connection.
 const AT_ONCE: usize = 4;
 
-/// Shows heads to witnesses as they grow, and writes them down a little later, all that grew meanwhile together.
+/// Has heads shown outside as they grow, and writes them down a little later, all that grew meanwhile together; at first those of all
+/// logs, since nobody knows which were written down before.
 pub(crate) async fn keep(app: Arc<App>) {
-    let (mut unwritten, mut unseen) = (HashMap::new(), HashSet::new());
-    if !app.witnesses.is_empty() {
-        unseen.extend(app.tenants().await.unwrap_or_default()); // what grew when nobody was asked
-    }
+    let (mut unwritten, mut begun) = (HashMap::new(), false);
     for second in 0_u32.. {
         let grown = app.sequencer.grown();
         app.outside().for_each(|work| work.due().add(grown.keys().copied()));
-        if !app.witnesses.is_empty() {
-            unseen.extend(grown.keys().copied());
-            unseen = ask(&app, unseen).await;
-        }
         unwritten.extend(grown);
         if second % WRITE == 0 {
+            if !begun {
+                match all(&app).await {
+                    Ok(heads) => {
+                        begun = true;
+                        heads.into_iter().for_each(|(tenant, head)| {
+                            unwritten.entry(tenant).or_insert(head);
+                        });
+                    }
+                    Err(failure) => tracing::warn!(error = logs::causes(&*failure), "{UNWRITTEN}"),
+                }
+            }
             unwritten = write(&app, unwritten).await;
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Shows logs to their witnesses, and answers those that are to be shown again.
-async fn ask(app: &App, logs: HashSet<TenantId>) -> HashSet<TenantId> {
-    let ask = |tenant| async move {
-        match witness(app, tenant).await {
-            Ok(()) => None,
-            Err(failure) => {
-                let error = logs::causes(&*failure);
-                tracing::warn!(tenant = %Uuid::from(tenant), error, "a head has no witness");
-                Some(tenant)
-            }
-        }
+/// The heads of all logs that have one.
+async fn all(app: &App) -> Result<Vec<(TenantId, Checkpoint)>, Failure> {
+    let head = |tenant| async move {
+        let mut reading = app.store.read(permit(app, tenant, &LOG_HEADS)?).await?;
+        Ok::<_, Failure>(reading.head().await?.map(|head| (tenant, head.checkpoint)))
     };
-    stream::iter(logs).map(ask).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
-}
-
-async fn witness(app: &App, tenant: TenantId) -> Result<(), Failure> {
-    let mut reading = app.store.read(permit(app, tenant, &WITNESS_LOG)?).await?;
-    let seen = app.witnesses.cosign(tenant, &mut *reading).await;
-    match &seen {
-        Ok(()) => app.contradicted.note(tenant, None),
-        Err(error) if error.is_contradicted() => app.contradicted.note(tenant, Some(error)),
-        Err(_) => {} // a witness that doesn't answer takes nothing back
-    }
-    Ok(seen?)
+    let heads = stream::iter(app.tenants().await?).map(head).buffer_unordered(AT_ONCE);
+    heads.try_filter_map(|head| std::future::ready(Ok(head))).try_collect().await
 }
 
 /// The verifier keys of all logs, one a line.
@@ -121,7 +110,7 @@ async fn write(app: &App, heads: HashMap<TenantId, Checkpoint>) -> HashMap<Tenan
     while !left.is_empty() {
         let later = left.split_off(left.len().min(HEADS));
         if let Err(failure) = write_some(app, &left).await {
-            tracing::warn!(error = logs::causes(&*failure), "heads of logs could not be written down");
+            tracing::warn!(error = logs::causes(&*failure), "{UNWRITTEN}");
             left.extend(later);
             break;
         }

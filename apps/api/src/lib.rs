@@ -23,6 +23,7 @@ mod health;
 mod http;
 mod import;
 mod keeping;
+mod lag;
 mod listener;
 mod logs;
 mod machine;
@@ -45,6 +46,7 @@ mod tasks;
 mod tenant;
 mod trust;
 mod usage;
+mod witnessed;
 
 pub use operator::Founded;
 pub use serve::Server;

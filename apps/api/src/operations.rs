@@ -4,7 +4,7 @@ use ward::ROTATE_LOG_KEY;
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
 use ward::audit::keeping::PRUNE_LOG;
 use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT, TILE};
-use ward::audit::{EXPORT, LIST_EVENTS, RECORD_EVENTS, SHOW_EVENT};
+use ward::audit::{EXPORT, LIST_EVENTS, READ_ENTRIES, RECORD_EVENTS, SHOW_EVENT};
 use ward::identity::api_key;
 use ward::kernel::Operation;
 use ward::subject::{
@@ -15,7 +15,7 @@ use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
 
 use crate::archived::ARCHIVE_LOG;
 use crate::delivered::DELIVER_LOG;
-use crate::heads::{LOG_HEADS, WITNESS_LOG};
+use crate::heads::LOG_HEADS;
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
 use crate::operator::{FOUND_TENANT, LOOK_AT_JOBS};
@@ -23,6 +23,7 @@ use crate::probe::canary::PREPARE_CANARY;
 use crate::probe::{INSPECT_LOG, PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
 use crate::tasks::FORGET_ANSWERS;
+use crate::witnessed::WITNESS_LOG;
 
 /// Every operation there is: those that are served, then the jobs.
 pub(crate) static TABLE: &[&Operation] = &[
@@ -54,6 +55,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &CHECKPOINT,
     &PROVE_CONSISTENCY,
     &TILE,
+    &READ_ENTRIES,
     &KEY,
     &EXPORT,
     &LIST_CLAIMS,

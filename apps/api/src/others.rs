@@ -1,10 +1,11 @@
 //! Wiring: settings to the adapters through which others take part in the log.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
-use ward::Sink;
 use ward::audit::witness::Witness;
 use ward::kernel::Ids;
+use ward::{Cosigner, Logs, Sink};
 use ward_sink::{Authorities, HttpBatches, SyslogTls, Unusable};
 use ward_witness_client::HttpWitness;
 
@@ -14,15 +15,18 @@ use crate::config::{Config, SinkAt, SinkKind, WitnessAt};
 use crate::delivered::Delivered;
 use crate::heads::Failure;
 use crate::logs;
+use crate::witnessed::Witnessed;
 
 /// Who cosigns the heads of logs.
-pub(crate) fn witnesses(config: &Config) -> Result<Vec<Box<dyn Witness>>, Failure> {
+pub(crate) fn witnessed(config: &Config, logs: Arc<dyn Logs>) -> Result<Vec<Witnessed>, Failure> {
     let witness = |at: &WitnessAt| {
         let named = HttpWitness::new(&at.url, vec![at.key.clone()]);
         let named = named.map_err(|error| format!("`WARD_WITNESSES`: {}", logs::causes(&error)))?;
         Ok(Box::new(named) as Box<dyn Witness>)
     };
-    config.witnesses.iter().map(witness).collect()
+    let witnesses = config.witnesses.iter().map(witness).collect::<Result<_, Failure>>()?;
+    let named = Cosigner::all(logs, witnesses).into_iter().zip(&config.witnesses);
+    Ok(named.map(|(cosigner, at)| Witnessed::new(at.key.name(), cosigner)).collect())
 }
 
 /// Where heads of logs are put for others to see.
@@ -41,7 +45,7 @@ pub(crate) fn delivered(config: &Config, ids: &dyn Ids) -> Result<Vec<Delivered>
     let delivered = |at: &SinkAt| {
         let (format, sink) = sink(at)
             .map_err(|error| format!("`WARD_LOG_SINKS`: `{}`: {}", at.name(), logs::causes(&error)))?;
-        Ok(Delivered::new(at.name(), format, sink, holder))
+        Ok(Delivered::new(at.name(), (format, sink), at.begin, holder))
     };
     config.log_sinks.iter().map(delivered).collect()
 }

@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
-use ward::{Logs as _, Sequencer, Witnesses};
+use ward::{Logs as _, Sequencer};
 use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
 use ward_postgres::{Postgres, migrate};
 
@@ -111,9 +111,8 @@ fn assemble(
     Ok(Arc::new(App {
         credentials: store.clone(),
         sequencer: Sequencer::new(store.clone(), config.log_origin.clone(), machine.clone()),
-        witnesses: Witnesses::new(store.clone(), others::witnesses(config)?),
+        witnessed: others::witnessed(config, store.clone())?,
         stuck: Default::default(),
-        contradicted: Default::default(),
         keep: config.log_keep_years,
         archived: others::archived(config)?,
         delivered: others::delivered(config, &*machine)?,

@@ -12,7 +12,7 @@ pub(crate) const FORK: u64 = 3;
 pub(crate) struct Log {
     secret: SigningKey,
     pub(crate) key: VerifierKey,
-    leaves: Vec<Hash>,
+    pub(crate) leaves: Vec<Hash>,
 }
 
 impl Log {

@@ -11,9 +11,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::version::TLS12;
+use rustls::{DEFAULT_VERSIONS, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -54,7 +55,12 @@ impl Collector {
 
     /// Starts one, and writes the certificate of its authority into a directory.
     pub fn start(speaks: Protocol, directory: &Path) -> Result<Self, NoCollector> {
-        Self::make(speaks, directory).map_err(NoCollector)
+        Self::make(speaks, directory, DEFAULT_VERSIONS).map_err(NoCollector)
+    }
+
+    /// The same, of those that know no TLS after 1.2.
+    pub fn start_old(speaks: Protocol, directory: &Path) -> Result<Self, NoCollector> {
+        Self::make(speaks, directory, &[&TLS12]).map_err(NoCollector)
     }
 
     /// The PEM file of the authority that vouches for it.
@@ -88,7 +94,11 @@ impl Collector {
         self.serve().map_err(|error| NoCollector(error.into()))
     }
 
-    fn make(speaks: Protocol, directory: &Path) -> Result<Self, Failure> {
+    fn make(
+        speaks: Protocol,
+        directory: &Path,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<Self, Failure> {
         let mut root = CertificateParams::new(Vec::new())?;
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = CertifiedIssuer::self_signed(root, KeyPair::generate()?)?;
@@ -96,7 +106,7 @@ impl Collector {
         let own =
             CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()])?.signed_by(&key, &root)?;
         let tls = ServerConfig::builder_with_provider(ring::default_provider().into());
-        let tls = tls.with_safe_default_protocol_versions()?.with_no_client_auth();
+        let tls = tls.with_protocol_versions(versions)?.with_no_client_auth();
         let key = PrivateKeyDer::try_from(key.serialize_der())?;
         let tls = tls.with_single_cert(vec![own.der().clone()], key)?;
         let authority = directory.join("authority.pem");

@@ -25,8 +25,8 @@ pub struct Untaken(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 /// Port: the sinks that the unit's log is delivered to.
 #[async_trait]
 pub trait Sinks: Send {
-    /// Has the log delivered from its beginning, if it isn't yet.
-    async fn add_sink(&mut self, name: &str) -> Result<(), StoreError>;
+    /// Has the log delivered from the entry in place `next` on, if it isn't yet.
+    async fn add_sink(&mut self, name: &str, next: u64) -> Result<(), StoreError>;
 }
 
 /// A log on its way to a sink, by the hands of one replica.
@@ -50,8 +50,8 @@ impl Delivery<'_> {
 pub enum Held {
     /// Whoever asked, for [`HOLD_SECONDS`](Delivery::HOLD_SECONDS), from this place on.
     From(u64),
-    /// Another replica.
-    Elsewhere,
+    /// Another replica, which has come to this place.
+    Elsewhere(u64),
     /// Nobody: the log has no such [sink](Sinks::add_sink).
     Nobody,
 }
@@ -64,4 +64,7 @@ pub trait Deliveries: Send + Sync {
 
     /// Keeps that every entry before `next` was taken, for good, and has the same replica go on. Says whether it may.
     async fn advance(&self, delivery: Delivery<'_>, next: u64) -> Result<bool, StoreError>;
+
+    /// Up to which place a log was delivered to a sink; nothing, where it has no such one.
+    async fn delivered(&self, tenant: TenantId, sink: &str) -> Result<Option<u64>, StoreError>;
 }

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ward_audit::index::Index;
 use ward_audit::note::Checkpoint;
 use ward_audit::sequence::{self, Growth, Head, SequenceError, Step};
 use ward_crypto::TenantKeys;
 use ward_kernel::{Clock, EventId, StoreError, TenantId};
 
-pub use look::{Look, Progress};
+pub use look::{Look, Looks, Progress};
 
 /// Port: the logs of all tenants, as far as their growth goes.
 #[async_trait]
@@ -29,24 +28,6 @@ pub trait Logs: Send + Sync {
     /// Keeps a head that witnesses have cosigned, unless a later one is kept.
     async fn keep_witnessed(&self, tenant: TenantId, head: &Head) -> Result<(), StoreError>;
 
-    /// Puts back what the index of a tenant's log lacks.
-    async fn put_back(&self, tenant: TenantId, index: &Index) -> Result<(), StoreError>;
-
-    /// How far a tenant's log was looked at again.
-    async fn progress(&self, tenant: TenantId) -> Result<Progress, StoreError>;
-
-    /// Keeps how far it is now, unless another look has come further meanwhile.
-    async fn keep_progress(&self, tenant: TenantId, from: Progress, to: Progress) -> Result<(), StoreError>;
-
-    /// Looks behind `after` through `most` leaves of a tenant for those that have no place and wait for none, and lets them wait for one.
-    /// Says from which leaf to go on; after the last, from the beginning.
-    async fn enlist(
-        &self,
-        tenant: TenantId,
-        after: EventId,
-        most: u64,
-    ) -> Result<(EventId, Vec<EventId>), StoreError>;
-
     /// Prepares storage for the log of this month and of `ahead` more.
     async fn keep_months(&self, ahead: u32) -> Result<(), StoreError>;
 }
@@ -55,6 +36,7 @@ pub trait Logs: Send + Sync {
 /// second history.
 pub struct Sequencer {
     logs: Arc<dyn Logs>,
+    looks: Arc<dyn Looks>,
     clock: Arc<dyn Clock>,
     /// What the names of logs begin with.
     name: String,
@@ -71,9 +53,14 @@ const STEPS: u32 = 3;
 
 impl Sequencer {
     /// Over `logs`, whose names begin with `name`: that of the deployment.
-    pub fn new(logs: Arc<dyn Logs>, name: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        logs: Arc<impl Logs + Looks + 'static>,
+        name: impl Into<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            logs,
+            logs: logs.clone(),
+            looks: logs,
             clock,
             name: name.into(),
             seen: Mutex::default(),

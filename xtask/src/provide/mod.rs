@@ -15,7 +15,7 @@ use crate::process::{Outcome, root};
 pub(crate) use browser::browser;
 pub(crate) use deny::cargo_deny;
 pub(crate) use postgres::postgres;
-pub(crate) use python::{export_readers, schemathesis};
+pub(crate) use python::{export_readers, s3_locked, schemathesis};
 
 /// Where tools of this repository's own are kept.
 fn tools() -> PathBuf {

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use url::{Url, form_urlencoded};
 
 /// A collector of logs: `syslog+tls://HOST:PORT`, `https://HOST/PATH` for NDJSON or `ocsf+https://HOST/PATH`; each may have
-/// `#ca=FILE&authorization=FILE` behind it, which is told to nobody.
+/// `#ca=FILE&authorization=FILE&begin=TIME` behind it, which is told to nobody.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SinkAt {
     /// What it speaks, and where.
@@ -13,6 +14,8 @@ pub struct SinkAt {
     pub ca: Option<PathBuf>,
     /// The file with its `Authorization`.
     pub authorization: Option<PathBuf>,
+    /// When what it is sent begins, if not with each log.
+    pub begin: Option<DateTime<Utc>>,
 }
 
 /// What a collector speaks, and where.
@@ -46,15 +49,19 @@ impl FromStr for SinkAt {
     fn from_str(text: &str) -> Result<Self, InvalidSink> {
         let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
         let kind: SinkKind = text.parse()?;
-        let mut sink = Self { kind, ca: None, authorization: None };
+        let mut sink = Self { kind, ca: None, authorization: None, begin: None };
         let is_syslog = matches!(sink.kind, SinkKind::Syslog { .. });
-        for (name, file) in form_urlencoded::parse(fragment.as_bytes()) {
-            let place = match &*name {
-                "ca" => &mut sink.ca,
-                "authorization" if !is_syslog => &mut sink.authorization,
+        for (name, value) in form_urlencoded::parse(fragment.as_bytes()) {
+            let file = Some(&*value).filter(|file| !file.is_empty()).map(PathBuf::from);
+            let before = match &*name {
+                "ca" => sink.ca.replace(file.ok_or(InvalidSink)?).is_some(),
+                "authorization" if !is_syslog => {
+                    sink.authorization.replace(file.ok_or(InvalidSink)?).is_some()
+                }
+                "begin" => sink.begin.replace(value.parse().map_err(|_| InvalidSink)?).is_some(),
                 _ => return Err(InvalidSink),
             };
-            if file.is_empty() || place.replace(file.as_ref().into()).is_some() {
+            if before {
                 return Err(InvalidSink);
             }
         }
@@ -98,7 +105,8 @@ mod tests {
     use super::{InvalidSink, SinkAt, SinkKind};
 
     fn sink(kind: SinkKind, ca: Option<&str>, authorization: Option<&str>) -> Result<SinkAt, InvalidSink> {
-        Ok(SinkAt { kind, ca: ca.map(Into::into), authorization: authorization.map(Into::into) })
+        let (ca, authorization) = (ca.map(Into::into), authorization.map(Into::into));
+        Ok(SinkAt { kind, ca, authorization, begin: None })
     }
 
     fn syslog(host: &str, port: u16) -> SinkKind {
@@ -120,6 +128,8 @@ mod tests {
             sink(SinkKind::Ndjson(url.clone()), Some("/ca.pem"), Some("/key"))
         );
         assert_eq!(read("ocsf+https://siem.example/a"), sink(SinkKind::Ocsf(url), None, None));
+        let later = read("syslog+tls://siem.example#begin=2026-11-27T10:00:00Z").map(|sink| sink.begin);
+        assert_eq!(later, Ok("2026-11-27T10:00:00Z".parse().ok()));
         for name in ["syslog+tls://siem.example:6514", "ocsf+https://siem.example/a"] {
             assert_eq!(read(&format!("{name}#ca=/ca.pem")).map(|sink| sink.name()).as_deref(), Ok(name));
         }
@@ -139,6 +149,9 @@ mod tests {
             "https://siem.example/#key=/a",
             "https://siem.example/#ca=/a&ca=/b",
             "https://siem.example/#ca=",
+            "https://siem.example/#begin=",
+            "https://siem.example/#begin=newest",
+            "https://siem.example/#begin=2026-11-27",
         ] {
             assert_eq!(text.parse::<SinkAt>(), Err(InvalidSink), "{text}");
         }

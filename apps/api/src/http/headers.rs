@@ -122,10 +122,24 @@ fn source(request: &Request, ids: &dyn Ids) -> Source {
     let request_id = text("x-request-id", 129).filter(|id| is_request_id(id));
     Source {
         ip: request.remote_addr().as_socket_addr().map(|address| address.ip()),
-        user_agent: text("user-agent", 512),
+        user_agent: request.headers().get(header::USER_AGENT).and_then(user_agent),
         request: request_id.unwrap_or_else(|| ids.next().to_string()),
         trace: text("traceparent", 512).as_deref().and_then(trace_id),
     }
+}
+
+/// What begins a user agent that isn't ASCII, or begins so itself: what follows has an escape in the place of each other byte.
+const ESCAPED: &str = "escaped: ";
+
+/// The client's word for itself, cut off; nothing, where it holds a card number.
+fn user_agent(value: &HeaderValue) -> Option<String> {
+    let clear = String::from_utf8_lossy(value.as_bytes());
+    let kept = match value.to_str() {
+        Ok(text) if !text.starts_with(ESCAPED) => text.to_owned(),
+        _ => format!("{ESCAPED}{}", value.as_bytes().escape_ascii()),
+    };
+    let kept: String = kept.chars().take(512).collect();
+    Some(kept).filter(|text| !text.is_empty() && !holds_card_number(text) && !holds_card_number(&clear))
 }
 
 fn is_request_id(id: &str) -> bool {
@@ -148,8 +162,9 @@ fn trace_id(header: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use poem::Request;
+    use poem::http::HeaderValue;
 
-    use super::{source, trace_id};
+    use super::{source, trace_id, user_agent};
     use crate::machine::System;
 
     #[test]
@@ -165,6 +180,18 @@ mod tests {
         assert_eq!(kept.request, "visit-4111111111111112");
         assert!(kept.user_agent.is_some() && kept.trace.is_some());
         assert!(!format!("{refused:?}").contains("4111111111111111"), "{refused:?}");
+    }
+
+    #[test]
+    fn a_user_agent_that_is_not_ascii_is_kept_escaped_and_marked() {
+        let kept = |bytes: &[u8]| HeaderValue::from_bytes(bytes).ok().as_ref().and_then(user_agent);
+        assert_eq!(kept(b"curl/8.0 (a\\b)").as_deref(), Some("curl/8.0 (a\\b)"));
+        assert_eq!(kept("Praxis/ä".as_bytes()).as_deref(), Some("escaped: Praxis/\\xc3\\xa4"));
+        assert_eq!(kept(b"a\\\xff").as_deref(), Some("escaped: a\\\\\\xff"));
+        assert_eq!(kept(b"escaped: x").as_deref(), Some("escaped: escaped: x"), "nobody else marks one");
+        assert_eq!(kept(&[0xff; 512]).map(|kept| kept.len()), Some(512));
+        assert_eq!(kept("٤١١١١١١١١١١١١١١١".as_bytes()), None, "a card number in other digits");
+        assert_eq!(kept(b""), None);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::http::{exact, links, vocabulary};
 /// A string of RFC 8941 that isn't empty, or the same without its quotes.
 const IDEMPOTENCY_KEY: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-~]([ -~]*[!-~])?)$"#;
 
-/// What the one rest of a path is: see [`Tile`](ward::audit::tree::Tile).
-const TILE: &str = r"^([0-7]|entries)/(x[0-9]{3}/)*[0-9]{3}(\.p/[1-9][0-9]{0,2})?$";
+/// How a path to a tile ends: see [`Tile`](ward::audit::tree::Tile).
+const INDEX: &str = r"(x[0-9]{3}/)*[0-9]{3}(\.p/[1-9][0-9]{0,2})?";
 
 /// The document and the operation table don't fit.
 #[derive(Debug, thiserror::Error)]
@@ -154,8 +154,11 @@ fn name_wildcards(document: &mut Value) {
     for path in wild {
         let Some((before, name)) = path.split_once("/*") else { continue };
         let mut methods = paths.remove(&path).unwrap_or_default();
+        let (begin, example) =
+            if before.ends_with("/entries") { ("", "000.p/1") } else { ("[0-7]/", "0/000.p/1") };
         let parameter = json!({
-            "name": name, "in": "path", "required": true, "schema": { "type": "string", "pattern": TILE }, "example": "0/000.p/1",
+            "name": name, "in": "path", "required": true, "example": example,
+            "schema": { "type": "string", "pattern": format!("^{begin}{INDEX}$") },
             "description": "Its slashes stand for themselves.",
         });
         for served in

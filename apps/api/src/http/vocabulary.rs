@@ -44,7 +44,9 @@ pub(crate) fn complete(
     let action =
         schema(document, "NewEvent")?.pointer_mut("/properties/action").and_then(Value::as_object_mut);
     let taken = action.ok_or(Undeclared::Schema("NewEvent"))?.entry("not");
-    taken.or_insert(json!({ "pattern": format!(r"^({})\.", Vec::from_iter(first_words(table)).join("|")) }));
+    taken.or_insert(
+        json!({ "pattern": format!(r"^_*({})_*\.", Vec::from_iter(first_words(table)).join("|")) }),
+    );
     let permissions = json!({ "type": "string", "enum": permissions });
     set(document, "NewKey", "/permissions/items", permissions)?;
 

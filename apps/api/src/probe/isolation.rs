@@ -1,5 +1,4 @@
 use ward::Store as _;
-use ward::assurance::Outcome;
 use ward::kernel::StoreError;
 use ward_postgres::prover::Verdict;
 
@@ -26,11 +25,11 @@ pub(super) async fn isolation(app: &App) -> Result<Seen, ProbeError> {
         proof.functions,
         report.telling(),
     );
-    let seen = Seen::unless(wrong, population, observed);
-    Ok(match (seen.outcome.clone(), proof.verdict()) {
-        (Outcome::Pass, Verdict::Degraded(reason)) => Seen { outcome: Outcome::Degraded(reason), ..seen },
-        _ => seen,
-    })
+    let caveat = match proof.verdict() {
+        Verdict::Degraded(reason) => Some(reason),
+        _ => None,
+    };
+    Ok(Seen::unless(wrong, population, observed).but(caveat))
 }
 
 /// T10: what isn't declared to write can't, though the role could.

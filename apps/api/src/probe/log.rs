@@ -11,7 +11,7 @@ use ward::{Look, Store as _};
 use self::turns::Turns;
 use super::{INSPECT_LOG, ProbeError, Seen};
 use crate::app::App;
-use crate::logs;
+use crate::{due, logs};
 
 /// A1: a write and a refusal leave exactly their events, with actor, address and request.
 pub(super) async fn completeness(app: &App) -> Result<Seen, ProbeError> {
@@ -74,7 +74,7 @@ pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
     if app.stuck.count() > 0 {
         wrong.push("a log doesn't grow".to_owned());
     }
-    if app.contradicted.count() > 0 {
+    if app.witnessed.iter().any(|witness| witness.wrong.count() > 0) {
         wrong.push("a witness has seen another log".to_owned());
     }
     if app.archived.as_ref().is_some_and(|archived| archived.wrong.count() > 0) {
@@ -86,7 +86,7 @@ pub(super) async fn tree(app: &App) -> Result<Seen, ProbeError> {
         "{entries} of the {size} stored entries of {logs} logs are those that their signed heads stand for, and are found by \
          what they say.{later}"
     );
-    Ok(Seen::unless(wrong, entries, observed))
+    Ok(Seen::unless(wrong, entries, observed).but(due::late(app.shown(), app.clock().now())))
 }
 
 async fn is_late(app: &App) -> Result<bool, ProbeError> {

@@ -207,6 +207,14 @@ impl Seen {
             }
         }
     }
+
+    /// The same, with a caveat if there is one.
+    fn but(self, caveat: Option<impl Into<String>>) -> Self {
+        match (&self.outcome, caveat) {
+            (Outcome::Pass, Some(caveat)) => Self { outcome: Outcome::Degraded(caveat.into()), ..self },
+            _ => self,
+        }
+    }
 }
 
 /// Whether `tried` was refused for that `reason`. Refused for another it shows nothing.

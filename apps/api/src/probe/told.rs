@@ -7,6 +7,7 @@ use super::client::Client;
 use super::tenancy::{canary_record, canary_subject};
 use super::{ProbeError, Seen};
 use crate::app::App;
+use crate::due;
 
 /// A2: a disclosure and a refusal are in the log, with what was read and by whom.
 pub(super) async fn reads(app: &App) -> Result<Seen, ProbeError> {
@@ -128,5 +129,6 @@ pub(super) async fn export(app: &App) -> Result<Seen, ProbeError> {
         "{count} entries of the last ten seconds are in each of {} formats, and the newest was found by search.",
         counts.len()
     );
-    Ok(Seen::unless(wrong, population, observed))
+    let late = due::late(app.delivered.iter().map(|sink| sink as _), app.clock().now());
+    Ok(Seen::unless(wrong, population, observed).but(late))
 }

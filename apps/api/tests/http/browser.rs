@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use tempfile::tempdir;
 use ward_testkit::{tool, tools};
 
-use crate::support::{Deployment, Outcome, nobody};
+use crate::support::{Deployment, Outcome};
 
 /// Statuses that no profile has whose checks pass, and a text that wants to be more than text.
 const OF_EVERY_STATUS: &str = r#"
@@ -63,11 +64,10 @@ async fn the_trust_page_of_every_profile_can_be_read_by_everybody() -> Outcome {
 #[tokio::test]
 async fn a_trust_page_with_rows_of_every_status_can_be_read_by_everybody() -> Outcome {
     let workforce = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/workforce.toml"))?;
-    let file = std::env::temp_dir().join(format!("ward-profile-{}.toml", nobody().simple()));
+    let home = tempdir()?;
+    let file = home.path().join("profile.toml");
     fs::write(&file, workforce + OF_EVERY_STATUS)?;
-    let started = Deployment::start(&file.display().to_string()).await;
-    fs::remove_file(&file)?;
-    let deployment = started?;
+    let deployment = Deployment::start(&file.display().to_string()).await?;
     deployment.checked().await?;
     deployment.rewrite("UPDATE ward.probe_run SET outcome = 'fail', observed = 'a <b>stored</b> row holds plaintext.' WHERE probe = 'sealing'").await?;
     deployment

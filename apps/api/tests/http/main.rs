@@ -18,4 +18,5 @@ mod roles;
 mod stranger;
 mod strict;
 mod sweep;
+mod tiles;
 mod trust;

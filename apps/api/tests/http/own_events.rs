@@ -63,7 +63,11 @@ async fn an_array_is_recorded_whole_or_not_at_all() -> Outcome {
             "/1/details/card",
         ),
         (one(json!({ "action": "visit.planned", "reason": "a\nb" })), "/1/reason"),
+        (one(json!({ "action": "visit.planned", "reason": "paid \u{202e}ton" })), "/1/reason"),
+        (one(json!({ "action": "visit.planned", "details": { "room": "3\u{200b}" } })), "/1/details/room"),
         (json!({ "action": "api_key.revoked" }), "/action"),
+        (json!({ "action": "audit_.rotated" }), "/action"),
+        (json!({ "action": "session.started" }), "/action"),
     ] {
         let refused = tenant.client.post(PATH, body).await?.expect(422)?;
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
 use ward::audit::note::{Checkpoint, Note, VerifierKey};
 use ward::audit::tree::{Hash, verify_consistency, verify_inclusion};
 use ward_cli::Done;
@@ -19,9 +20,17 @@ async fn verify(deployment: &Deployment, client: &Client, key: &str, state: &str
     Ok(tokio::task::spawn_blocking(move || ward_cli::run(&words, Some(key))).await?)
 }
 
-/// A file for what the verifier remembers.
-fn state() -> String {
-    std::env::temp_dir().join(format!("ward-state-{}", nobody())).to_string_lossy().into_owned()
+/// A file for what the verifier remembers, which lasts as long as this does.
+struct State(TempDir);
+
+impl State {
+    fn new() -> Outcome<Self> {
+        Ok(Self(tempdir()?))
+    }
+
+    fn file(&self) -> String {
+        self.0.path().join("state").to_string_lossy().into_owned()
+    }
 }
 
 pub(crate) async fn key(client: &Client) -> Outcome<String> {
@@ -93,12 +102,12 @@ async fn every_entry_that_is_listed_is_proven() -> Outcome {
 async fn the_verifier_takes_the_log_as_it_grows() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;
-    let (key, state) = (key(&tenant.client).await?, state());
+    let (key, state) = (key(&tenant.client).await?, State::new()?);
     for count in [1, 254, 300] {
         let before = head(&tenant.client, &key).await?;
         imported(&tenant, count).await?;
         tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
-        let done = verify(deployment, &tenant.client, &key, &state).await?;
+        let done = verify(deployment, &tenant.client, &key, &state.file()).await?;
         assert_eq!(done.code, 0, "{done:?}");
 
         let now = head(&tenant.client, &key).await?;
@@ -182,12 +191,15 @@ async fn what_the_databases_master_does_to_a_log_shows() -> Outcome {
             imported(&tenant, entries).await?;
             tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
         }
-        let (key, state) = (key(&tenant.client).await?, state());
-        assert_eq!(verify(&deployment, &tenant.client, &key, &state).await?.code, 0);
+        let (key, state) = (key(&tenant.client).await?, State::new()?);
+        assert_eq!(verify(&deployment, &tenant.client, &key, &state.file()).await?.code, 0);
         tamper(&deployment.database, &tenant, sql).await?;
         let done = verify_all(&deployment, &tenant.client, &key).await?;
-        let found =
-            if done.code == 0 { verify(&deployment, &tenant.client, &key, &state).await? } else { done };
+        let found = if done.code == 0 {
+            verify(&deployment, &tenant.client, &key, &state.file()).await?
+        } else {
+            done
+        };
         assert_ne!(found.code, 0, "{what}: {found:?}");
 
         assert_eq!(status(&tenant.client).await?, "failing", "{what}");
@@ -327,7 +339,7 @@ async fn an_entry_without_a_place_is_found_and_gets_one_if_it_is_what_was_writte
 }
 
 async fn verify_all(deployment: &Deployment, client: &Client, key: &str) -> Outcome<Done> {
-    verify(deployment, client, key, &state()).await
+    verify(deployment, client, key, &State::new()?.file()).await
 }
 
 async fn tamper(database: &Database, tenant: &Tenant, sql: &str) -> Outcome {

@@ -138,3 +138,33 @@ fn every_entry_arrives_over_http_in_order_whatever_dies_meanwhile() {
     let home = tempdir().unwrap();
     arrives_whatever_dies(Sink::http(home.path()));
 }
+
+#[test]
+fn a_collector_that_begins_later_is_sent_nothing_older_and_every_later_log_whole() {
+    let home = tempdir().unwrap();
+    let sink = Sink::http(home.path());
+    let mut ward = Ward::start("info");
+    let tenant = ward.found("Old");
+    let before = write(&ward, &tenant);
+    // Entries may be ten minutes older than those before them.
+    let now = r#"SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '10 minutes', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"#;
+    let begin = ward.postgres().ask(now)[0][0].clone();
+    write(&ward, &tenant);
+    let behind = |ward: &Ward| {
+        let said = ward.says(&["doctor"]);
+        let lag = said.lines().find_map(|line| line.split_once("/ingest: ")?.1.split_once(" entries behind"));
+        lag.unwrap_or_else(|| panic!("{said}")).0.parse::<u64>().unwrap()
+    };
+    ward.stop();
+    ward.set(&[("WARD_LOG_SINKS", &format!("{}&begin={begin}", sink.setting))]);
+    ward.start_again();
+    let later = ward.found("New");
+    let written = write(&ward, &tenant);
+    write(&ward, &later);
+    sink.assert_whole(&mut ward, &later);
+    ward.until("collected", |_| sink.of(&tenant).iter().any(|(place, _)| place + 1 >= written).then_some(()));
+    let first = sink.of(&tenant)[0].0;
+    assert!((before..=before + 1).contains(&first), "{first}, not {before}");
+    ward.until("none behind", |ward| (behind(ward) == 0).then_some(()));
+    ward.stop();
+}

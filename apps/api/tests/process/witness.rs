@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use ureq::http::Method;
 
+use crate::client::Client;
 use crate::ward::{Tenant, Ward, pause};
 
 struct Witness {
@@ -58,6 +60,14 @@ impl Witness {
         self.key();
     }
 
+    /// How many entries of a log it has seen.
+    fn seen(&self, tenant: &Tenant) -> Option<u64> {
+        let origin = Sha256::digest(format!("localhost/{}", tenant.id));
+        let origin: String = origin.iter().map(|byte| format!("{byte:02x}")).collect();
+        let shown = Client::new(format!("http://{}", self.listen), "").get(&format!("/{origin}/checkpoint"));
+        shown.ok()?.text.lines().nth(1)?.parse().ok()
+    }
+
     /// Tells it which logs there are.
     fn learn(&self, ward: &Ward) {
         fs::write(self.home.join("witness.new"), ward.says(&["log-keys"])).unwrap();
@@ -92,14 +102,14 @@ pub(crate) fn write(ward: &Ward, tenant: &Tenant) -> u64 {
     size(ward, tenant, "").unwrap()
 }
 
-/// Puts a backup back, as it were: all that came after this head of a log is gone.
+/// Puts a backup back, as it were: all that came after this head of a log is gone, and with it that witnesses saw it.
 pub(crate) fn set_back(ward: &Ward, tenant: &Tenant, note: &str) {
     let mut lines = note.lines().skip(1);
     let (id, size, root) = (&tenant.id, lines.next().unwrap(), lines.next().unwrap());
     let set_back = format!(
         "SET session_replication_role = replica;
          DELETE FROM ward.audit_place WHERE tenant = '{id}' AND index >= {size};
-         UPDATE ward.audit_head SET size = {size}, root = decode('{root}', 'base64'), note = '{note}', witnessed = NULL, witnessed_size = NULL
+         UPDATE ward.audit_head SET size = {size}, root = decode('{root}', 'base64'), note = '{note}', witnessed = '{note}', witnessed_size = {size}
          WHERE tenant = '{id}'"
     );
     ward.postgres().ask(&set_back);
@@ -132,12 +142,43 @@ fn a_witness_cosigns_what_grows_and_what_grew_while_it_was_away_and_the_deployme
     ward.until("witnessed again", |ward| seen(ward).filter(|seen| *seen >= second));
     let done = verify(&ward, &tenant, &key);
     assert_eq!(done.code, 0, "{done:?}");
+    ward.until("written down", |ward| (written(ward, &tenant) > 0).then_some(()));
+    ward.stop();
+}
+
+/// How often a head of a log was written into the deployment's.
+fn written(ward: &Ward, tenant: &Tenant) -> usize {
     let written = format!(
         "SELECT count(*) FROM ward.audit_leaf WHERE tenant = '00000000-0000-7000-8000-000000000000'
          AND body::json -> 'changes' -> '{}' ->> 'after' LIKE '% %='",
         tenant.id
     );
-    ward.until("written down", |ward| (ward.postgres().ask(&written) != [["0"]]).then_some(()));
+    ward.postgres().ask(&written)[0][0].parse().unwrap()
+}
+
+#[test]
+fn a_witness_that_never_answers_keeps_no_other_waiting_and_no_head_from_being_written_down() {
+    let (mut ward, witness, key) = beside();
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (silent, other) =
+        (hangs.local_addr().unwrap(), "hangs.example+0208bb1a+BAuVKhgnkyVNd9dWJx3ZzV8B0sLrOVzSZcmBHs2qj0B3");
+    ward.stop();
+    ward.set(&[("WARD_WITNESSES", &format!("http://{silent} {other} http://{} {key}", witness.listen))]);
+    ward.start_again();
+    let tenant = ward.found("Hung");
+    witness.learn(&ward);
+    let last = write(&ward, &tenant);
+    ward.until("cosigned by the other", |_| witness.seen(&tenant).filter(|seen| *seen >= last));
+    ward.until("written down", |ward| (written(ward, &tenant) > 0).then_some(()));
+    assert_eq!(size(&ward, &tenant, "?witnessed=true"), None, "not by all");
+
+    let before = written(&ward, &tenant);
+    ward.kill();
+    ward.start_again();
+    ward.until("written down again", |ward| (written(ward, &tenant) > before).then_some(()));
+    ward.until("told", |ward| {
+        String::from_utf8_lossy(&ward.logs()).contains("asking the witness hangs.example fails").then_some(())
+    });
     ward.stop();
 }
 
@@ -160,9 +201,9 @@ fn a_log_that_was_set_back_is_contradicted_by_its_witness() {
 
     ward.kill();
     set_back(&ward, &tenant, &note);
+    ward.set(&[("WARD_LOG", "info,ward_api::due=debug")]);
     ward.start_again();
-    write(&ward, &tenant);
-    ward.until("contradicted", |ward| {
+    ward.until("contradicted, though nothing grew", |ward| {
         String::from_utf8_lossy(&ward.logs()).contains("a log is not as it was").then_some(())
     });
     assert_eq!(checked(&ward, &tenant), "failing");

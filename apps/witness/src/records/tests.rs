@@ -142,10 +142,10 @@ fn the_name_of_a_file_leads_nowhere_else() {
 
 #[test]
 fn a_directory_has_one_owner_at_a_time() {
-    let path = std::env::temp_dir().join(format!("ward-witness-owner-{}", std::process::id()));
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("state");
     let one = Directory::take(&path).unwrap();
     assert!(matches!(Directory::take(&path), Err(crate::disk::NotOurs::Taken)));
     drop(one);
     assert!(Directory::take(&path).is_ok());
-    std::fs::remove_dir_all(&path).unwrap();
 }

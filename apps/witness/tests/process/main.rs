@@ -7,6 +7,7 @@
     reason = "a test may"
 )]
 
+mod cosigned;
 #[path = "../../src/fixture.rs"]
 mod fixture;
 mod kill;

@@ -4,12 +4,12 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tempfile::{TempDir, tempdir};
 use ward::audit::note::VerifierKey;
 use ward_witness_client::HttpWitness;
 
@@ -19,7 +19,7 @@ const START: Duration = Duration::from_secs(60);
 
 /// A state directory, and the process that has it.
 pub(crate) struct Witness {
-    directory: PathBuf,
+    directory: TempDir,
     child: Mutex<Option<Child>>,
     address: String,
 }
@@ -35,11 +35,7 @@ pub(crate) struct Answer {
 impl Witness {
     /// One that isn't started yet, and knows these logs.
     pub(crate) fn idle(logs: &[&Log]) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("ward-witness-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(name);
-        fs::create_dir_all(&directory).unwrap();
-        let witness = Self { directory, child: Mutex::default(), address: String::new() };
+        let witness = Self { directory: tempdir().unwrap(), child: Mutex::default(), address: String::new() };
         witness.know(logs);
         witness
     }
@@ -56,17 +52,17 @@ impl Witness {
     }
 
     pub(crate) fn list(&self, text: &str) {
-        fs::write(self.directory.join("logs.new"), text).unwrap();
-        fs::rename(self.directory.join("logs.new"), self.directory.join("logs")).unwrap();
+        fs::write(self.directory.path().join("logs.new"), text).unwrap();
+        fs::rename(self.directory.path().join("logs.new"), self.directory.path().join("logs")).unwrap();
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        self.directory.join("state")
+        self.directory.path().join("state")
     }
 
     /// Starts on what the last process left, and waits until it listens.
     pub(crate) fn start_again(&mut self) {
-        let log = File::create(self.directory.join("log")).unwrap();
+        let log = File::create(self.directory.path().join("log")).unwrap();
         let mut child = self.command("w.example").stderr(log).spawn().unwrap();
         let begun = Instant::now();
         self.address = loop {
@@ -83,7 +79,7 @@ impl Witness {
 
     /// Everything that the process said that was started last.
     pub(crate) fn said(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).unwrap()
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
     /// What a second one on the same state says before it ends.
@@ -105,7 +101,7 @@ impl Witness {
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ward-witness"));
         command.args(["--listen", "127.0.0.1:0", "--name", name]);
-        command.arg("--state").arg(self.state()).arg("--logs").arg(self.directory.join("logs"));
+        command.arg("--state").arg(self.state()).arg("--logs").arg(self.directory.path().join("logs"));
         command.env_clear().stdin(Stdio::null());
         command
     }
@@ -175,7 +171,6 @@ impl Drop for Witness {
         if let Some(mut child) = self.child.lock().unwrap().take() {
             let _gone = child.kill().and_then(|()| child.wait()); // it may have ended by itself
         }
-        let _left = fs::remove_dir_all(&self.directory);
     }
 }
 

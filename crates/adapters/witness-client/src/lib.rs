@@ -6,7 +6,7 @@
 //! use ward_witness_client::HttpWitness;
 //!
 //! async fn ask(checkpoint: &Note) -> Result<(), WitnessError> {
-//!     let key = "witness.example+9fe4b1a3+BAuVKhgnkyVNd9dWJx3ZzV8B0sLrOVzSZcmBHs2qj0B3".parse();
+//!     let key = "witness.example+3ff362f1+BAuVKhgnkyVNd9dWJx3ZzV8B0sLrOVzSZcmBHs2qj0B3".parse();
 //!     let witness = HttpWitness::new("https://witness.example", key.into_iter().collect()).map_err(|error| WitnessError::Unavailable(error.into()))?;
 //!     let nothing_seen = |_| std::future::ready(Ok::<_, InvalidNote>(vec![]));
 //!     let cosignatures = cosign(&witness, checkpoint, 0, nothing_seen).await?;

@@ -51,5 +51,6 @@ pub use search::{Search, Words};
 pub use source::Origin;
 pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
 pub use view::{
-    AuditView, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found, LIST_EVENTS, SEARCHED, SHOW_EVENT,
+    AuditView, ENTRIES_READ, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found, LIST_EVENTS,
+    READ_ENTRIES, SEARCHED, SHOW_EVENT,
 };

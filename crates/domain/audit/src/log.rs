@@ -12,7 +12,7 @@ pub static PROVE_EVENT: Operation = read("proveAuditEvent");
 pub static CHECKPOINT: Operation = read("auditCheckpoint");
 /// Shows that the log only grew.
 pub static PROVE_CONSISTENCY: Operation = read("proveAuditConsistency");
-/// Shows hashes or entries of the log, nothing personal in clear.
+/// Shows hashes of the log.
 pub static TILE: Operation = read("auditTile");
 /// Shows what verifies the log.
 pub static KEY: Operation = read("auditKey");

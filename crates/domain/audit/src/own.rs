@@ -64,7 +64,8 @@ impl OwnEvent {
 
     /// Whether its action could be taken for one of Ward's own.
     pub fn is_taken(&self, table: &[&'static Operation]) -> bool {
-        self.action.split('.').next().is_some_and(|word| first_words(table).contains(word))
+        let first = self.action.split('.').next().map(|word| word.trim_matches('_'));
+        first.is_some_and(|word| first_words(table).contains(word))
     }
 }
 

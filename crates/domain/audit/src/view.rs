@@ -8,6 +8,8 @@ use crate::search::Search;
 pub const SEARCHED: Action = Action::new("audit.searched");
 /// An entry was read.
 pub const ENTRY_READ: Action = Action::new("audit.entry_disclosed");
+/// A tile of entries was read.
+pub const ENTRIES_READ: Action = Action::new("audit.entries_disclosed");
 /// An export of the log began.
 pub const EXPORT_STARTED: Action = Action::new("audit.export_started");
 /// An export of the log was sent to its end.
@@ -17,6 +19,8 @@ pub const EXPORT_COMPLETED: Action = Action::new("audit.export_completed");
 pub static LIST_EVENTS: Operation = read("listAuditEvents", "audit.read", &[SEARCHED]);
 /// Shows an entry.
 pub static SHOW_EVENT: Operation = read("showAuditEvent", "audit.read", &[ENTRY_READ]);
+/// Shows the entries of a tile.
+pub static READ_ENTRIES: Operation = read("auditEntries", "audit.read", &[ENTRIES_READ]);
 /// Streams the log out.
 pub static EXPORT: Operation = read("exportAudit", "audit.export", &[EXPORT_STARTED, EXPORT_COMPLETED]);
 

@@ -1,4 +1,6 @@
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use ward_audit::index::Index;
 use ward_audit::inspect::{StoredLog, inspect};
 use ward_audit::log::first;
 use ward_audit::sequence::{SequenceError, Step};
@@ -7,6 +9,28 @@ use ward_crypto::TenantKeys;
 use ward_kernel::{EventId, StoreError, TenantId, Uuid};
 
 use super::{Sequencer, lock};
+
+/// Port: what the check of logs keeps, and what it puts right.
+#[async_trait]
+pub trait Looks: Send + Sync {
+    /// Puts back what the index of a tenant's log lacks.
+    async fn put_back(&self, tenant: TenantId, index: &Index) -> Result<(), StoreError>;
+
+    /// How far a tenant's log was looked at again.
+    async fn progress(&self, tenant: TenantId) -> Result<Progress, StoreError>;
+
+    /// Keeps how far it is now, unless another look has come further meanwhile.
+    async fn keep_progress(&self, tenant: TenantId, from: Progress, to: Progress) -> Result<(), StoreError>;
+
+    /// Looks behind `after` through `most` leaves of a tenant for those that have no place and wait for none, and lets them wait for one.
+    /// Says from which leaf to go on; after the last, from the beginning.
+    async fn enlist(
+        &self,
+        tenant: TenantId,
+        after: EventId,
+        most: u64,
+    ) -> Result<(EventId, Vec<EventId>), StoreError>;
+}
 
 /// How far a log was looked at again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,18 +77,18 @@ impl Sequencer {
         let head = log.head().await?;
         let size = head.as_ref().map_or(0, |head| head.checkpoint.size);
         let all = size.div_ceil(TILE);
-        let from = self.logs.progress(tenant).await?;
+        let from = self.looks.progress(tenant).await?;
         let kept = first(log).await? / TILE;
         let first = if from.tile < all { from.tile.max(kept) } else { kept };
         let range = first..all.min(first + tiles);
         let lacking = inspect(log, keys, self.seen(tenant).as_ref(), range.clone()).await?;
         head.iter().for_each(|head| self.remember(tenant, head));
         if !lacking.is_empty() {
-            self.logs.put_back(tenant, &lacking).await?;
+            self.looks.put_back(tenant, &lacking).await?;
         }
-        let (reached, enlisted) = self.logs.enlist(tenant, from.leaf, tiles * TILE).await?;
+        let (reached, enlisted) = self.looks.enlist(tenant, from.leaf, tiles * TILE).await?;
         let at = self.clock.now();
-        self.logs.keep_progress(tenant, from, Progress { tile: range.end, leaf: reached, at }).await?;
+        self.looks.keep_progress(tenant, from, Progress { tile: range.end, leaf: reached, at }).await?;
         let mended = lacking.first_tile().map(|tile| SequenceError::Unfound { index: tile * TILE });
         if mended.is_none() && enlisted.is_empty() {
             lock(&self.looked).insert(tenant, at);
@@ -81,7 +105,7 @@ impl Sequencer {
             let known = lock(&self.looked).get(&tenant).copied();
             let at = match known {
                 Some(at) => at,
-                None => self.logs.progress(tenant).await?.at,
+                None => self.looks.progress(tenant).await?.at,
             };
             turns.push((at, tenant));
         }

@@ -7,13 +7,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::tempdir;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use ward_api::Server;
 use ward_api::config::Config;
 use ward_testkit::Database;
 
-use super::{Client, Outcome, nobody};
+use super::{Client, Outcome};
 
 /// Servers outlive the test that starts them, and so need a runtime that does.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -163,9 +164,8 @@ async fn serve(
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         let _set = log.try_init(); // by whichever test was first
     }
-    let data = env::temp_dir().join(format!("ward-api-test-{}", nobody().simple()));
-    fs::create_dir_all(&data)?;
-    let file = data.join("root.key");
+    let data = tempdir()?;
+    let file = data.path().join("root.key");
     if let Some(key) = key {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(key)?;
     }
@@ -173,7 +173,7 @@ async fn serve(
         ("WARD_LISTEN", "127.0.0.1:0".to_owned()),
         ("WARD_MODE", "development".to_owned()),
         ("WARD_PROFILE", profile.to_owned()),
-        ("WARD_DATA_DIR", data.display().to_string()),
+        ("WARD_DATA_DIR", data.path().display().to_string()),
         ("WARD_DATABASE_URL", database.url("ward_app")),
         ("WARD_OWNER_DATABASE_URL", database.url("ward_owner")),
     ];
@@ -181,7 +181,5 @@ async fn serve(
     let settings = settings.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value));
     let config = Config::from_settings(settings.collect())?;
     let server = RUNTIME.spawn(Server::start(config)).await??;
-    let key = fs::read(&file)?;
-    fs::remove_dir_all(&data)?; // the root key is in memory now
-    Ok((server, key))
+    Ok((server, fs::read(&file)?)) // it is in memory now
 }

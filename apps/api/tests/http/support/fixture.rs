@@ -80,6 +80,7 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             json!({ "action": "visit.planned", "entity": { "kind": "visit", "id": nobody().to_string() } }),
         ),
         "proveAuditConsistency" => Case { query: "from=0&to=1", ..Case::plain() },
+        "auditEntries" => Case { ids: vec![("tile", "000.p/1".into())], ..Case::plain() },
         "auditTile" => Case { ids: vec![("tile", "0/000.p/1".into())], ..Case::plain() },
         // Claims are the deployment's.
         "claimEvidence" => Case { owned: false, ..Case::of("tenant-isolation".into()) },

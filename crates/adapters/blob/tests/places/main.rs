@@ -1,6 +1,8 @@
 //! Archives in a real directory and in the bucket of a real server.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod locked;
+
 use std::fs;
 
 use tempfile::{TempDir, tempdir};

@@ -1,11 +1,12 @@
 //! What the check of logs keeps, and what it puts right: each in a transaction of its own.
 
+use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
-use ward::Progress;
 use ward::audit::index::Index;
 use ward::kernel::{EventId, StoreError, TenantId};
+use ward::{Looks, Progress};
 
 use super::growth::commit;
 use super::index;
@@ -14,6 +15,7 @@ use crate::connection::Connection;
 use crate::error::failed;
 use crate::gated::Gated;
 use crate::scoped::Scoped;
+use crate::store::Postgres;
 use crate::turns::Shared;
 
 const PROGRESS: &str = "SELECT tile, leaf, at FROM ward.audit_look WHERE tenant = $1";
@@ -25,44 +27,42 @@ const KEEP: &str = "
 
 const ENLIST: &str = "SELECT reached, enlisted FROM ward.enlist_leaves($2, $3) WHERE $1::uuid IS NOT NULL";
 
-pub(super) async fn put_back(pool: &Shared, tenant: TenantId, index: &Index) -> Result<(), StoreError> {
-    write(pool, tenant, index::add(|sql| Scoped::new(tenant.into(), sql), index)).await.map(drop)
-}
+#[async_trait]
+impl Looks for Postgres {
+    async fn put_back(&self, tenant: TenantId, index: &Index) -> Result<(), StoreError> {
+        write(&self.shared, tenant, index::add(|sql| Scoped::new(tenant.into(), sql), index)).await.map(drop)
+    }
 
-pub(super) async fn progress(pool: &Shared, tenant: TenantId) -> Result<Progress, StoreError> {
-    let gate = Gated::new(pool.clone(), tenant.into());
-    let rows = Scoped::new(tenant.into(), PROGRESS).through(&gate).await?;
-    let progress = |row: &PgRow| {
-        let leaf = row.try_get::<Uuid, _>("leaf").map_err(failed)?.into();
-        Ok(Progress { tile: number(row, "tile")?, leaf, at: row.try_get("at").map_err(failed)? })
-    };
-    rows.first().map_or_else(|| Ok(Progress::default()), progress)
-}
+    async fn progress(&self, tenant: TenantId) -> Result<Progress, StoreError> {
+        let gate = Gated::new(self.shared.clone(), tenant.into());
+        let rows = Scoped::new(tenant.into(), PROGRESS).through(&gate).await?;
+        let progress = |row: &PgRow| {
+            let leaf = row.try_get::<Uuid, _>("leaf").map_err(failed)?.into();
+            Ok(Progress { tile: number(row, "tile")?, leaf, at: row.try_get("at").map_err(failed)? })
+        };
+        rows.first().map_or_else(|| Ok(Progress::default()), progress)
+    }
 
-pub(super) async fn keep_progress(
-    pool: &Shared,
-    tenant: TenantId,
-    from: Progress,
-    to: Progress,
-) -> Result<(), StoreError> {
-    let keep = Scoped::new(tenant.into(), KEEP).bind(from.tile.cast_signed()).bind(Uuid::from(from.leaf));
-    let keep = keep.bind(to.tile.cast_signed()).bind(Uuid::from(to.leaf)).bind(to.at);
-    write(pool, tenant, keep).await.map(drop)
-}
+    async fn keep_progress(&self, tenant: TenantId, from: Progress, to: Progress) -> Result<(), StoreError> {
+        let keep = Scoped::new(tenant.into(), KEEP).bind(from.tile.cast_signed()).bind(Uuid::from(from.leaf));
+        let keep = keep.bind(to.tile.cast_signed()).bind(Uuid::from(to.leaf)).bind(to.at);
+        write(&self.shared, tenant, keep).await.map(drop)
+    }
 
-pub(super) async fn enlist(
-    pool: &Shared,
-    tenant: TenantId,
-    after: EventId,
-    most: u64,
-) -> Result<(EventId, Vec<EventId>), StoreError> {
-    let most = i32::try_from(most).unwrap_or(i32::MAX);
-    let enlist = Scoped::new(tenant.into(), ENLIST).bind(Uuid::from(after)).bind(most);
-    let rows = write(pool, tenant, enlist).await?;
-    let Some(row) = rows.first() else { return Ok((Uuid::nil().into(), Vec::new())) };
-    let reached: Option<Uuid> = row.try_get("reached").map_err(failed)?;
-    let enlisted: Vec<Uuid> = row.try_get("enlisted").map_err(failed)?;
-    Ok((reached.unwrap_or_default().into(), enlisted.into_iter().map(EventId::from).collect()))
+    async fn enlist(
+        &self,
+        tenant: TenantId,
+        after: EventId,
+        most: u64,
+    ) -> Result<(EventId, Vec<EventId>), StoreError> {
+        let most = i32::try_from(most).unwrap_or(i32::MAX);
+        let enlist = Scoped::new(tenant.into(), ENLIST).bind(Uuid::from(after)).bind(most);
+        let rows = write(&self.shared, tenant, enlist).await?;
+        let Some(row) = rows.first() else { return Ok((Uuid::nil().into(), Vec::new())) };
+        let reached: Option<Uuid> = row.try_get("reached").map_err(failed)?;
+        let enlisted: Vec<Uuid> = row.try_get("enlisted").map_err(failed)?;
+        Ok((reached.unwrap_or_default().into(), enlisted.into_iter().map(EventId::from).collect()))
+    }
 }
 
 async fn write(pool: &Shared, tenant: TenantId, statement: Scoped) -> Result<Vec<PgRow>, StoreError> {

@@ -15,11 +15,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::Row as _;
 use uuid::Uuid;
-use ward::audit::index::Index;
+use ward::Logs;
 use ward::audit::sequence::{Growth, Head};
 use ward::crypto::TenantKeys;
 use ward::kernel::{EventId, StoreError, TenantId};
-use ward::{Logs, Progress};
 
 use crate::error::failed;
 use crate::store::Postgres;
@@ -52,27 +51,6 @@ impl Logs for Postgres {
 
     async fn keep_witnessed(&self, tenant: TenantId, head: &Head) -> Result<(), StoreError> {
         PgGrowth::begin(&self.shared, tenant, true).await?.keep_witnessed(head).await
-    }
-
-    async fn put_back(&self, tenant: TenantId, index: &Index) -> Result<(), StoreError> {
-        look::put_back(&self.shared, tenant, index).await
-    }
-
-    async fn progress(&self, tenant: TenantId) -> Result<Progress, StoreError> {
-        look::progress(&self.shared, tenant).await
-    }
-
-    async fn keep_progress(&self, tenant: TenantId, from: Progress, to: Progress) -> Result<(), StoreError> {
-        look::keep_progress(&self.shared, tenant, from, to).await
-    }
-
-    async fn enlist(
-        &self,
-        tenant: TenantId,
-        after: EventId,
-        most: u64,
-    ) -> Result<(EventId, Vec<EventId>), StoreError> {
-        look::enlist(&self.shared, tenant, after, most).await
     }
 
     async fn keep_months(&self, ahead: u32) -> Result<(), StoreError> {

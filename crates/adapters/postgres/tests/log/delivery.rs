@@ -11,9 +11,9 @@ fn delivery(tenant: TenantId, holder: Uuid) -> Delivery<'static> {
     Delivery { tenant, sink: SINK, holder }
 }
 
-async fn add(w: &World, tenant: TenantId) {
+async fn add(w: &World, tenant: TenantId, next: u64) {
     let mut unit = w.store.begin(w.permit(tenant, &WRITE)).await.unwrap();
-    unit.add_sink(SINK).await.unwrap();
+    unit.add_sink(SINK, next).await.unwrap();
     unit.commit(w.wrote(w.id())).await.unwrap();
 }
 
@@ -24,11 +24,11 @@ async fn a_log_is_delivered_by_one_replica_at_a_time_and_never_from_further_back
     let [one, two] = [w.id(), w.id()].map(|holder| delivery(tenant, holder));
     assert_eq!(w.store.hold(one).await.unwrap(), Held::Nobody);
     assert!(!w.store.advance(one, 3).await.unwrap());
-    add(&w, tenant).await;
+    add(&w, tenant, 0).await;
     assert_eq!(w.store.hold(delivery(other, one.holder)).await.unwrap(), Held::Nobody, "another's log");
 
     assert_eq!(w.store.hold(one).await.unwrap(), Held::From(0));
-    assert_eq!(w.store.hold(two).await.unwrap(), Held::Elsewhere);
+    assert_eq!(w.store.hold(two).await.unwrap(), Held::Elsewhere(0));
     assert!(!w.store.advance(two, 9).await.unwrap());
     assert!(w.store.advance(one, 7).await.unwrap());
     assert!(!w.store.advance(one, 6).await.unwrap());
@@ -38,8 +38,13 @@ async fn a_log_is_delivered_by_one_replica_at_a_time_and_never_from_further_back
     let late = "WITH late AS (UPDATE ward.log_delivery SET until = clock_timestamp() RETURNING 1) SELECT count(*) FROM late";
     assert_eq!(w.count("postgres", late).await, 1);
     assert_eq!(w.store.hold(two).await.unwrap(), Held::From(7));
-    assert_eq!(w.store.hold(one).await.unwrap(), Held::Elsewhere);
+    assert_eq!(w.store.hold(one).await.unwrap(), Held::Elsewhere(7));
     assert!(!w.store.advance(one, 8).await.unwrap(), "it was given to another meanwhile");
-    add(&w, tenant).await;
+    assert_eq!(w.store.delivered(tenant, SINK).await.unwrap(), Some(7));
+    add(&w, tenant, 9).await;
     assert_eq!(w.store.hold(two).await.unwrap(), Held::From(7), "what is added again goes on");
+
+    assert_eq!(w.store.delivered(other, SINK).await.unwrap(), None);
+    add(&w, other, 5).await;
+    assert_eq!(w.store.hold(delivery(other, one.holder)).await.unwrap(), Held::From(5));
 }

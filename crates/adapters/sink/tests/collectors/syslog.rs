@@ -33,6 +33,14 @@ async fn messages_arrive_whole_and_in_order_whatever_they_hold() {
 }
 
 #[tokio::test]
+async fn a_receiver_may_know_tls_1_2_and_no_later_one() {
+    let home = tempdir().unwrap();
+    let collector = Collector::start_old(Protocol::Syslog, home.path()).unwrap();
+    sink(&collector).take(&batch(&["one", "two"])).await.unwrap();
+    assert_eq!(collector.taken(), ["one", "two"]);
+}
+
+#[tokio::test]
 async fn a_batch_counts_as_taken_only_where_the_receiver_ends_the_connection_well() {
     let (mut collector, _home) = collector();
     let sink = sink(&collector);
