@@ -17,7 +17,7 @@ CREATE TABLE ward.audit_look (
     tenant uuid NOT NULL DEFAULT ward.tenant() PRIMARY KEY,
     tile   bigint NOT NULL CHECK (tile >= 0), -- the first that is still to be looked at
     leaf   uuid NOT NULL, -- the last that was seen to have a place, or to wait for one
-    at     timestamptz NOT NULL -- when it was found sound
+    at     timestamptz NOT NULL -- when that was, if it was found sound; else long ago
 ) WITH (fillfactor = 50); -- it changes all the time
 SELECT ward.isolate('ward.audit_look');
 GRANT SELECT, INSERT, UPDATE (tile, leaf, at) ON ward.audit_look TO ward_app;

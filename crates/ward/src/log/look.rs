@@ -39,7 +39,7 @@ pub struct Progress {
     pub tile: u64,
     /// The last leaf of which it was seen that it has a place, or waits for one.
     pub leaf: EventId,
-    /// When it was last looked at and found sound.
+    /// When it was last looked at, if it was found sound.
     pub at: DateTime<Utc>,
 }
 
@@ -87,12 +87,11 @@ impl Sequencer {
             self.looks.put_back(tenant, &lacking).await?;
         }
         let (reached, enlisted) = self.looks.enlist(tenant, from.leaf, tiles * TILE).await?;
-        let at = self.clock.now();
+        let is_sound = lacking.is_empty() && enlisted.is_empty();
+        let at = if is_sound { self.clock.now() } else { DateTime::UNIX_EPOCH };
         self.looks.keep_progress(tenant, from, Progress { tile: range.end, leaf: reached, at }).await?;
         let mended = lacking.first_tile().map(|tile| SequenceError::Unfound { index: tile * TILE });
-        if mended.is_none() && enlisted.is_empty() {
-            lock(&self.looked).insert(tenant, at);
-        }
+        lock(&self.looked).insert(tenant, at);
         let entries = size.min(range.end * TILE) - range.start * TILE;
         Ok(Look { tiles: range.end - range.start, entries, size, mended, enlisted })
     }
