@@ -3,7 +3,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ward_assurance::{Ledger, LedgerView};
 use ward_audit::log::LogView;
-use ward_audit::{self as audit, AuditView, Events, Receipt, RecordError, Recorded, Trail, Writer};
+use ward_audit::{
+    self as audit, AuditView, Events, Receipt, RecordError, Recorded, Trail, ValuesView, Writer,
+};
 use ward_crypto::{SubjectKey, TenantKeys};
 use ward_identity::{ApiKeys, ApiKeysView};
 use ward_kernel::{Entity, Ids, StoreError, SubjectId, SubjectKeys};
@@ -69,7 +71,7 @@ impl dyn Unit {
 /// Port: one tenant's data, to read. Each call is one statement, and sees what is committed by then.
 #[async_trait]
 pub trait Reading:
-    ApiKeysView + AuditView + LedgerView + LogView + RecordsView + SubjectsView + TenantsView + Trail
+    ApiKeysView + AuditView + LedgerView + LogView + RecordsView + SubjectsView + TenantsView + Trail + ValuesView
 {
     /// By whose leave it reads.
     fn writer(&self) -> &Writer;

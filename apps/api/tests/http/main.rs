@@ -18,3 +18,4 @@ mod stranger;
 mod strict;
 mod sweep;
 mod trust;
+mod values;

@@ -7,7 +7,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// The migrations, forward only, in order: each safe beside live traffic, which may have to wait for it.
-const MIGRATIONS: [(&str, &str); 9] = [
+const MIGRATIONS: [(&str, &str); 10] = [
     ("0001_spine", SPINE),
     ("0002_narrower", NARROWER),
     ("0003_given_up", GIVEN_UP),
@@ -17,6 +17,7 @@ const MIGRATIONS: [(&str, &str); 9] = [
     ("0007_leaf_text", LEAF_TEXT),
     ("0008_log", LOG),
     ("0009_log_delivery", LOG_DELIVERY),
+    ("0011_audit_values", AUDIT_VALUES),
 ];
 const SPINE: &str = include_str!("../migrations/0001_spine.sql");
 const NARROWER: &str = include_str!("../migrations/0002_narrower.sql");
@@ -27,13 +28,14 @@ const DATED_IDS: &str = include_str!("../migrations/0006_dated_ids.sql");
 const LEAF_TEXT: &str = include_str!("../migrations/0007_leaf_text.sql");
 const LOG: &str = include_str!("../migrations/0008_log.sql");
 const LOG_DELIVERY: &str = include_str!("../migrations/0009_log_delivery.sql");
+const AUDIT_VALUES: &str = include_str!("../migrations/0011_audit_values.sql");
 
 /// Serialises replicas that start together.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
 
 /// The contents of all migrations: changes whenever one does.
 pub const SCHEMA: &[&str] =
-    &[SPINE, NARROWER, GIVEN_UP, READER, SANDBOX_KEYS, DATED_IDS, LEAF_TEXT, LOG, LOG_DELIVERY];
+    &[SPINE, NARROWER, GIVEN_UP, READER, SANDBOX_KEYS, DATED_IDS, LEAF_TEXT, LOG, LOG_DELIVERY, AUDIT_VALUES];
 
 /// Brings the schema up to date, as `ward_owner`. Doing it again, or from two replicas at once, is harmless.
 pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {

@@ -35,6 +35,7 @@ pub mod sequence;
 mod source;
 mod trail;
 pub mod tree;
+mod values;
 pub mod verify;
 mod view;
 pub mod witness;
@@ -48,6 +49,8 @@ pub use receipt::{Receipt, Recorded};
 pub use search::{Search, Words};
 pub use source::Origin;
 pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
+pub use values::{Replaced, ValuesView};
 pub use view::{
-    AuditView, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found, LIST_EVENTS, SEARCHED, SHOW_EVENT,
+    AuditView, DISCLOSE_VALUES, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found, LIST_EVENTS,
+    SEARCHED, SHOW_EVENT, VALUES_DISCLOSED,
 };

@@ -8,6 +8,8 @@ use crate::search::Search;
 pub const SEARCHED: Action = Action::new("audit.searched");
 /// An entry was read.
 pub const ENTRY_READ: Action = Action::new("audit.entry_disclosed");
+/// What personal fields held of which an entry tells was read.
+pub const VALUES_DISCLOSED: Action = Action::new("audit.values_disclosed");
 /// An export of the log began.
 pub const EXPORT_STARTED: Action = Action::new("audit.export_started");
 /// An export of the log was sent to its end.
@@ -17,6 +19,8 @@ pub const EXPORT_COMPLETED: Action = Action::new("audit.export_completed");
 pub static LIST_EVENTS: Operation = read("listAuditEvents", "audit.read", &[SEARCHED]);
 /// Shows an entry.
 pub static SHOW_EVENT: Operation = read("showAuditEvent", "audit.read", &[ENTRY_READ]);
+/// Shows what the personal fields held of which an entry tells.
+pub static DISCLOSE_VALUES: Operation = read("discloseAuditValues", "audit.read", &[VALUES_DISCLOSED]);
 /// Streams the log out.
 pub static EXPORT: Operation = read("exportAudit", "audit.export", &[EXPORT_STARTED, EXPORT_COMPLETED]);
 
