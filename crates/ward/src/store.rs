@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ward_assurance::{Ledger, LedgerView};
 use ward_audit::log::LogView;
 use ward_audit::{
-    self as audit, AuditView, Events, Receipt, RecordError, Recorded, Trail, ValuesView, Writer,
+    self as audit, AuditView, Erasure, Events, Receipt, RecordError, Recorded, Trail, ValuesView, Writer,
 };
 use ward_crypto::{SubjectKey, TenantKeys};
 use ward_identity::{ApiKeys, ApiKeysView};
@@ -37,7 +37,18 @@ pub trait Store: Send + Sync {
 /// Port: one transaction, speaking every domain's port. Dropping it undoes it.
 #[async_trait]
 pub trait Unit:
-    Answers + ApiKeys + Ledger + LogKeyStore + Queue + Records + Sinks + SubjectKeys + Subjects + Tenants + Trail
+    Answers
+    + ApiKeys
+    + Erasure
+    + Ledger
+    + LogKeyStore
+    + Queue
+    + Records
+    + Sinks
+    + SubjectKeys
+    + Subjects
+    + Tenants
+    + Trail
 {
     /// By whose leave, and under which id, the unit writes.
     fn writer(&self) -> &Writer;

@@ -49,7 +49,7 @@ pub use receipt::{Receipt, Recorded};
 pub use search::{Search, Words};
 pub use source::Origin;
 pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
-pub use values::{Replaced, ValuesView};
+pub use values::{Erasure, Replaced, ValuesView};
 pub use view::{
     AuditView, DISCLOSE_VALUES, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found, LIST_EVENTS,
     SEARCHED, SHOW_EVENT, VALUES_DISCLOSED,

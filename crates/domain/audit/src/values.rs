@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use ward_kernel::{Commitment, Entity, SealedBytes, StoreError, SubjectId};
+use ward_kernel::{Commitment, Entity, EventId, SealedBytes, StoreError, SubjectId};
 
 /// A personal value that a change replaced, as its row held it: bound to the same place, under the same key.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,4 +27,15 @@ pub trait ValuesView: Send {
         subject: SubjectId,
         commitments: &[Commitment],
     ) -> Result<Vec<Replaced>, StoreError>;
+}
+
+/// Port: erases what is personal beside the log. Entries stay as they were signed, and every proof holds.
+#[async_trait]
+pub trait Erasure: Send {
+    /// Erases the values of `subject` that changes replaced, and says how many.
+    async fn erase_values(&mut self, subject: SubjectId) -> Result<u64, StoreError>;
+
+    /// Erases where the requests of `entries` came from, and that they are found by it; says of how many. One without a place stays as it
+    /// is: no search finds it yet. The entries of a unit share one salt, so leave none of them out.
+    async fn erase_sources(&mut self, entries: &[EventId]) -> Result<u64, StoreError>;
 }

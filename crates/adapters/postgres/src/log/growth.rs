@@ -11,7 +11,8 @@ use ward::audit::sequence::{FullTile, Growth, Head, Placed, StoredLeaf, Waiting}
 use ward::audit::tree::{Hash, Run, StoredTree};
 use ward::kernel::{EventId, StoreError, TenantId};
 
-use super::{tree, words};
+use super::tree;
+use super::words::Index;
 use crate::connection::Connection;
 use crate::error::failed;
 use crate::scoped::Scoped;
@@ -34,8 +35,9 @@ const PLACE: &str = "
     SELECT $1, $2 + p.n - 1, p.leaf, p.hash FROM unnest($3::uuid[], $4::bytea[]) WITH ORDINALITY AS p (leaf, hash, n)";
 
 const INDEX: &str = "
-    INSERT INTO ward.audit_word AS a (tenant, word, tile, hits)
-    SELECT $1, w.word, w.tile, ('x' || w.hits)::bit(256) FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS w (word, tile, hits)
+    INSERT INTO ward.audit_word AS a (tenant, word, tile, hits, erasable)
+    SELECT $1, w.word, w.tile, ('x' || w.hits)::bit(256), w.erasable
+    FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::boolean[]) AS w (word, tile, hits, erasable)
     ON CONFLICT (tenant, word, tile) DO UPDATE SET hits = a.hits | excluded.hits";
 
 const PLACED: &str = "
@@ -113,8 +115,11 @@ impl Growth for PgGrowth {
         let place = place.bind(leaves.iter().map(|leaf| Uuid::from(leaf.id)).collect::<Vec<_>>());
         let place = place.bind(leaves.iter().map(|leaf| leaf.hash.0.to_vec()).collect::<Vec<_>>());
         place.within(&self.conn).await.map_err(raced)?;
-        let (words, tiles, hits) = words::index(first, leaves);
-        self.scoped(INDEX).bind(words).bind(tiles).bind(hits).within(&self.conn).await.map(drop)
+        let found =
+            (first..).zip(leaves).flat_map(|(place, leaf)| leaf.words.iter().map(move |word| (place, word)));
+        let Index { words, tiles, hits, erasable } = Index::of(found);
+        let index = self.scoped(INDEX).bind(words).bind(tiles).bind(hits).bind(erasable);
+        index.within(&self.conn).await.map(drop)
     }
 
     async fn placed(&mut self, first: u64) -> Result<Vec<(String, Hash)>, StoreError> {

@@ -163,7 +163,7 @@ impl AuditView for PgReading {
     }
 }
 
-fn entry(row: &PgRow) -> Result<Entry, StoreError> {
+pub(super) fn entry(row: &PgRow) -> Result<Entry, StoreError> {
     let (at, body) = (row.try_get("at").map_err(failed)?, row.try_get("body").map_err(failed)?);
     Ok(Entry::read(number(row, "index")?, at, body, row.try_get("source").map_err(failed)?))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
-use ward::audit::sequence::Placed;
+use ward::audit::Words;
 use ward::audit::tree::Tile;
 
 /// A word, as it is indexed.
@@ -61,21 +61,36 @@ impl Hits {
     }
 }
 
-/// The hits of each word in each tile, in the order of their index.
-pub(super) fn index(first: u64, leaves: &[Placed]) -> (Vec<i64>, Vec<i64>, Vec<String>) {
-    let mut found: BTreeMap<(i64, i64), Hits> = BTreeMap::new();
-    for (place, leaf) in (first..).zip(leaves) {
-        let tile = (place / u64::from(Tile::WIDTH)).cast_signed();
-        let entry = u8::try_from(place % u64::from(Tile::WIDTH)).unwrap_or_default();
-        leaf.words.iter().for_each(|word| found.entry((code(word), tile)).or_default().add(entry));
+/// The hits of each word in each tile, in the order of their index: a column each.
+#[derive(Default)]
+pub(super) struct Index {
+    pub(super) words: Vec<i64>,
+    pub(super) tiles: Vec<i64>,
+    pub(super) hits: Vec<String>,
+    /// Whether the word is an address, whose hits may go.
+    pub(super) erasable: Vec<bool>,
+}
+
+impl Index {
+    /// Of words in the entries of these places.
+    pub(super) fn of<'w>(places: impl Iterator<Item = (u64, &'w str)>) -> Self {
+        let mut found: BTreeMap<(i64, i64), (Hits, bool)> = BTreeMap::new();
+        for (place, word) in places {
+            let tile = (place / u64::from(Tile::WIDTH)).cast_signed();
+            let entry = u8::try_from(place % u64::from(Tile::WIDTH)).unwrap_or_default();
+            let (hits, erasable) = found.entry((code(word), tile)).or_default();
+            hits.add(entry);
+            *erasable = word.starts_with(Words::ADDRESS);
+        }
+        let mut index = Self::default();
+        for ((word, tile), (hits, erasable)) in found {
+            index.words.push(word);
+            index.tiles.push(tile);
+            index.hits.push(hits.hex());
+            index.erasable.push(erasable);
+        }
+        index
     }
-    let (mut words, mut tiles, mut hits) = (Vec::new(), Vec::new(), Vec::new());
-    for ((word, tile), found) in found {
-        words.push(word);
-        tiles.push(tile);
-        hits.push(found.hex());
-    }
-    (words, tiles, hits)
 }
 
 #[cfg(test)]

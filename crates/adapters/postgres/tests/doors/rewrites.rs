@@ -6,6 +6,7 @@ use crate::support::world;
 const OPENED: &[(&str, &str)] = &[
     ("GRANT UPDATE (body) ON ward.audit_leaf TO ward_app", "change entries"),
     ("GRANT UPDATE (at) ON ward.audit_leaf TO ward_app", "date entries anew"),
+    ("GRANT UPDATE (mac) ON ward.audit_leaf TO ward_app", "vouch for entries anew"),
     ("GRANT DELETE ON ward.audit_leaf TO ward_app", "remove entries"),
     ("GRANT UPDATE ON ward.audit_place TO ward_app", "change what stands in a place"),
     ("GRANT DELETE ON ward.audit_place TO ward_app", "take entries out of their places"),
@@ -36,7 +37,7 @@ async fn no_way_to_rewrite_the_log_is_open_and_each_that_is_opened_is_seen() {
     for (opened, what) in OPENED {
         let w = world().await;
         w.tenant().await;
-        assert_eq!(w.store.rewrites().await.unwrap(), (vec![], 19));
+        assert_eq!(w.store.rewrites().await.unwrap(), (vec![], 20));
         let month = w.text("SELECT tableoid::regclass::text FROM ward.audit_leaf LIMIT 1").await;
         w.db.run("ward_owner", opened.replace("{month}", &month)).await.unwrap();
         let (open, _) = w.store.rewrites().await.unwrap();

@@ -103,7 +103,7 @@ async fn what_a_product_team_declares_is_held_to_its_declaration() {
         crosses: true,
         reason: "who is asked for",
     });
-    declared.append_only.push(AppendOnly { table: "clinic.visit", stamped: None, check: None });
+    declared.append_only.push(AppendOnly { table: "clinic.visit", stamped: None, erased: None, check: None });
     let found = broken(prove(&mut app, &declared).await.unwrap());
     assert_eq!(
         found[0],
