@@ -4,6 +4,7 @@
 mod support;
 
 mod browser;
+mod erasure;
 mod events;
 mod exports;
 mod idempotency;
