@@ -16,8 +16,8 @@ use crate::http::openapi::{self, Undeclared};
 use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
-    api_key, audit_event, audit_export, audit_log, claim, health, import, me, operations, record, subject,
-    tenant, trust,
+    api_key, audit_event, audit_export, audit_log, audit_value, claim, health, import, me, operations,
+    record, subject, tenant, trust,
 };
 
 /// Every route; refuses an operation that the table doesn't know.
@@ -57,6 +57,7 @@ fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
         ),
         (
             audit_event::Api(app.clone()),
+            audit_value::Api(app.clone()),
             audit_log::Api(app.clone()),
             audit_export::Api(app.clone()),
             claim::Api(app.clone()),

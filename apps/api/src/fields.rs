@@ -10,8 +10,8 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use ward::audit::Receipt;
-use ward::crypto::SubjectKey;
-use ward::kernel::Place;
+use ward::crypto::{OpenError, SubjectKey};
+use ward::kernel::{Commitment, Place};
 use ward::subject::{FieldError, SealedFields};
 
 use crate::app::App;
@@ -135,6 +135,24 @@ impl App {
         let Some(key) = key else { return Ok(None) };
         let clear = self.vault.open(key, place, sealed, receipt)?;
         String::from_utf8(clear.as_bytes().to_vec()).map(Some).map_err(|error| Refused::logged(&error))
+    }
+
+    /// Opens what the log commits to; nothing, if this isn't it.
+    pub(crate) fn open_committed(
+        &self,
+        key: &SubjectKey,
+        place: Place<'_>,
+        sealed: &[u8],
+        commitment: Commitment,
+        receipt: &Receipt,
+    ) -> Result<Option<String>, Refused> {
+        let clear = match self.vault.open(key, place, sealed, receipt) {
+            Ok(clear) => clear,
+            Err(error @ OpenError::NotCovered) => return Err(error.into()),
+            Err(_) => return Ok(None),
+        };
+        let is_it = self.vault.confirm(key, (place, sealed), clear.as_bytes(), commitment, receipt)?;
+        Ok(clear.as_str().filter(|_| is_it).map(str::to_owned))
     }
 
     /// Opens all the fields of a row.

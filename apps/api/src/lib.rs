@@ -9,6 +9,7 @@ mod audit_event;
 mod audit_export;
 mod audit_log;
 mod audit_record;
+mod audit_value;
 mod auth;
 mod claim;
 pub mod command;

@@ -136,6 +136,8 @@ impl Api {
     }
 
     /// Remove a record
+    ///
+    /// What it said stays beside the audit log, sealed under the subject's key, as what changes replace does.
     #[oai(path = "/records/:id", method = "delete", operation_id = "deleteRecord")]
     async fn delete(&self, caller: Caller, id: Path<Uuid>) -> Result<Done, Refused> {
         let id = RecordId::from(id.0);

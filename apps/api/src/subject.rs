@@ -27,7 +27,7 @@ use crate::http::time::Time;
 use crate::tag::Tag;
 
 /// What is sealed of a subject beside its fields.
-const EXTERNAL_REF: &str = "external_ref";
+pub(crate) const EXTERNAL_REF: &str = "external_ref";
 
 pub(crate) struct Api(pub(crate) Arc<App>);
 

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ward_assurance::{Ledger, LedgerView};
 use ward_audit::inspect::StoredLog;
-use ward_audit::{self as audit, AuditView, Events, Receipt, RecordError, Recorded, Trail, Writer};
+use ward_audit::{
+    self as audit, AuditView, Erasure, Events, Receipt, RecordError, Recorded, Trail, ValuesView, Writer,
+};
 use ward_crypto::{SubjectKey, TenantKeys};
 use ward_identity::{ApiKeys, ApiKeysView};
 use ward_kernel::{Entity, Ids, StoreError, SubjectId, SubjectKeys};
@@ -35,7 +37,18 @@ pub trait Store: Send + Sync {
 /// Port: one transaction, speaking every domain's port. Dropping it undoes it.
 #[async_trait]
 pub trait Unit:
-    Answers + ApiKeys + Ledger + LogKeyStore + Queue + Records + Sinks + SubjectKeys + Subjects + Tenants + Trail
+    Answers
+    + ApiKeys
+    + Erasure
+    + Ledger
+    + LogKeyStore
+    + Queue
+    + Records
+    + Sinks
+    + SubjectKeys
+    + Subjects
+    + Tenants
+    + Trail
 {
     /// By whose leave, and under which id, the unit writes.
     fn writer(&self) -> &Writer;
@@ -69,7 +82,15 @@ impl dyn Unit {
 /// Port: one tenant's data, to read. Each call is one statement, and sees what is committed by then.
 #[async_trait]
 pub trait Reading:
-    ApiKeysView + AuditView + LedgerView + RecordsView + StoredLog + SubjectsView + TenantsView + Trail
+    ApiKeysView
+    + AuditView
+    + LedgerView
+    + RecordsView
+    + StoredLog
+    + SubjectsView
+    + TenantsView
+    + Trail
+    + ValuesView
 {
     /// By whose leave it reads.
     fn writer(&self) -> &Writer;

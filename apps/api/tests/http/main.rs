@@ -4,6 +4,7 @@
 mod support;
 
 mod browser;
+mod erasure;
 mod events;
 mod exports;
 mod idempotency;
@@ -20,3 +21,4 @@ mod strict;
 mod sweep;
 mod tiles;
 mod trust;
+mod values;

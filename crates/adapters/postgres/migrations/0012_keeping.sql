@@ -22,6 +22,26 @@ BEGIN
     RAISE EXCEPTION '% on % is forbidden: it is append-only', TG_OP, TG_TABLE_NAME USING ERRCODE = '42501';
 END $$;
 
+-- So is what finds them.
+CREATE OR REPLACE FUNCTION ward.only_found_more() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone bit(256) := OLD.hits;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        gone := OLD.hits & ~NEW.hits;
+        IF gone = 0::bit(256) THEN RETURN NEW; END IF;
+    ELSIF OLD.tile < (SELECT s.first / 256 FROM ward.audit_start s WHERE s.tenant = OLD.tenant) THEN
+        RETURN OLD;
+    END IF;
+    IF NOT OLD.erasable OR EXISTS (
+        SELECT FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = p.tenant AND l.id = p.leaf
+        WHERE p.tenant = OLD.tenant AND p.index >= 256 * OLD.tile AND p.index < 256 * (OLD.tile + 1)
+            AND get_bit(gone, (p.index - 256 * OLD.tile)::integer) = 1 AND l.source IS NOT NULL) THEN
+        RAISE EXCEPTION 'what was found once is found again' USING ERRCODE = '42501';
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END $$;
+
 -- Makes the partition of a month, which begins at midnight in UTC.
 CREATE FUNCTION ward.make_month(month timestamp) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, ward, pg_temp AS $$
 DECLARE
@@ -169,6 +189,7 @@ BEGIN
     IF NOT FOUND THEN RETURN NULL; END IF;
     PERFORM set_config('lock_timeout', '200ms', true); -- everybody else waits behind this
     LOCK TABLE ONLY ward.audit_leaf IN ACCESS EXCLUSIVE MODE; -- first, as whoever reads or writes it does
+    ALTER TABLE ward.audit_leaf_next NO FORCE ROW LEVEL SECURITY;
     FOREACH part IN ARRAY array_remove(ARRAY[oldest.part, to_regclass('ward.audit_leaf_rest')], NULL) LOOP
         EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', part); -- whoever has entries in it, known or not
         EXECUTE format('
@@ -178,8 +199,11 @@ BEGIN
         IF missing IS NOT NULL THEN
             RAISE EXCEPTION 'the log of tenant % still has to keep what is in %', missing, part USING ERRCODE = '55000';
         END IF;
+        EXECUTE format('UPDATE ward.audit_leaf_next n SET source = NULL FROM %s x
+            WHERE x.tenant = n.tenant AND x.id = n.id AND x.source IS NULL AND n.source IS NOT NULL', part); -- erased since it was carried over
         EXECUTE format('DROP TABLE %s', part);
     END LOOP;
+    ALTER TABLE ward.audit_leaf_next FORCE ROW LEVEL SECURITY;
     ALTER TABLE ward.audit_leaf_next RENAME TO audit_leaf_rest;
     ALTER INDEX ward.audit_leaf_next_pkey RENAME TO audit_leaf_rest_pkey;
     CREATE TRIGGER never_truncated BEFORE TRUNCATE ON ward.audit_leaf_rest FOR EACH STATEMENT EXECUTE FUNCTION ward.forbid();

@@ -12,6 +12,7 @@ use ward::audit::{Leaf, Origin, Trail, Writer};
 use ward::crypto::TenantKeys;
 use ward::kernel::{Machine, StoreError};
 
+use crate::audit_value::Kept;
 use crate::error::failed;
 use crate::reading::PgReading;
 use crate::scoped::Scoped;
@@ -27,6 +28,20 @@ const APPEND: &str = "
         FROM context, unnest($2::uuid[], $3::text[], $4::bytea[], $5::bytea[]) AS l (id, body, mac, source)
         RETURNING at),
     waiting AS MATERIALIZED (SELECT ward.await_place($2) AS wait FROM context)
+    SELECT max(leaves.at) AS at, count(*) AS leaves FROM leaves, waiting WHERE waiting.wait";
+
+/// The same in a unit, whose tenant is set already, with values that were replaced: what replaces none is not to pay for it.
+const APPEND_WITH_VALUES: &str = "
+    WITH context AS MATERIALIZED (SELECT set_config('ward.tenant', ($1::uuid)::text, true)::uuid AS tenant),
+    leaves AS (
+        INSERT INTO ward.audit_leaf (tenant, id, body, mac, source)
+        SELECT context.tenant, l.id, l.body, l.mac, l.source
+        FROM context, unnest($2::uuid[], $3::text[], $4::bytea[], $5::bytea[]) AS l (id, body, mac, source)
+        RETURNING at),
+    waiting AS MATERIALIZED (SELECT ward.await_place($2) AS wait FROM context),
+    replaced AS (
+        INSERT INTO ward.audit_value (tenant, subject, commitment, event, record, field, sealed)
+        SELECT $1, v.* FROM unnest($6::uuid[], $7::bytea[], $8::uuid[], $9::uuid[], $10::text[], $11::bytea[]) AS v)
     SELECT max(leaves.at) AS at, count(*) AS leaves FROM leaves, waiting WHERE waiting.wait";
 
 #[async_trait]
@@ -60,6 +75,7 @@ pub(crate) struct Written {
     bodies: Vec<String>,
     macs: Vec<Vec<u8>>,
     sources: Vec<Option<Vec<u8>>>,
+    kept: Kept,
 }
 
 impl Written {
@@ -80,6 +96,7 @@ impl Written {
             macs: bodies.iter().map(|body| keys.leaf().digest(body.as_bytes()).to_vec()).collect(),
             bodies,
             sources: vec![sealed(&origin, writer, keys)?; leaves.len()],
+            kept: Kept::of(leaves),
         })
     }
 
@@ -93,14 +110,18 @@ impl Written {
         self.bodies.extend(others.bodies);
         self.macs.extend(others.macs);
         self.sources.extend(others.sources);
+        self.kept.extend(others.kept);
     }
 
     pub(crate) fn statement(&self) -> Scoped {
-        Scoped::new(self.tenant, APPEND)
-            .bind(self.ids.clone())
-            .bind(self.bodies.clone())
-            .bind(self.macs.clone())
-            .bind(self.sources.clone())
+        let leaves = |sql| {
+            Scoped::new(self.tenant, sql)
+                .bind(self.ids.clone())
+                .bind(self.bodies.clone())
+                .bind(self.macs.clone())
+                .bind(self.sources.clone())
+        };
+        if self.kept.is_empty() { leaves(APPEND) } else { self.kept.bind(leaves(APPEND_WITH_VALUES)) }
     }
 
     /// When they were stored, if all of them were.

@@ -51,6 +51,7 @@
 
 mod api_key;
 mod audit;
+mod audit_value;
 mod connection;
 #[cfg(test)]
 mod equivalence;

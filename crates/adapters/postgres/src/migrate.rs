@@ -7,7 +7,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// The migrations, forward only, in order: each safe beside live traffic, which may have to wait for it.
-const MIGRATIONS: [(&str, &str); 11] = [
+const MIGRATIONS: [(&str, &str); 12] = [
     ("0001_spine", SPINE),
     ("0002_narrower", NARROWER),
     ("0003_given_up", GIVEN_UP),
@@ -18,6 +18,7 @@ const MIGRATIONS: [(&str, &str); 11] = [
     ("0008_log", LOG),
     ("0009_log_delivery", LOG_DELIVERY),
     ("0010_log_looks", LOG_LOOKS),
+    ("0011_audit_values", AUDIT_VALUES),
     ("0012_keeping", KEEPING),
 ];
 const SPINE: &str = include_str!("../migrations/0001_spine.sql");
@@ -30,6 +31,7 @@ const LEAF_TEXT: &str = include_str!("../migrations/0007_leaf_text.sql");
 const LOG: &str = include_str!("../migrations/0008_log.sql");
 const LOG_DELIVERY: &str = include_str!("../migrations/0009_log_delivery.sql");
 const LOG_LOOKS: &str = include_str!("../migrations/0010_log_looks.sql");
+const AUDIT_VALUES: &str = include_str!("../migrations/0011_audit_values.sql");
 const KEEPING: &str = include_str!("../migrations/0012_keeping.sql");
 
 /// Serialises replicas that start together.
@@ -47,6 +49,7 @@ pub const SCHEMA: &[&str] = &[
     LOG,
     LOG_DELIVERY,
     LOG_LOOKS,
+    AUDIT_VALUES,
     KEEPING,
 ];
 

@@ -12,9 +12,10 @@ use crate::scoped::Scoped;
 use crate::store::Postgres;
 
 /// Whether the log could be rewritten: for each way, a statement that must be refused. `WHERE false` touches no row.
-const REWRITES: [(&str, &str); 12] = [
+const REWRITES: [(&str, &str); 13] = [
     ("UPDATE ward.audit_leaf SET body = body WHERE false", "the application may change entries"),
     ("UPDATE ward.audit_leaf SET at = at WHERE false", "the application may date entries anew"),
+    ("UPDATE ward.audit_leaf SET mac = mac WHERE false", "the application may vouch for entries anew"),
     ("DELETE FROM ward.audit_leaf WHERE false", "the application may remove entries"),
     (
         "UPDATE ward.audit_place SET hash = hash WHERE false",
@@ -44,8 +45,8 @@ const GRANTS: &str = "
         has_column_privilege('ward.audit_leaf', 'at', 'INSERT') AS backdates,
         (SELECT coalesce(bool_or(has_any_column_privilege(p.relid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(p.relid, 'DELETE')), false)
          FROM pg_partition_tree('ward.audit_leaf') p WHERE p.level > 0) AS parts,
-        (SELECT bool_or(2 <> (SELECT count(*) FROM trigger t WHERE t.tgrelid = a.oid AND t.tgfoid = 'ward.forbid'::regproc)) FROM append_only a)
-            AS unguarded,
+        (SELECT bool_or(2 <> (SELECT count(*) FROM trigger t WHERE t.tgrelid = a.oid AND t.tgfoid IN ('ward.forbid'::regproc, 'ward.only_erase'::regproc)))
+         FROM append_only a) AS unguarded,
         (SELECT bool_or(1 <> (SELECT count(*) FROM trigger t WHERE t.tgrelid = p.relid AND t.tgfoid = 'ward.stamp'::regproc))
          FROM pg_partition_tree('ward.audit_leaf') p) AS unstamped,
         has_any_column_privilege('ward.audit_start', 'INSERT, UPDATE') OR has_table_privilege('ward.audit_start', 'DELETE') AS begins,

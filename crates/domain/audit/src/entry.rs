@@ -1,9 +1,11 @@
 //! Entries of the log: their text, and what they say.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
-use ward_kernel::{EventId, Place, TenantId, Uuid};
+use ward_kernel::{Commitment, EventId, Place, TenantId, Uuid};
 
 use crate::trail::source_place;
 use crate::tree::Hash;
@@ -66,6 +68,17 @@ pub struct Said {
     pub source: Source,
 }
 
+/// What became of a personal field, as an entry has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Committed<'a> {
+    /// As the entry names it.
+    pub field: &'a str,
+    /// To what it held; nothing, if it was not there.
+    pub before: Option<Commitment>,
+    /// To what it holds since; nothing, if it is gone.
+    pub after: Option<Commitment>,
+}
+
 /// Who acted.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -96,6 +109,23 @@ pub struct Source {
     pub request: String,
     /// The trace's id.
     pub trace: Option<String>,
+}
+
+impl Said {
+    /// What became of personal fields.
+    pub fn committed(&self) -> impl Iterator<Item = Committed<'_>> {
+        let all = self.changes.iter().map(|(field, became)| Committed {
+            field,
+            before: commitment(became, "/before/commitment"),
+            after: commitment(became, "/after/commitment"),
+        });
+        all.filter(|committed| committed.before.or(committed.after).is_some())
+    }
+}
+
+fn commitment(became: &Json, pointer: &str) -> Option<Commitment> {
+    let bytes = STANDARD.decode(became.pointer(pointer)?.as_str()?).ok()?;
+    bytes.try_into().ok().map(Commitment)
 }
 
 impl Entry {

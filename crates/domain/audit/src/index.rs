@@ -1,6 +1,6 @@
 //! In which entries words occur: a bit for each of the 256 entries of a tile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -22,7 +22,11 @@ pub struct Hits([u64; 4]);
 
 /// The hits of words in tiles: of each [`code`] in each tile where it occurs.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Index(BTreeMap<(i64, u64), Hits>);
+pub struct Index {
+    found: BTreeMap<(i64, u64), Hits>,
+    /// The codes of addresses, whose hits go when where an entry came from is erased.
+    erasable: BTreeSet<i64>,
+}
 
 impl Hits {
     fn add(&mut self, entry: u8) {
@@ -84,18 +88,26 @@ impl Index {
     pub fn of<'w>(first: u64, words: impl IntoIterator<Item = &'w Words>) -> Self {
         let mut index = Self::default();
         for (place, words) in (first..).zip(words) {
-            let entry = u8::try_from(place % TILE).unwrap_or_default();
-            words.iter().for_each(|word| index.0.entry((code(word), place / TILE)).or_default().add(entry));
+            words.iter().for_each(|word| index.find(word, place));
         }
         index
+    }
+
+    /// Has a word find the entry in a place, too.
+    pub fn find(&mut self, word: &str, place: u64) {
+        let (code, entry) = (code(word), u8::try_from(place % TILE).unwrap_or_default());
+        self.found.entry((code, place / TILE)).or_default().add(entry);
+        if word.starts_with(Words::ADDRESS) {
+            self.erasable.insert(code);
+        }
     }
 
     /// What isn't in `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
-        let left =
-            |(key, hits): (&_, &Hits)| (*key, hits.without(other.0.get(key).copied().unwrap_or_default()));
-        self.0.iter().map(left).collect()
+        let of = |key| other.found.get(key).copied().unwrap_or_default();
+        let left = self.found.iter().map(|(key, hits)| (*key, hits.without(of(key))));
+        Self { erasable: self.erasable.clone(), ..left.collect() }
     }
 
     /// What it says of places below `end`.
@@ -104,34 +116,41 @@ impl Index {
         let left = |((word, tile), hits): (_, Hits)| {
             ((word, tile), hits.and(Hits::below(end.saturating_sub(tile * TILE))))
         };
-        self.0.into_iter().map(left).collect()
+        Self { erasable: self.erasable, ..self.found.into_iter().map(left).collect() }
     }
 
     /// Adds what is of other tiles.
     pub(crate) fn add(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.found.extend(other.found);
+        self.erasable.extend(other.erasable);
     }
 
     /// The first tile that it tells of.
     pub fn first_tile(&self) -> Option<u64> {
-        self.0.keys().map(|(_, tile)| *tile).min()
+        self.found.keys().map(|(_, tile)| *tile).min()
     }
 
     /// Whether it finds nothing.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// The code of each word, the tile, and the hits there; in the order of codes.
     pub fn iter(&self) -> impl Iterator<Item = (i64, u64, Hits)> {
-        self.0.iter().map(|((code, tile), hits)| (*code, *tile, *hits))
+        self.found.iter().map(|((code, tile), hits)| (*code, *tile, *hits))
+    }
+
+    /// Whether the word with this code is an address, whose hits may go.
+    pub fn is_erasable(&self, code: i64) -> bool {
+        self.erasable.contains(&code)
     }
 }
 
 /// Where there are no hits, there is nothing.
 impl FromIterator<((i64, u64), Hits)> for Index {
     fn from_iter<I: IntoIterator<Item = ((i64, u64), Hits)>>(all: I) -> Self {
-        Self(all.into_iter().filter(|(_, hits)| *hits != Hits::default()).collect())
+        let found = all.into_iter().filter(|(_, hits)| *hits != Hits::default()).collect();
+        Self { found, erasable: BTreeSet::new() }
     }
 }
 

@@ -37,6 +37,7 @@ pub mod sequence;
 mod source;
 mod trail;
 pub mod tree;
+mod values;
 pub mod verify;
 mod view;
 pub mod witness;
@@ -50,7 +51,8 @@ pub use receipt::{Receipt, Recorded};
 pub use search::{Search, Words};
 pub use source::Origin;
 pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
+pub use values::{Erasure, Replaced, ValuesView};
 pub use view::{
-    AuditView, ENTRIES_READ, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found, LIST_EVENTS,
-    READ_ENTRIES, SEARCHED, SHOW_EVENT,
+    AuditView, DISCLOSE_VALUES, ENTRIES_READ, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found,
+    LIST_EVENTS, READ_ENTRIES, SEARCHED, SHOW_EVENT, VALUES_DISCLOSED,
 };

@@ -62,6 +62,9 @@ impl Search {
 }
 
 impl Words {
+    /// What a word for an address begins with, and none that is found in a text.
+    pub const ADDRESS: &str = "ip:";
+
     /// Those of an entry, whose request came from `address`. The check of a log expects them of every entry, however old.
     pub fn of(said: &Said, address: Option<String>) -> Self {
         let mut words = Self::default();

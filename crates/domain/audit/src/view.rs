@@ -10,6 +10,8 @@ pub const SEARCHED: Action = Action::new("audit.searched");
 pub const ENTRY_READ: Action = Action::new("audit.entry_disclosed");
 /// A tile of entries was read.
 pub const ENTRIES_READ: Action = Action::new("audit.entries_disclosed");
+/// What personal fields held of which an entry tells was read.
+pub const VALUES_DISCLOSED: Action = Action::new("audit.values_disclosed");
 /// An export of the log began.
 pub const EXPORT_STARTED: Action = Action::new("audit.export_started");
 /// An export of the log was sent to its end.
@@ -21,6 +23,8 @@ pub static LIST_EVENTS: Operation = read("listAuditEvents", "audit.read", &[SEAR
 pub static SHOW_EVENT: Operation = read("showAuditEvent", "audit.read", &[ENTRY_READ]);
 /// Shows the entries of a tile.
 pub static READ_ENTRIES: Operation = read("auditEntries", "audit.read", &[ENTRIES_READ]);
+/// Shows what the personal fields held of which an entry tells.
+pub static DISCLOSE_VALUES: Operation = read("discloseAuditValues", "audit.read", &[VALUES_DISCLOSED]);
 /// Streams the log out.
 pub static EXPORT: Operation = read("exportAudit", "audit.export", &[EXPORT_STARTED, EXPORT_COMPLETED]);
 

@@ -2,9 +2,9 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use ward_audit::Entry;
 use ward_audit::note::{InvalidKey, NoteSigner, VerifierKey};
 use ward_audit::sequence::LogKeys;
+use ward_audit::{Entry, Words};
 use ward_kernel::Indexer as _;
 
 use crate::TenantKeys;
@@ -18,7 +18,7 @@ impl TenantKeys {
     /// The word by which entries are found whose requests came from `address`: it has the blind index of it.
     pub fn address_word(&self, address: IpAddr) -> String {
         let index = self.index().index("audit.ip", address.to_string().as_bytes());
-        format!("ip:{:032x}", u128::from_be_bytes(index.0))
+        format!("{}{:032x}", Words::ADDRESS, u128::from_be_bytes(index.0))
     }
 }
 

@@ -73,6 +73,16 @@ impl Policy {
         if held { Ok(()) } else { Err(Denied::by_policy(who, what, Reason::NotHeld)) }
     }
 
+    /// Whether `who` may also do `more`, of which `what` is about to do a part: no way around shows what the straight one doesn't.
+    pub fn may_also(
+        &self,
+        who: &Arc<Principal>,
+        what: &'static Operation,
+        more: &'static Operation,
+    ) -> Result<(), Denied> {
+        if self.allows(who, more) { Ok(()) } else { Err(Denied::by_policy(who, what, Reason::NotPermitted)) }
+    }
+
     /// The decision alone, which opens nothing.
     pub fn allows(&self, who: &Principal, what: &'static Operation) -> bool {
         match (self.bit(what), what.requires) {

@@ -83,3 +83,13 @@ fn a_refusal_says_why() {
     let nobody = Arc::new(authority::anonymous(TenantId::from(Uuid::nil())));
     assert_eq!(policy.permit(&nobody, &READ).unwrap_err().reason(), Reason::NotPermitted);
 }
+
+#[test]
+fn no_way_around_leads_to_what_the_straight_one_does_not() {
+    let policy = Policy::compile(&TABLE, &[]).unwrap();
+    let (grants, _) = policy.grants(["read"]);
+    let who = Arc::new(authority::api_key(Uuid::nil().into(), Uuid::nil().into(), grants));
+    assert!(policy.may_also(&who, &WRITE, &READ).is_ok());
+    let denied = policy.may_also(&who, &READ, &WRITE).unwrap_err();
+    assert_eq!((denied.reason(), std::ptr::eq(denied.operation(), &READ)), (Reason::NotPermitted, true));
+}

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use ward_kernel::{Commitment, InvalidText, Place, SealError, SealedBytes, Sealer, holds_card_number};
+use ward_kernel::{InvalidText, Place, SealError, SealedBytes, Sealer, holds_card_number};
 
 use crate::format::Format;
 
@@ -147,10 +147,6 @@ impl SealedFields {
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &**name)
-    }
-
-    pub(crate) fn commitment(&self, name: &str) -> Option<Commitment> {
-        self.find(name).map(|sealed| sealed.commitment)
     }
 
     pub(crate) fn set(&mut self, name: Cow<'static, str>, sealed: SealedBytes) {

@@ -16,6 +16,7 @@
 mod catalogue;
 mod fields;
 mod format;
+mod history;
 pub mod import;
 mod kind;
 mod operations;
@@ -26,6 +27,7 @@ pub mod subject;
 pub use catalogue::{Catalogue, Category};
 pub use fields::{FieldError, FieldSpec, Fields, SealedFields};
 pub use format::Format;
+pub use history::{History, PastField};
 pub use kind::{ExternalRef, Jurisdiction, Kind, TimeZone};
 pub use operations::{
     CHANGE_RECORD, CHANGE_SUBJECT, CREATE_RECORD, CREATE_SUBJECT, DELETE_RECORD, FIND_SUBJECTS, IMPORT_DATA,

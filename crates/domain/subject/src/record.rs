@@ -54,7 +54,7 @@ pub async fn create(
     let event = Event::of(operation, RECORD_CREATED, id)
         .covering([subject.into()])
         .with(Change::plain("category", None, Some(&draft.category)))
-        .with_all(changes(None, &record.fields));
+        .with_all(changes((subject, id.into()), None, &record.fields));
     Ok((record.clone(), moved(event, None, record.occurred_on)))
 }
 
@@ -81,7 +81,7 @@ pub async fn change(
     unit.replace_record(&after).await?;
     depart(unit, &before).await?;
     let event = Event::of(operation, RECORD_CHANGED, id).covering([before.subject.into()]);
-    let event = event.with_all(changes(Some(&before.fields), &after.fields));
+    let event = event.with_all(changes((before.subject, id.into()), Some(&before.fields), &after.fields));
     Ok((after.clone(), moved(event, before.occurred_on, after.occurred_on)))
 }
 
@@ -96,7 +96,8 @@ pub async fn remove(
     depart(unit, &before).await?;
     let event = Event::of(operation, RECORD_DELETED, id).covering([before.subject.into()]);
     let event = event.with(Change::plain("category", Some(&before.category), None));
-    let event = event.with_all(changes(Some(&before.fields), &Default::default()));
+    let event =
+        event.with_all(changes((before.subject, id.into()), Some(&before.fields), &Default::default()));
     Ok(moved(event, before.occurred_on, None))
 }
 

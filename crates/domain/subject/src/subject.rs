@@ -1,11 +1,13 @@
 //! Subjects: adding and changing them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use ward_audit::{Change, Event};
+use ward_audit::{Change, Event, Replaced};
 use ward_kernel::{
-    BlindIndex, Indexer, Operation, Place, SealError, Sealer, StoreError, SubjectId, SubjectKeys, TenantId,
+    BlindIndex, Entity, Indexer, Operation, Place, SealError, SealedBytes, Sealer, StoreError, SubjectId,
+    SubjectKeys, TenantId,
 };
 
 use crate::operations::{SUBJECT_CHANGED, SUBJECT_CREATED};
@@ -98,7 +100,8 @@ pub async fn create(
     unit.add(std::slice::from_ref(&stored)).await?;
     let event = Event::of(operation, SUBJECT_CREATED, id).with_all(named);
     let event = event.with(Change::plain("kind", None, Some(draft.kind.as_str())));
-    let event = event.with_all(plain_changes(None, &stored)).with_all(changes(None, &stored.fields));
+    let event =
+        event.with_all(plain_changes(None, &stored)).with_all(changes((id, id.into()), None, &stored.fields));
     Ok((stored, event))
 }
 
@@ -135,7 +138,7 @@ pub async fn change(
     after.phone_index = index("phone", before.phone_index, phone_index);
     unit.replace(&after).await?;
     let event = Event::of(operation, SUBJECT_CHANGED, id).with_all(plain_changes(Some(&before), &after));
-    let event = event.with_all(changes(Some(&before.fields), &after.fields));
+    let event = event.with_all(changes((id, id.into()), Some(&before.fields), &after.fields));
     Ok((after, event))
 }
 
@@ -178,13 +181,24 @@ pub(crate) fn seal(
     Ok((stored, named))
 }
 
-/// What became of sealed fields, by their commitments.
-pub(crate) fn changes(before: Option<&SealedFields>, after: &SealedFields) -> Vec<Change> {
-    let old = |name: &str| before.and_then(|before| before.commitment(name));
-    let set = after.0.iter().filter(|(name, sealed)| old(name) != Some(sealed.commitment));
-    let set = set.map(|(name, sealed)| Change::personal(name.clone(), old(name), Some(sealed.commitment)));
+/// What became of the sealed fields of a row of `subject`'s.
+pub(crate) fn changes(
+    (subject, row): (SubjectId, Entity),
+    before: Option<&SealedFields>,
+    after: &SealedFields,
+) -> Vec<Change> {
+    let old = |name: &str| before.and_then(|before| before.find(name));
+    let replaced = |field: &Cow<'static, str>, sealed: &SealedBytes| {
+        let (field, sealed) = (field.clone(), sealed.clone());
+        Replaced { subject, row, field, sealed }
+    };
+    let set = after.0.iter().map(|(name, new)| (name, old(name), new));
+    let set = set.filter(|(_, old, new)| old.is_none_or(|old| old.commitment != new.commitment));
+    let set = set.map(|(name, old, new)| {
+        Change::personal(name.clone(), old.map(|old| replaced(name, old)), Some(new.commitment))
+    });
     let gone = before.into_iter().flat_map(|before| &before.0).filter(|(name, _)| after.find(name).is_none());
-    let gone = gone.map(|(name, sealed)| Change::personal(name.clone(), Some(sealed.commitment), None));
+    let gone = gone.map(|(name, old)| Change::personal(name.clone(), Some(replaced(name, old)), None));
     set.chain(gone).collect()
 }
 

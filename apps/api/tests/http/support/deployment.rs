@@ -88,6 +88,11 @@ impl Deployment {
         self.server.address()
     }
 
+    /// What the key file held.
+    pub(crate) fn root_key(&self) -> &[u8] {
+        &self.key
+    }
+
     /// A client without a credential.
     pub(crate) fn anonymous(&self) -> Client {
         Client::new(self.address(), None)

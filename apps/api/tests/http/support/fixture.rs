@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Client, Outcome, nobody};
+use super::{Ask, Client, Outcome, nobody};
 
 /// A valid request of one operation, on rows that were made for it.
 #[derive(Clone, Debug)]
@@ -76,6 +76,7 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             Case { query: "kind=clinician", payload: Payload::Csv(rows), ..Case::plain() }
         }
         "showAuditEvent" | "proveAuditEvent" => Case::of(an_event(client).await?),
+        "discloseAuditValues" => Case::of(a_change(client).await?),
         "recordAuditEvents" => Case::plain().json(
             json!({ "action": "visit.planned", "entity": { "kind": "visit", "id": nobody().to_string() } }),
         ),
@@ -134,7 +135,19 @@ pub(crate) async fn a_record(client: &Client) -> Outcome<String> {
     made(client, &format!("/v1/subjects/{subject}/records"), record()).await
 }
 
+/// An event that tells what became of personal values.
+async fn a_change(client: &Client) -> Outcome<String> {
+    let id = a_subject(client).await?;
+    let change = json!({ "fields": { "given_name": "Dorothea" } });
+    client.send(&Ask::new("PATCH", format!("/v1/subjects/{id}")).json(&change)).await?.expect(200)?;
+    found(client, &format!("entity={id}&action=subject.changed")).await
+}
+
 async fn an_event(client: &Client) -> Outcome<String> {
-    let found = client.get("/v1/audit/events?limit=1").await?.expect(200)?;
+    found(client, "limit=1").await
+}
+
+async fn found(client: &Client, query: &str) -> Outcome<String> {
+    let found = client.get(&format!("/v1/audit/events?{query}")).await?.expect(200)?;
     Ok(found["items"][0]["id"].as_str().ok_or("no event")?.to_owned())
 }

@@ -11,14 +11,15 @@ pinned AS (
 ),
 -- Append-only tables, each with all its partitions: a statement trigger binds only the table it is on.
 append_only AS MATERIALIZED (
-    SELECT e.j ->> 'table' AS name, e.j ->> 'stamped' AS stamped, e.j ->> 'check' AS "check", t.oid
+    SELECT e.j ->> 'table' AS name, e.j ->> 'stamped' AS stamped, e.j ->> 'erased' AS erased, e.j ->> 'check' AS "check", t.oid
     FROM declared d, jsonb_array_elements(d.j -> 'append_only') e(j),
          LATERAL (SELECT to_regclass(e.j ->> 'table')::oid AS oid
                   UNION SELECT p.relid::oid FROM pg_partition_tree(to_regclass(e.j ->> 'table')) p) t
 ),
 guard AS MATERIALIZED (
-    SELECT 'R27' AS rule, a.oid, format('CREATE TRIGGER ' || g.says, a.oid::regclass) AS definition
-    FROM append_only a, (VALUES ('append_only BEFORE DELETE OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION ward.forbid()', false),
+    SELECT 'R27' AS rule, a.oid, format('CREATE TRIGGER ' || g.says, a.oid::regclass,
+               CASE WHEN a.erased IS NULL THEN 'forbid' ELSE 'only_erase' END) AS definition
+    FROM append_only a, (VALUES ('append_only BEFORE DELETE OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION ward.%s()', false),
                                 ('never_truncated BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION ward.forbid()', false),
                                 ('stamp BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION ward.stamp()', true)) g(says, stamps)
     WHERE a.oid IS NOT NULL AND (a.stamped IS NOT NULL OR NOT g.stamps)
@@ -89,7 +90,7 @@ SELECT 'R27', name, 'the declared table is missing' FROM append_only WHERE oid I
 UNION ALL
 SELECT 'R27', h.name, h.what || coalesce(format(' on column `%s`', h.col), '') || ' is granted on an append-only table'
 FROM append_only a JOIN held h ON h.oid = a.oid
-WHERE h.what IN ('UPDATE', 'DELETE') OR h.what = 'INSERT' AND a.stamped IS NOT NULL AND coalesce(h.col, a.stamped) = a.stamped
+WHERE h.what = 'DELETE' OR h.what = 'UPDATE' AND NOT coalesce(h.col = a.erased AND a.oid = to_regclass(a.name), false) OR h.what = 'INSERT' AND a.stamped IS NOT NULL AND coalesce(h.col, a.stamped) = a.stamped
 UNION ALL
 SELECT 'R27', a.oid::regclass::text, 'missing or altered: ' || a."check"
 FROM append_only a WHERE a.oid IS NOT NULL AND a."check" IS NOT NULL AND a."check" <> ALL (ARRAY(

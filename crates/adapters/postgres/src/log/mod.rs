@@ -1,6 +1,7 @@
 //! The audit log as a tree: how it grows, and how it is read.
 
 mod delivery;
+mod erasure;
 mod growth;
 mod index;
 mod keeping;

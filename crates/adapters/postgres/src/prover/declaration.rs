@@ -63,6 +63,8 @@ pub struct AppendOnly {
     pub table: &'static str,
     /// A column that only the database writes.
     pub stamped: Option<&'static str>,
+    /// A column that may be made null, the one change there is.
+    pub erased: Option<&'static str>,
     /// What `pg_get_constraintdef` prints for the check that binds a row's place to that column; valid for older rows or not.
     pub check: Option<&'static str>,
 }
@@ -86,7 +88,7 @@ impl Declaration {
         let append_only = self
             .append_only
             .iter()
-            .map(|a| json!({"table": a.table, "stamped": a.stamped, "check": a.check}));
+            .map(|a| json!({"table": a.table, "stamped": a.stamped, "erased": a.erased, "check": a.check}));
         let triggers = self.triggers.iter().map(|t| json!({"table": t.table, "definition": t.definition}));
         json!({
             "app": self.app,

@@ -97,10 +97,10 @@ const DEFINERS: [Definer; 24] = [
 ];
 
 const APPEND_ONLY: [AppendOnly; 4] = [
-    AppendOnly { table: "ward.audit_leaf", stamped: Some("at"), check: Some(DATED) },
-    AppendOnly { table: "ward.audit_place", stamped: None, check: None },
-    AppendOnly { table: "ward.audit_tile", stamped: None, check: None },
-    AppendOnly { table: "ward.probe_run", stamped: None, check: None },
+    AppendOnly { table: "ward.audit_leaf", stamped: Some("at"), erased: Some("source"), check: Some(DATED) },
+    AppendOnly { table: "ward.audit_place", stamped: None, erased: None, check: None },
+    AppendOnly { table: "ward.audit_tile", stamped: None, erased: None, check: None },
+    AppendOnly { table: "ward.probe_run", stamped: None, erased: None, check: None },
 ];
 
 const TRIGGERS: [Trigger; 5] = [
@@ -123,8 +123,8 @@ const TRIGGERS: [Trigger; 5] = [
     },
     Trigger {
         table: "ward.audit_word",
-        definition: "CREATE TRIGGER only_found_more BEFORE UPDATE ON ward.audit_word FOR EACH ROW EXECUTE FUNCTION ward.only_found_more()",
-        reason: "an entry that a word finds stays found",
+        definition: "CREATE TRIGGER only_found_more BEFORE DELETE OR UPDATE ON ward.audit_word FOR EACH ROW EXECUTE FUNCTION ward.only_found_more()",
+        reason: "an entry that a word finds stays found, but by an address that was erased",
     },
     Trigger {
         table: "ward.audit_leaf",

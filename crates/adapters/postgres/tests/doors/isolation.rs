@@ -50,6 +50,8 @@ async fn the_log_is_append_only_to_everyone() {
             "UPDATE ward.audit_leaf SET body = '{}'",
             "UPDATE ward.audit_leaf SET at = at - interval '1 minute'",
             "UPDATE {month} SET mac = sha256('')",
+            "UPDATE ward.audit_leaf SET source = 'another'",
+            "UPDATE {month} SET source = NULL, body = body || ' '",
             "UPDATE ward.audit_place SET hash = sha256('')",
             "UPDATE ward.audit_tile SET latest = latest - interval '1 minute'",
             "DELETE FROM ward.audit_leaf",

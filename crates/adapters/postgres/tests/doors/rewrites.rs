@@ -6,6 +6,7 @@ use crate::support::world;
 const OPENED: &[(&str, &str)] = &[
     ("GRANT UPDATE (body) ON ward.audit_leaf TO ward_app", "change entries"),
     ("GRANT UPDATE (at) ON ward.audit_leaf TO ward_app", "date entries anew"),
+    ("GRANT UPDATE (mac) ON ward.audit_leaf TO ward_app", "vouch for entries anew"),
     ("GRANT DELETE ON ward.audit_leaf TO ward_app", "remove entries"),
     ("GRANT UPDATE ON ward.audit_place TO ward_app", "change what stands in a place"),
     ("GRANT DELETE ON ward.audit_place TO ward_app", "take entries out of their places"),

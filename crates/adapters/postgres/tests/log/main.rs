@@ -4,6 +4,7 @@
 mod clock;
 mod crashes;
 mod delivery;
+mod erasure;
 mod growth;
 mod heads;
 mod keeping;

@@ -20,6 +20,7 @@ const ROWS: &str = r"
              WHEN a.atttypid = 'bytea'::regtype THEN
                  quote_literal(substr(decode(repeat(encode(sha256($1::bytea), 'hex'), 256), 'hex'), 1, coalesce(hint.length::int, 32)))
              WHEN a.atttypid = 'bit'::regtype THEN quote_literal(repeat('10', (a.atttypmod / 2)))
+             WHEN a.atttypid = 'boolean'::regtype THEN 'true'
              WHEN a.atttypid = 'smallint'::regtype THEN '1'
              WHEN a.atttypid = 'jsonb'::regtype THEN quote_literal('{}')
              WHEN a.atttypid IN ('date'::regtype, 'timestamptz'::regtype) THEN quote_literal(now())

@@ -8,7 +8,7 @@ use super::revision::{Revision, canonical, categories};
 use super::{ImportRow, RowError};
 use crate::operations::SUBJECT_IMPORTED;
 use crate::record::imported;
-use crate::subject::{SubjectError, plain_changes, ref_index};
+use crate::subject::{SubjectError, changes, plain_changes, ref_index};
 use crate::{FieldError, Records, StoredRecord, StoredSubject, Subjects};
 
 /// What became of a row.
@@ -221,6 +221,6 @@ fn event(
         .noting("kind", after.kind.as_str())
         .noting("line", planned.row.line)
         .with_all(plain_changes(before, after))
-        .with_all(crate::subject::changes(before.map(|before| &before.fields), &after.fields))
+        .with_all(changes((after.id, after.id.into()), before.map(|before| &before.fields), &after.fields))
         .with_all(of_records)
 }

@@ -68,7 +68,8 @@ impl Revision<'_> {
                 let field = format!("{category}.{}", change.field).into();
                 Change { field, ..change }
             };
-            all.extend(changes(before.map(|old| &old.fields), &fields).into_iter().map(prefixed));
+            let place = (self.id, id.into());
+            all.extend(changes(place, before.map(|old| &old.fields), &fields).into_iter().map(prefixed));
             records.push(StoredRecord {
                 id,
                 subject: self.id,

@@ -3,7 +3,7 @@ use ward_subject::import::{Outcome, Syntax};
 use ward_subject::subject::Patch;
 use ward_subject::{IMPORT_DATA, Kind};
 
-use crate::support::{World, csv, now, read, set, tenant, told};
+use crate::support::{World, csv, map, now, read, set, tenant, told};
 
 #[test]
 fn a_bad_row_stops_no_good_one() {
@@ -108,6 +108,13 @@ fn what_a_row_leaves_blank_goes_and_what_it_does_not_name_stays() {
     let told = told(&IMPORT_DATA, batch.events[0].clone());
     let gone = ["-phone", "-postal_address.city", "-time_zone", "-employment.left_on", "-payroll.salary_gbp"];
     assert_eq!(told.changed, set(gone));
+    let replaced = [
+        ("phone", "+12025550123"),
+        ("postal_address.city", "Leeds"),
+        ("employment.left_on", "2024-01-31"),
+        ("payroll.salary_gbp", "35204"),
+    ];
+    assert_eq!(told.replaced, map(replaced));
 }
 
 #[test]

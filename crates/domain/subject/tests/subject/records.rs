@@ -6,7 +6,7 @@ use ward_subject::import::Outcome;
 use ward_subject::record::{Draft, Patch, change, create, remove};
 use ward_subject::{CHANGE_RECORD, CREATE_RECORD, Catalogue, DELETE_RECORD, Kind, SubjectError};
 
-use crate::support::{World, csv, fields, now, set, tenant, told};
+use crate::support::{World, csv, fields, map, now, set, tenant, told};
 
 const STAFF: &str = "external_ref,given_name,role,left_on\nE1,Dale,nurse,2024-01-31\n";
 
@@ -44,7 +44,7 @@ fn a_record_is_added_changed_and_removed_and_each_is_told() {
     let created = told(&CREATE_RECORD, event);
     assert_eq!((created.action, created.entity), ("record.created", record(1).into()));
     assert_eq!((created.covers, created.changed), (vec![subject.into()], set(["+category", "+text"])));
-    assert_eq!(created.details["occurred_on"], "set");
+    assert_eq!((created.details["occurred_on"].as_str(), created.replaced), ("set", map([])));
 
     let patch = Patch { occurred_on: Some(None), set: note("b").fields, remove: vec!["title"] };
     let (stored, event) =
@@ -56,12 +56,14 @@ fn a_record_is_added_changed_and_removed_and_each_is_told() {
     assert_eq!(world.clear(subject)["clinical_note.text"], "b");
     let changed = told(&CHANGE_RECORD, event);
     assert_eq!((changed.action, changed.changed), ("record.changed", set(["*text"])));
+    assert_eq!(changed.replaced, map([("text", "a")]));
     assert_eq!(changed.details["occurred_on"], "removed");
 
     let event = block_on(remove(&mut world, &ward_subject::DELETE_RECORD, record(1))).unwrap();
     assert!(!world.records.contains_key(&record(1)));
     let removed = told(&DELETE_RECORD, event);
     assert_eq!((removed.action, removed.changed), ("record.deleted", set(["-category", "-text"])));
+    assert_eq!(removed.replaced, map([("text", "b")]));
 }
 
 #[test]

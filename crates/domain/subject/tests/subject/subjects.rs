@@ -7,7 +7,7 @@ use ward_subject::{
     TimeZone,
 };
 
-use crate::support::{World, fields, now, set, tenant, told};
+use crate::support::{World, fields, map, now, set, tenant, told};
 
 fn ada() -> Draft {
     Draft {
@@ -49,6 +49,7 @@ fn a_new_subject_is_sealed_found_and_told() {
         told.changed,
         set(["+kind", "+external_ref", "+email", "+phone", "+given_name", "+time_zone", "+jurisdiction"])
     );
+    assert_eq!(told.replaced, map([]));
 }
 
 #[test]
@@ -69,6 +70,7 @@ fn a_change_sets_removes_and_leaves_the_rest() {
     assert_eq!(after.jurisdiction, Jurisdiction::parse("GB"));
     let told = told(&CHANGE_SUBJECT, event);
     assert_eq!((told.action, told.changed), ("subject.changed", set(["*email", "-phone", "-time_zone"])));
+    assert_eq!(told.replaced, map([("email", "Ada@Example.org"), ("phone", "+12025550123")]));
 }
 
 #[test]

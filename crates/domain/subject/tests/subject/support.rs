@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use ward_audit::{Change, Event, Events, Leaf, Trail, Writer, record};
+use serde_json::Value as Json;
+use ward_audit::{Change, Event, Events, Leaf, Replaced, Trail, Value, Writer, record};
 use ward_kernel::{
     BlindIndex, Commitment, Entity, Ids, Indexer, Operation, Place, RecordId, SealError, SealedBytes, Sealer,
     StoreError, SubjectId, SubjectKeys, TenantId, Uuid, authority,
@@ -170,7 +170,7 @@ pub(crate) fn csv(kind: Kind, text: &str) -> Vec<ImportRow> {
     rows
 }
 
-pub(crate) fn fields(specs: &[ward_subject::FieldSpec], given: &[(&str, Value)]) -> Fields {
+pub(crate) fn fields(specs: &[ward_subject::FieldSpec], given: &[(&str, Json)]) -> Fields {
     Fields::parse(specs, given.iter().map(|(name, value)| (*name, value))).unwrap()
 }
 
@@ -181,7 +181,17 @@ pub(crate) struct Told {
     pub(crate) covers: Vec<Entity>,
     /// `+` set, `-` removed, `*` replaced.
     pub(crate) changed: BTreeSet<String>,
+    /// What was replaced, in clear.
+    pub(crate) replaced: BTreeMap<String, String>,
     pub(crate) details: BTreeMap<&'static str, String>,
+}
+
+/// What a change says that it replaced, if it was sealed for the place that it names.
+fn held(change: &Change) -> Option<(String, String)> {
+    let Replaced { subject, row, field, sealed } = change.replaced.as_deref()?.clone();
+    assert_eq!(change.before, Some(Value::Personal(sealed.commitment)));
+    let mut held = opened(subject, row, &SealedFields(vec![(field.clone(), sealed)]));
+    Some((change.field.to_string(), held.remove(&*field)?))
 }
 
 /// Records an event of `operation`, which must declare it.
@@ -205,6 +215,7 @@ pub(crate) fn told(operation: &'static Operation, event: Event) -> Told {
                     .iter()
                     .map(|change| format!("{}{}", sign(change), change.field))
                     .collect(),
+                replaced: leaf.changes.iter().filter_map(held).collect(),
                 details: leaf.details.iter().cloned().collect(),
             });
             Ok(now())
@@ -219,6 +230,10 @@ pub(crate) fn told(operation: &'static Operation, event: Event) -> Told {
     let recorded = record(&mut log, &ids, &writer, &events);
     let _recorded = futures::executor::block_on(recorded).unwrap();
     log.0.unwrap()
+}
+
+pub(crate) fn map<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 pub(crate) fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
