@@ -45,11 +45,18 @@ pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Drops months until one has to be kept, or some log isn't ready to let it go.
+/// Drops months until one has to be kept, or some log doesn't let it go.
 async fn drop_months(app: &App, tenants: &[TenantId], years: KeptYears) -> Result<(), Failure> {
     for _ in 0..MONTHS {
+        let mut held = false;
         for &tenant in tenants {
-            app.store.carry_over(tenant, years).await?;
+            if !app.store.carry_over(tenant, years).await? {
+                held = true;
+                tracing::warn!(tenant = %Uuid::from(tenant), "a log keeps a month of all logs: it isn't pruned, or an old entry has no place");
+            }
+        }
+        if held {
+            break;
         }
         let Some(month) = drop_month(app, years).await? else { break };
         tracing::info!(%month, "the entries of a month were dropped: nobody has to keep them");

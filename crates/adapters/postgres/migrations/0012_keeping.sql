@@ -57,7 +57,7 @@ END $$;
 -- The months that there are, those to come included.
 CREATE FUNCTION ward.months() RETURNS TABLE (month timestamp, part regclass)
     LANGUAGE sql STABLE SET search_path = pg_catalog, ward, pg_temp AS $$
-    SELECT to_timestamp(right(c.relname, 7), 'YYYY_MM')::timestamp, c.oid::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    SELECT to_date(right(c.relname, 7), 'YYYY_MM')::timestamp, c.oid::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'ward.audit_leaf'::regclass AND c.relname ~ '^audit_leaf_[0-9]{4}_[0-9]{2}$'
 $$;
 
