@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use ward::audit::note::Checkpoint;
 use ward::audit::sequence::LogKeys as _;
 use ward::audit::{Change, Event};
-use ward::kernel::{Action, Operation, Requires, TenantId, authority};
+use ward::kernel::{Action, Operation, Requires, TenantId, Uuid, authority};
 use ward::rbac::Permit;
 use ward::{Reading, Store as _};
 
@@ -77,11 +77,22 @@ pub(crate) async fn keep(app: Arc<App>) {
 /// The heads of all logs that have one.
 async fn all(app: &App) -> Result<Vec<(TenantId, Checkpoint)>, Failure> {
     let head = |tenant| async move {
-        let mut reading = app.store.read(permit(app, tenant, &LOG_HEADS)?).await?;
-        Ok::<_, Failure>(reading.head().await?.map(|head| (tenant, head.checkpoint)))
+        let head = head(app, tenant).await;
+        // One whose keys can't be had, say, keeps no other waiting.
+        head.inspect_err(|failure| {
+            let (tenant, error) = (Uuid::from(tenant), logs::causes(&**failure));
+            tracing::warn!(%tenant, error, "the head of a log can't be read");
+        })
+        .ok()?
+        .map(|head| (tenant, head))
     };
     let heads = stream::iter(app.tenants().await?).map(head).buffer_unordered(AT_ONCE);
-    heads.try_filter_map(|head| std::future::ready(Ok(head))).try_collect().await
+    Ok(heads.filter_map(std::future::ready).collect().await)
+}
+
+async fn head(app: &App, tenant: TenantId) -> Result<Option<Checkpoint>, Failure> {
+    let mut reading = app.store.read(permit(app, tenant, &LOG_HEADS)?).await?;
+    Ok(reading.head().await?.map(|head| head.checkpoint))
 }
 
 /// The verifier keys of all logs, one a line.

@@ -2,9 +2,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tempfile::tempdir;
+use ward::assurance::Outcome;
 use ward::kernel::{TenantId, Uuid};
+use ward_testkit::Database;
 
 use super::{DOWN, Done, Due, Turn};
+use crate::config::Config;
+use crate::serve;
 
 const LOGS: [TenantId; 3] = [id(1), id(2), id(3)];
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -114,4 +119,31 @@ fn what_has_failed_for_a_quarter_of_an_hour_is_told_until_it_goes_well() {
     due.turns().logs.remove(&LOGS[2]);
     due.note(LOGS[2], turn, Ok(Done::Some), minutes(15));
     assert_eq!(due.late(minutes(60)), None);
+}
+
+#[tokio::test]
+async fn whoever_sees_heads_and_has_long_been_silent_degrades_the_check_of_the_logs_until_they_answer() {
+    let (db, home) = (Database::create().await.unwrap(), tempdir().unwrap());
+    let witness = "http://127.0.0.1:1 witness.example+3ff362f1+BAuVKhgnkyVNd9dWJx3ZzV8B0sLrOVzSZcmBHs2qj0B3";
+    let settings = [
+        ("WARD_MODE", "development"),
+        ("WARD_DATA_DIR", home.path().to_str().unwrap()),
+        ("WARD_WITNESSES", witness),
+        ("WARD_CHECKPOINTS", "file:///nowhere"),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = Config::from_settings(settings.into()).unwrap();
+    let app = serve::app(&config, &db.url("ward_app")).await.unwrap();
+    let all: Vec<_> = app.shown().collect();
+    assert_eq!(all.len(), 2);
+    let quarter = app.clock().now() - TimeDelta::minutes(15);
+    for (work, who) in all.into_iter().zip(["a witness has", "couldn't be archived"]) {
+        assert_eq!(app.look("audit_tree").await.outcome, Outcome::Pass);
+        work.due().note(LOGS[0], Turn::default(), Err("no".into()), quarter);
+        let run = app.look("audit_tree").await;
+        assert!(matches!(&run.outcome, Outcome::Degraded(reason) if reason.contains(who)), "{run:?}");
+        let turn = work.due().turns().logs.remove(&LOGS[0]).unwrap();
+        work.due().note(LOGS[0], turn, Ok(Done::All), app.clock().now());
+    }
+    assert_eq!(app.look("audit_tree").await.outcome, Outcome::Pass);
 }
