@@ -1,5 +1,6 @@
 //! The audit log, written: leaves go in as one statement, inside a unit or together with those of others.
 
+use std::iter;
 use std::ptr;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ impl Trail for PgUnit {
             return Err(StoreError::ForeignEvents);
         }
         let written = Written::of(&self.writer, &self.keys, &self.machine, leaves)?;
-        let at = written.is_stored(&written.statement().within(&self.conn).await?)?;
+        let at = stored(leaves.len(), &statement(written.tenant, [&written]).within(&self.conn).await?)?;
         self.appended.extend(leaves.iter().map(|leaf| leaf.id));
         Ok(at)
     }
@@ -53,13 +54,13 @@ impl Trail for PgReading {
 }
 
 /// Leaves of one tenant, as they are stored.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) tenant: Uuid,
     ids: Vec<Uuid>,
     bodies: Vec<String>,
-    macs: Vec<Vec<u8>>,
-    sources: Vec<Option<Vec<u8>>>,
+    macs: Vec<[u8; 32]>,
+    source: Option<Vec<u8>>,
 }
 
 impl Written {
@@ -77,40 +78,34 @@ impl Written {
         Ok(Self {
             tenant: writer.tenant().into(),
             ids: leaves.iter().map(|leaf| leaf.id.into()).collect(),
-            macs: bodies.iter().map(|body| keys.leaf().digest(body.as_bytes()).to_vec()).collect(),
+            macs: bodies.iter().map(|body| keys.leaf().digest(body.as_bytes())).collect(),
             bodies,
-            sources: vec![sealed(&origin, writer, keys)?; leaves.len()],
+            source: sealed(&origin, writer, keys)?,
         })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
     }
+}
 
-    /// Adds leaves of the same tenant.
-    pub(crate) fn extend(&mut self, others: Self) {
-        self.ids.extend(others.ids);
-        self.bodies.extend(others.bodies);
-        self.macs.extend(others.macs);
-        self.sources.extend(others.sources);
-    }
+/// Stores leaves of `tenant`, all or none.
+pub(crate) fn statement<'a>(tenant: Uuid, written: impl IntoIterator<Item = &'a Written> + Clone) -> Scoped {
+    let each = || written.clone().into_iter();
+    Scoped::new(tenant, APPEND)
+        .bind(each().flat_map(|of| of.ids.iter().copied()).collect::<Vec<_>>())
+        .bind(each().flat_map(|of| of.bodies.iter().map(String::as_str)).collect::<Vec<_>>())
+        .bind(each().flat_map(|of| of.macs.iter().map(<[u8; 32]>::as_slice)).collect::<Vec<_>>())
+        .bind(each().flat_map(|of| iter::repeat_n(of.source.as_deref(), of.len())).collect::<Vec<_>>())
+}
 
-    pub(crate) fn statement(&self) -> Scoped {
-        Scoped::new(self.tenant, APPEND)
-            .bind(self.ids.clone())
-            .bind(self.bodies.clone())
-            .bind(self.macs.clone())
-            .bind(self.sources.clone())
-    }
-
-    /// When they were stored, if all of them were.
-    pub(crate) fn is_stored(&self, rows: &[PgRow]) -> Result<DateTime<Utc>, StoreError> {
-        let corrupt = StoreError::Corrupt { table: "audit_leaf", column: "at" };
-        let Some(row) = rows.first() else { return Err(corrupt) };
-        let stored: i64 = row.try_get("leaves").map_err(failed)?;
-        let at: Option<DateTime<Utc>> = row.try_get("at").map_err(failed)?;
-        at.filter(|_| usize::try_from(stored) == Ok(self.len())).ok_or(corrupt)
-    }
+/// When so many leaves were stored, if all of them were.
+pub(crate) fn stored(leaves: usize, rows: &[PgRow]) -> Result<DateTime<Utc>, StoreError> {
+    let corrupt = StoreError::Corrupt { table: "audit_leaf", column: "at" };
+    let Some(row) = rows.first() else { return Err(corrupt) };
+    let stored: i64 = row.try_get("leaves").map_err(failed)?;
+    let at: Option<DateTime<Utc>> = row.try_get("at").map_err(failed)?;
+    at.filter(|_| usize::try_from(stored) == Ok(leaves)).ok_or(corrupt)
 }
 
 /// Address and agent are personal: sealed, once for the unit, bound to it.
