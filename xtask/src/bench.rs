@@ -1,10 +1,12 @@
 //! `cargo xtask bench` and `cargo xtask soak`: what Ward costs, and whether it holds for longer than the tests look.
 //!
-//! Whom Ward is measured against is no part of it, so this is a workspace of its own, in `xtask/bench`.
+//! Whom Ward is measured against and what feeds its verifier nonsense is no part of it, so `xtask/bench` and `xtask/fuzz` are
+//! workspaces of their own.
 
+use std::fs;
 use std::process::Command;
 
-use crate::process::{Outcome, cargo, run};
+use crate::process::{Outcome, cargo, root, run};
 use crate::provide;
 
 /// Measures; `arguments` are those of `xtask/bench`.
@@ -13,7 +15,8 @@ pub(crate) fn measure(arguments: &[String]) -> Outcome {
     run(bench().args(arguments))
 }
 
-/// A million operations dropped at random, then the kills of the test suite and the logs that it tampers with, more of them.
+/// A million operations dropped at random, then the kills of the test suite and the logs that it tampers with, more of them, and
+/// minutes of whatever bytes reach the verifier's code.
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
     let (operations, cycles) = match arguments {
         [] => ("1000000", "200"),
@@ -26,11 +29,37 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     let kills = ["test", "--locked", "--package", "ward-api", "--test", "process", "kill::"];
     run(cargo().args(kills).env("WARD_TEST_CYCLES", cycles))?;
     let attacks = ["test", "--locked", "--package", "ward-cli", "--test", "verify", "attacks::"];
-    run(cargo().args(attacks).env("WARD_TEST_ROUNDS", ROUNDS))
+    run(cargo().args(attacks).env("WARD_TEST_ROUNDS", ROUNDS))?;
+    fuzz()
 }
 
 /// Logs of each size that are tampered with in each way: more than 10,000 cases together.
 const ROUNDS: &str = "60";
+
+/// Feeds each part of the verifier for three minutes. What it learns is kept in `target/fuzz`, and what it finds beside it.
+fn fuzz() -> Outcome {
+    let program = provide::cargo_fuzz()?;
+    for target in TARGETS {
+        let found = root().join("target/fuzz/corpus").join(target);
+        fs::create_dir_all(&found)?;
+        let mut fuzz = Command::new(&program);
+        fuzz.args(["fuzz", "run", "--fuzz-dir", "xtask/fuzz", "--target-dir", "target/fuzz", target])
+            .arg(found);
+        fuzz.args([
+            "--",
+            "-max_total_time=180",
+            "-timeout=30",
+            "-artifact_prefix=target/fuzz/",
+            "-print_final_stats=1",
+        ]);
+        // The sanitizer is one of nightly's options, and the toolchain is pinned.
+        run(fuzz.current_dir(root()).env("RUSTC_BOOTSTRAP", "1"))?;
+    }
+    Ok(())
+}
+
+/// The programs of `xtask/fuzz`.
+const TARGETS: [&str; 6] = ["note", "checkpoint", "canonical", "proof", "export", "log"];
 
 fn bench() -> Command {
     let mut bench = cargo();

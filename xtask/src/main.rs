@@ -22,7 +22,8 @@ Usage: cargo xtask COMMAND
   openapi           writes docs/openapi.json and docs/permissions/ anew
   bench [--help]    measures what Ward costs beside doing without it; builds for minutes at first
   soak [OPERATIONS [CYCLES]]
-                    a million operations dropped at random, then 200 kills of each kind
+                    a million operations dropped at random, then 200 kills of each kind, tampered logs, and
+                    three minutes of fuzzing for each part of the verifier
 
 `cargo xtask up --help` lists its options.";
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod figures;
+mod growth;
 mod http;
 mod import;
 mod machine;
@@ -27,7 +28,8 @@ Usage: cargo xtask bench [--quick] [--write] [PART...]
   unit     a governed write and read over bare ones, at the port
   http     the same through HTTP
   import   an import over plain multi-row INSERT
-  audit    appends to the log over plain INSERT, COPY and a locked chain; proofs and pages as it grows
+  audit    appends to the log over plain INSERT, COPY and a locked chain; how soon they are signed for; proofs and
+           pages as it grows to ten million entries
   policy   a decision over those of cedar-policy and casbin
   sealing  sealing and opening over the raw ciphers
 

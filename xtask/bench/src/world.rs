@@ -31,9 +31,9 @@ pub(crate) struct World {
     pub(crate) machine: Arc<Machine>,
     pub(crate) tenant: TenantId,
     pub(crate) bare: DatabaseConnection,
+    pub(crate) db: Database,
     policy: Policy,
     who: Arc<Principal>,
-    _db: Database,
 }
 
 impl World {
@@ -48,7 +48,7 @@ impl World {
         #[expect(clippy::disallowed_methods, reason = "nobody has to log in here")]
         let who = Arc::new(authority::user(tenant, machine.next().into(), vec!["owner".into()], grants));
         let bare = SqlxPostgresConnector::from_sqlx_postgres_pool(bare(&db).await?);
-        Ok(Self { store, machine, tenant, bare, policy, who, _db: db })
+        Ok(Self { store, machine, tenant, bare, db, policy, who })
     }
 
     /// The policy's yes, asked for anew each time, as a request does.

@@ -35,11 +35,23 @@ pub(crate) fn run_lints() -> Outcome {
 
 fn format() -> Outcome {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args(["fmt", "--check", "--manifest-path", "xtask/bench/Cargo.toml"]))
+    ["xtask/bench/Cargo.toml", "xtask/fuzz/Cargo.toml"]
+        .into_iter()
+        .try_for_each(|manifest| run(cargo().args(["fmt", "--check", "--manifest-path", manifest])))
 }
 
 fn clippy() -> Outcome {
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    let mut fuzz = cargo();
+    fuzz.args([
+        "clippy",
+        "--locked",
+        "--manifest-path",
+        "xtask/fuzz/Cargo.toml",
+        "--target-dir",
+        "target/fuzz",
+    ]);
+    run(fuzz.args(["--", "-D", "warnings"]))
 }
 
 fn documentation() -> Outcome {

@@ -2,7 +2,7 @@
 
 mod apt;
 mod browser;
-mod deny;
+mod cargo;
 mod postgres;
 mod python;
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::process::{Outcome, root};
 
 pub(crate) use browser::browser;
-pub(crate) use deny::cargo_deny;
+pub(crate) use cargo::{cargo_deny, cargo_fuzz};
 pub(crate) use postgres::postgres;
 pub(crate) use python::{export_readers, s3_locked, schemathesis};
 

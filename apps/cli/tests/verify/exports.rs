@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use ward_audit::tree::Hash;
 
 use crate::clean::SIZES;
-use crate::forge::{Dice, Key, TENANT, entries, entry, leaves, proof, root, signed, state};
+use crate::forge::{Dice, Key, TENANT, consistency, entries, entry, leaves, proof, signed, state};
 use crate::judges::{Case, judge};
 
 const FILE: &[u8] = b"what was exported";
@@ -70,23 +70,6 @@ fn said_id(size: usize) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The consistency proof of RFC 6962, word for word.
-fn consistency(from: usize, leaves: &[Hash]) -> Vec<Hash> {
-    fn subproof(from: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
-        if from == leaves.len() {
-            return if whole { Vec::new() } else { vec![root(leaves)] };
-        }
-        let (left, right) = leaves.split_at(leaves.len().div_ceil(2).next_power_of_two());
-        let (mut proof, beside) = match from.checked_sub(left.len()) {
-            None | Some(0) => (subproof(from, left, whole), root(right)),
-            Some(from) => (subproof(from, right, false), root(left)),
-        };
-        proof.push(beside);
-        proof
-    }
-    subproof(from, leaves, true)
 }
 
 fn text(lines: &[Value]) -> Vec<u8> {

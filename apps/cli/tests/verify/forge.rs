@@ -140,6 +140,23 @@ fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
     below
 }
 
+/// The consistency proof of RFC 6962, word for word.
+pub(crate) fn consistency(from: usize, leaves: &[Hash]) -> Vec<Hash> {
+    fn subproof(from: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
+        if from == leaves.len() {
+            return if whole { Vec::new() } else { vec![root(leaves)] };
+        }
+        let (left, right) = leaves.split_at(leaves.len().div_ceil(2).next_power_of_two());
+        let (mut proof, beside) = match from.checked_sub(left.len()) {
+            None | Some(0) => (subproof(from, left, whole), root(right)),
+            Some(from) => (subproof(from, right, false), root(left)),
+        };
+        proof.push(beside);
+        proof
+    }
+    subproof(from, leaves, true)
+}
+
 /// What lies where.
 #[derive(Clone, Default)]
 pub(crate) struct Files(pub(crate) BTreeMap<String, Vec<u8>>);

@@ -1,5 +1,6 @@
 //! The audit log, written: leaves go in as one statement, inside a unit or together with those of others.
 
+use std::iter;
 use std::ptr;
 use std::sync::Arc;
 
@@ -54,7 +55,13 @@ impl Trail for PgUnit {
             return Err(StoreError::ForeignEvents);
         }
         let written = Written::of(&self.writer, &self.keys, &self.machine, leaves)?;
-        let at = written.is_stored(&written.statement().within(&self.conn).await?)?;
+        let kept = Kept::of(leaves);
+        let statement = if kept.is_empty() {
+            statement(written.tenant, [&written])
+        } else {
+            kept.bind(bound(APPEND_WITH_VALUES, written.tenant, [&written]))
+        };
+        let at = stored(leaves.len(), &statement.within(&self.conn).await?)?;
         self.appended.extend(leaves.iter().map(|leaf| leaf.id));
         Ok(at)
     }
@@ -68,14 +75,13 @@ impl Trail for PgReading {
 }
 
 /// Leaves of one tenant, as they are stored.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) tenant: Uuid,
     ids: Vec<Uuid>,
     bodies: Vec<String>,
-    macs: Vec<Vec<u8>>,
-    sources: Vec<Option<Vec<u8>>>,
-    kept: Kept,
+    macs: Vec<[u8; 32]>,
+    source: Option<Vec<u8>>,
 }
 
 impl Written {
@@ -93,45 +99,42 @@ impl Written {
         Ok(Self {
             tenant: writer.tenant().into(),
             ids: leaves.iter().map(|leaf| leaf.id.into()).collect(),
-            macs: bodies.iter().map(|body| keys.leaf().digest(body.as_bytes()).to_vec()).collect(),
+            macs: bodies.iter().map(|body| keys.leaf().digest(body.as_bytes())).collect(),
             bodies,
-            sources: vec![sealed(&origin, writer, keys)?; leaves.len()],
-            kept: Kept::of(leaves),
+            source: sealed(&origin, writer, keys)?,
         })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
     }
+}
 
-    /// Adds leaves of the same tenant.
-    pub(crate) fn extend(&mut self, others: Self) {
-        self.ids.extend(others.ids);
-        self.bodies.extend(others.bodies);
-        self.macs.extend(others.macs);
-        self.sources.extend(others.sources);
-        self.kept.extend(others.kept);
-    }
+/// Stores leaves of `tenant`, all or none.
+pub(crate) fn statement<'a>(tenant: Uuid, written: impl IntoIterator<Item = &'a Written> + Clone) -> Scoped {
+    bound(APPEND, tenant, written)
+}
 
-    pub(crate) fn statement(&self) -> Scoped {
-        let leaves = |sql| {
-            Scoped::new(self.tenant, sql)
-                .bind(self.ids.clone())
-                .bind(self.bodies.clone())
-                .bind(self.macs.clone())
-                .bind(self.sources.clone())
-        };
-        if self.kept.is_empty() { leaves(APPEND) } else { self.kept.bind(leaves(APPEND_WITH_VALUES)) }
-    }
+fn bound<'a>(
+    sql: &'static str,
+    tenant: Uuid,
+    written: impl IntoIterator<Item = &'a Written> + Clone,
+) -> Scoped {
+    let each = || written.clone().into_iter();
+    Scoped::new(tenant, sql)
+        .bind(each().flat_map(|of| of.ids.iter().copied()).collect::<Vec<_>>())
+        .bind(each().flat_map(|of| of.bodies.iter().map(String::as_str)).collect::<Vec<_>>())
+        .bind(each().flat_map(|of| of.macs.iter().map(<[u8; 32]>::as_slice)).collect::<Vec<_>>())
+        .bind(each().flat_map(|of| iter::repeat_n(of.source.as_deref(), of.len())).collect::<Vec<_>>())
+}
 
-    /// When they were stored, if all of them were.
-    pub(crate) fn is_stored(&self, rows: &[PgRow]) -> Result<DateTime<Utc>, StoreError> {
-        let corrupt = StoreError::Corrupt { table: "audit_leaf", column: "at" };
-        let Some(row) = rows.first() else { return Err(corrupt) };
-        let stored: i64 = row.try_get("leaves").map_err(failed)?;
-        let at: Option<DateTime<Utc>> = row.try_get("at").map_err(failed)?;
-        at.filter(|_| usize::try_from(stored) == Ok(self.len())).ok_or(corrupt)
-    }
+/// When so many leaves were stored, if all of them were.
+pub(crate) fn stored(leaves: usize, rows: &[PgRow]) -> Result<DateTime<Utc>, StoreError> {
+    let corrupt = StoreError::Corrupt { table: "audit_leaf", column: "at" };
+    let Some(row) = rows.first() else { return Err(corrupt) };
+    let stored: i64 = row.try_get("leaves").map_err(failed)?;
+    let at: Option<DateTime<Utc>> = row.try_get("at").map_err(failed)?;
+    at.filter(|_| usize::try_from(stored) == Ok(leaves)).ok_or(corrupt)
 }
 
 /// Address and agent are personal: sealed, once for the unit, bound to it.

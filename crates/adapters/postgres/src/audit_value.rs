@@ -16,7 +16,7 @@ const REPLACED: &str = "
     WHERE v.tenant = $1 AND v.subject = $2 AND v.commitment = ANY ($3)";
 
 /// Values to keep, each with the entry that says that it was replaced.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Kept(Vec<(Uuid, Replaced)>);
 
 impl Kept {
@@ -30,10 +30,6 @@ impl Kept {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    pub(crate) fn extend(&mut self, others: Self) {
-        self.0.extend(others.0);
     }
 
     pub(crate) fn bind(&self, statement: Scoped) -> Scoped {

@@ -1,7 +1,8 @@
 //! Leaves that explain no change are committed together with those of others, whosever they are: while one commit is under way
 //! the next one gathers, so that nobody waits for company and many share a flush to disk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -9,15 +10,17 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 use ward::kernel::{StoreError, TenantId};
 
-use crate::audit::Written;
+use crate::audit::{Written, statement, stored};
 use crate::connection::Connection;
 use crate::error::failed;
 use crate::turns::Shared;
 
-/// Commits under way at once: while one waits for the disk, another is written.
-const LEADERS: u8 = 2;
+/// Commits under way at once, where one alone doesn't hold all that waits: while one waits for the disk, another is written.
+const LEADERS: u8 = 4;
 /// Leaves in one commit, at most and the rest of an append.
-const MOST: usize = 2_000;
+const MOST: usize = 128;
+/// Tenants in one commit, each of which costs a round trip.
+const TENANTS: usize = 8;
 
 type Stored = Result<DateTime<Utc>, StoreError>;
 
@@ -40,6 +43,28 @@ struct Append {
     told: oneshot::Sender<Stored>,
 }
 
+impl State {
+    fn enlists(&mut self, most: u8) -> bool {
+        let leads = !self.waiting.is_empty() && self.leaders < most;
+        self.leaders += u8::from(leads);
+        leads
+    }
+
+    /// As much as one commit takes of what waits.
+    fn take(&mut self) -> Vec<Append> {
+        let (mut taken, mut leaves, mut tenants) = (Vec::new(), 0, BTreeSet::new());
+        while leaves < MOST
+            && tenants.len() < TENANTS
+            && let Some(append) = self.waiting.pop_front()
+        {
+            leaves += append.written.len();
+            tenants.insert(append.written.tenant);
+            taken.push(append);
+        }
+        taken
+    }
+}
+
 impl Group {
     pub(crate) fn new(pool: Shared) -> Self {
         Self { pool, state: Arc::default() }
@@ -48,60 +73,71 @@ impl Group {
     /// Commits the leaves, all or none, and says when they were stored.
     pub(crate) async fn append(&self, written: Written) -> Stored {
         let (told, stored) = oneshot::channel();
-        if self.enlist(Append { written, told }) {
-            // A task of its own, since its commit is not undone where one who waits for it goes away.
-            tokio::spawn(Leader { group: self.clone(), leads: true }.lead());
-        }
+        lock(&self.state).waiting.push_back(Append { written, told });
+        self.lead(1);
         stored.await.map_err(|gone| StoreError::Failed(Box::new(gone)))?
     }
 
-    /// Whether somebody has to lead.
-    fn enlist(&self, append: Append) -> bool {
-        let mut state = lock(&self.state);
-        state.waiting.push_back(append);
-        let leads = state.leaders < LEADERS;
-        state.leaders += u8::from(leads);
-        leads
+    /// Has somebody lead where something waits and fewer than `most` do.
+    fn lead(&self, most: u8) {
+        let leads = lock(&self.state).enlists(most);
+        if leads {
+            // A task of its own, since its commit is not undone where one who waits for it goes away.
+            tokio::spawn(Leader { group: self.clone(), leads }.lead());
+        }
     }
 
     /// Commits appends of one tenant or several; where that fails, each tenant's, and then each, by itself.
     async fn commit(&self, appends: Vec<Append>) {
         let mut tenants = BTreeMap::<Uuid, Vec<Append>>::new();
         appends.into_iter().for_each(|append| tenants.entry(append.written.tenant).or_default().push(append));
-        let written: Vec<_> = tenants.values().map(|appends| joined(appends)).collect();
-        if let [_, _, ..] = &*written
-            && let Ok(stored) = self.commit_together(&written).await
+        if tenants.len() > 1
+            && let Ok(stored) = self.commit_together(&tenants).await
         {
             return tenants.into_values().zip(stored).for_each(|(appends, at)| tell(appends, at));
         }
-        for (appends, written) in tenants.into_values().zip(written) {
-            if let [_, _, ..] = &*appends
-                && let Ok(at) = self.commit_alone(&written).await
+        for appends in tenants.into_values() {
+            if appends.len() > 1
+                && let Ok(at) = self.commit_alone(&appends).await
             {
                 tell(appends, at);
                 continue;
             }
             for append in appends {
-                let stored = self.commit_alone(&append.written).await;
+                let stored = self.commit_alone(slice::from_ref(&append)).await;
                 append.tell(stored);
             }
         }
     }
 
-    /// One statement, which commits itself.
-    async fn commit_alone(&self, written: &Written) -> Stored {
-        written.is_stored(&written.statement().alone(&self.pool, written.tenant).await?)
+    /// One statement for appends of one tenant, which commits itself.
+    async fn commit_alone(&self, appends: &[Append]) -> Stored {
+        let Some(first) = appends.first() else { return Err(StoreError::Poisoned) };
+        let tenant = first.written.tenant;
+        stored(leaves(appends), &statement(tenant, written(appends)).alone(&self.pool, tenant).await?)
     }
 
     /// One transaction, in which each statement acts for its own tenant.
-    async fn commit_together(&self, written: &[Written]) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    async fn commit_together(
+        &self,
+        tenants: &BTreeMap<Uuid, Vec<Append>>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
         let conn = Connection::open(&self.pool, TenantId::DEPLOYMENT.into(), true).await.map_err(failed)?;
-        let mut stored = Vec::with_capacity(written.len());
-        for written in written {
-            stored.push(written.is_stored(&written.statement().within(&conn).await?)?);
+        let mut times = Vec::with_capacity(tenants.len());
+        for (tenant, appends) in tenants {
+            let rows = statement(*tenant, written(appends)).within(&conn).await?;
+            times.push(stored(leaves(appends), &rows)?);
         }
-        if conn.commit().await.map_err(failed)? { Ok(stored) } else { Err(StoreError::Poisoned) }
+        if conn.commit().await.map_err(failed)? { Ok(times) } else { Err(StoreError::Poisoned) }
     }
+}
+
+fn written(appends: &[Append]) -> impl Iterator<Item = &Written> + Clone {
+    appends.iter().map(|append| &append.written)
+}
+
+fn leaves(appends: &[Append]) -> usize {
+    written(appends).map(Written::len).sum()
 }
 
 /// Commits what waits, until nothing does.
@@ -112,7 +148,11 @@ struct Leader {
 
 impl Leader {
     async fn lead(mut self) {
-        while let Some(appends) = self.next() {
+        loop {
+            // Whoever was told just now, or is about to append, comes first: a commit costs the same for one as for many.
+            tokio::task::yield_now().await;
+            let Some(appends) = self.next() else { return };
+            self.group.lead(LEADERS);
             self.group.commit(appends).await;
         }
     }
@@ -120,19 +160,13 @@ impl Leader {
     /// What to commit next; nothing, and this one leads no more.
     fn next(&mut self) -> Option<Vec<Append>> {
         let mut state = lock(&self.group.state);
-        let (mut next, mut leaves) = (Vec::new(), 0);
-        while leaves < MOST
-            && let Some(append) = state.waiting.pop_front()
-        {
-            leaves += append.written.len();
-            next.push(append);
-        }
-        if next.is_empty() {
+        let appends = state.take();
+        if appends.is_empty() {
             state.leaders -= 1;
             self.leads = false;
             return None;
         }
-        Some(next)
+        Some(appends)
     }
 }
 
@@ -157,14 +191,6 @@ impl Append {
 
 fn tell(appends: Vec<Append>, at: DateTime<Utc>) {
     appends.into_iter().for_each(|append| append.tell(Ok(at)));
-}
-
-/// The leaves of appends of one tenant.
-fn joined(appends: &[Append]) -> Written {
-    let mut all = appends.iter().map(|append| append.written.clone());
-    let mut joined = all.next().unwrap_or_default();
-    all.for_each(|more| joined.extend(more));
-    joined
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

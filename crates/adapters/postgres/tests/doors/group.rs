@@ -39,6 +39,26 @@ async fn entries_of_many_tenants_that_commit_together_stand_each_in_its_own_log(
     }
 }
 
+/// On one thread, so that all of them wait before the first commit begins.
+#[tokio::test]
+async fn entries_that_wait_at_the_same_time_share_few_commits_of_bounded_size() {
+    let w = world().await;
+    let mut tenants = Vec::new();
+    for _ in 0..20 {
+        tenants.push(w.tenant().await);
+        look(&w, *tenants.last().unwrap(), w.id()).await.unwrap(); // its keys are at hand from now on
+    }
+    let commits =
+        "SELECT DISTINCT xmin::text FROM ward.audit_leaf WHERE body::json ->> 'action' = 'note.disclosed'";
+    let alone = w.db.run("postgres", commits).await.unwrap();
+    let looks = (0..300).map(|_| look(&w, tenants[0], w.id()));
+    assert!(join_all(looks).await.iter().all(Option::is_some));
+    assert_eq!(w.db.run("postgres", commits).await.unwrap(), alone + 3);
+    let looks = tenants.iter().map(|tenant| look(&w, *tenant, w.id()));
+    assert!(join_all(looks).await.iter().all(Option::is_some));
+    assert_eq!(w.db.run("postgres", commits).await.unwrap(), alone + 6);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_written_fails_alone_and_leaves_nothing() {
     let w = world().await;

@@ -45,6 +45,11 @@ async fn drop_all(log: &Log) -> usize {
     }
 }
 
+/// A value that was replaced, beside the last entry that goes and the first that stays.
+const BESIDE: &str = "
+    INSERT INTO ward.audit_value (tenant, subject, commitment, event, field, sealed)
+    SELECT tenant, leaf, hash, leaf, 'of ' || index, hash FROM ward.audit_place WHERE index IN (511, 512)";
+
 #[tokio::test]
 async fn what_nobody_has_to_keep_is_dropped_and_the_tree_stays_as_it_was() {
     let log = old().await;
@@ -56,11 +61,13 @@ async fn what_nobody_has_to_keep_is_dropped_and_the_tree_stays_as_it_was() {
     let root = root_of(before.get(..512).unwrap());
     assert!(entry.contains(r#""first":"512""#) && entry.contains(&format!(r#""root":"{root}""#)), "{entry}");
 
+    log.w.db.run("postgres", BESIDE).await.unwrap();
     assert!(store.prune(log.tenant, said, years("6")).await.unwrap());
     assert_eq!(store.forget_places(log.tenant).await.unwrap(), 0, "what is there has its place");
     assert_eq!(drop_all(&log).await, 7, "79 to 73 months ago");
     assert_eq!(store.forget_places(log.tenant).await.unwrap(), 512);
     assert_eq!(store.forget_places(log.tenant).await.unwrap(), 0);
+    assert_eq!(log.w.text("SELECT string_agg(field, ', ') FROM ward.audit_value").await, "of 512");
     assert_eq!(store.forget_words(log.tenant, None).await.unwrap(), None);
     let left = "290 leaves, 290 places from 512, words from 2, 3 tiles";
     assert_eq!(log.w.text(STORED).await, left, "of the tile that stays all entries are there");
@@ -213,4 +220,25 @@ async fn a_month_goes_when_every_log_lets_it_go_and_by_one_replica() {
         matches!(&found[..], [one] if one.rule.code == "R16"),
         "{found:?}: it is a partition like any other"
     );
+}
+
+#[tokio::test]
+async fn what_is_erased_while_a_month_goes_stays_erased() {
+    let log = old().await;
+    let (store, first) = (&log.w.store, 512);
+    let said = say(&log, log.tenant, first).await;
+    assert!(store.prune(log.tenant, said, years("6")).await.unwrap());
+    let sources = "SET session_replication_role = replica; UPDATE ward.audit_leaf SET source = '\\x01'";
+    log.w.db.run("postgres", sources).await.unwrap();
+    assert!(store.carry_over(log.tenant, years("6")).await.unwrap());
+    let erase = format!(
+        "SET ward.tenant = '{}'; UPDATE ward.audit_leaf SET source = NULL WHERE id IN (
+            SELECT leaf FROM ward.audit_place WHERE index IN (512, 513))",
+        Uuid::from(log.tenant)
+    );
+    log.w.db.run("ward_app", erase).await.unwrap();
+    assert_eq!(drop_all(&log).await, 7);
+    let erased = "SELECT string_agg(p.index::text, ', ' ORDER BY p.index) FROM ward.audit_place p
+        JOIN ward.audit_leaf l ON l.tenant = p.tenant AND l.id = p.leaf WHERE l.source IS NULL AND p.index < 700";
+    assert_eq!(log.w.text(erased).await, "512, 513");
 }
