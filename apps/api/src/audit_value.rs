@@ -36,6 +36,7 @@ impl Api {
         let Some(entry) = reading.entry(id).await? else {
             return Err(self.0.absent(reading.absent(id)).await);
         };
+        let altered = entry.is_altered().then_some(true);
         let history = History::of(&entry.said);
         for row in history.rows() {
             self.may_see(&caller, row).await?;
@@ -51,7 +52,7 @@ impl Api {
 
         let opening = Opening { app: &self.0, held, tenant: caller.0.who.tenant(), receipt };
         let items = history.fields.into_iter().map(|past| opening.view(past)).collect::<Result<_, _>>()?;
-        Ok(Shown(ValueList { items }))
+        Ok(Shown(ValueList { items, altered }))
     }
 
     /// No way around shows what the row itself doesn't.
@@ -151,6 +152,9 @@ impl Opening<'_> {
 struct ValueList {
     /// One for each personal field that the entry says was changed.
     items: Vec<ValueChange>,
+    /// Only where the entry is no longer what was logged, so that what it commits to says nothing.
+    #[oai(skip_serializing_if_is_none)]
+    altered: Option<bool>,
 }
 
 /// What a field held before a change, and after it.

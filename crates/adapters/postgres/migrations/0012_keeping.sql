@@ -217,8 +217,10 @@ END $$;
 -- Forgets where pruned entries of the current tenant stood, up to `most` of them, and what was kept beside them; says how many.
 CREATE FUNCTION ward.forget_places(most integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+DECLARE
+    places integer;
 BEGIN
-    RETURN (WITH
+    WITH
         gone AS (
             DELETE FROM ward.audit_place d WHERE d.tenant = ward.tenant() AND d.index IN (
                 SELECT p.index FROM ward.audit_place p JOIN ward.audit_start s ON s.tenant = p.tenant AND s.first > p.index
@@ -226,7 +228,8 @@ BEGIN
                 ORDER BY p.index LIMIT least(most, 10000))
             RETURNING d.leaf),
         beside AS (DELETE FROM ward.audit_value v USING gone g WHERE v.tenant = ward.tenant() AND v.event = g.leaf)
-        SELECT count(*) FROM gone);
+        SELECT count(*) INTO places FROM gone;
+    RETURN places;
 END $$;
 
 -- Forgets in which pruned tiles of the current tenant words occur: of up to `most` words after one. Says at which to go on; nothing,

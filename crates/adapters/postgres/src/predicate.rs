@@ -127,7 +127,8 @@ const YEARS: &str = "
 /// The second entry, in whichever way a statement asks for it.
 const SECOND: &str = "
     SELECT string_agg(CASE t.type WHEN 'uuid' THEN CASE t.n WHEN 1 THEN quote_literal(ward.tenant()) ELSE quote_literal(w.first) END
-        WHEN 'bigint' THEN (t.n - 1)::text WHEN 'integer' THEN '1' WHEN 'bigint[]' THEN quote_literal('{1}') ELSE 'NULL' END, ', ' ORDER BY t.n)
+        WHEN 'bigint' THEN (t.n - 1)::text WHEN 'integer' THEN '1' WHEN 'bigint[]' THEN quote_literal('{1}')
+        WHEN 'uuid[]' THEN quote_literal(ARRAY[w.first]) ELSE 'NULL' END, ', ' ORDER BY t.n)
     FROM pg_prepared_statements s, unnest(s.parameter_types::text[]) WITH ORDINALITY t(type, n), ward.audit_waiting w";
 
 /// The partitions that `node`, and all below it, looked into.

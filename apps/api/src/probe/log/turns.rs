@@ -36,11 +36,11 @@ impl Turns {
         Some((turn, turn.left.map_or(most, |left| left.min(most))))
     }
 
-    /// `looked` tiles of it were looked at, of `all`: it has another turn, if there are more.
+    /// `looked` tiles of it were looked at, of `all`: it has another turn, if there are more, and none, if nothing could be looked at.
     pub(super) fn done(&mut self, turn: Turn, looked: u64, all: u64) {
         self.tiles = self.tiles.saturating_sub(looked.max(1));
         let left = turn.left.unwrap_or(all).saturating_sub(looked);
-        if left > 0 {
+        if left > 0 && looked > 0 {
             self.waiting.push_back(Turn { left: Some(left), ..turn });
         }
     }
@@ -86,5 +86,16 @@ mod tests {
         assert_eq!(run(&[1_000; 10]), ([vec![64; 8], vec![0; 2]].concat(), 2));
         assert_eq!(run(&[1; 600]).1, 600 - 512);
         assert_eq!(run(&[]), (vec![], 0));
+    }
+
+    #[test]
+    fn a_log_that_is_not_sound_takes_no_turn_from_others() {
+        let mut turns = Turns::of(vec![TenantId::DEPLOYMENT]);
+        let (first, most) = turns.next().unwrap();
+        turns.done(first, most, 1_000);
+        let (second, _) = turns.next().unwrap();
+        assert!(!second.is_first());
+        turns.done(second, 0, 0);
+        assert!(turns.next().is_none());
     }
 }

@@ -39,7 +39,7 @@ async fn no_way_to_rewrite_the_log_is_open_and_each_that_is_opened_is_seen() {
     for (opened, what) in OPENED {
         let w = world().await;
         w.tenant().await;
-        assert_eq!(w.store.rewrites().await.unwrap(), (vec![], 20));
+        assert_eq!(w.store.rewrites().await.unwrap(), (vec![], 21));
         let month = w.text("SELECT tableoid::regclass::text FROM ward.audit_leaf LIMIT 1").await;
         w.db.run("ward_owner", opened.replace("{month}", &month)).await.unwrap();
         let (open, _) = w.store.rewrites().await.unwrap();
