@@ -69,7 +69,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
             let database = serve::database(&config).await?;
             let owner =
                 database.owner_url.as_deref().ok_or("`WARD_OWNER_DATABASE_URL` is needed to migrate")?;
-            Ok(migrate(owner).await?)
+            Ok(migrate(owner, config.log_keep_years).await?)
         }
         ["doctor"] => doctor(&config).await,
         ["jobs"] => jobs(&config).await,

@@ -86,7 +86,8 @@ impl Delivered {
     /// A place before which no entry is of that time or later. Times may go back by ten minutes, and no further.
     async fn first(&self, app: &App, tenant: TenantId, begin: DateTime<Utc>) -> Result<u64, Failure> {
         let mut reading = app.store.read(heads::permit(app, tenant, &DELIVER_LOG)?).await?;
-        let (mut from, mut to) = (0, reading.head().await?.map_or(0, |head| head.checkpoint.size));
+        let mut from = log::first(&mut *reading).await?;
+        let mut to = reading.head().await?.map_or(from, |head| head.checkpoint.size);
         while from < to {
             let middle = from.midpoint(to);
             let found = reading.entries(&Search::default(), Some(middle + 1), 1).await?.entries;

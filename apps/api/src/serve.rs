@@ -164,7 +164,7 @@ impl Server {
             .as_deref()
             .filter(|_| database.cluster.is_some() || config.mode == Mode::Development)
         {
-            migrate(owner).await?;
+            migrate(owner, config.log_keep_years).await?;
         }
         let app = open(&config, root, &database.app_url).await?;
         up_to_date(&app).await?;

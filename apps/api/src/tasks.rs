@@ -1,9 +1,11 @@
 //! What runs beside the requests: checks on schedule, answers forgotten, what was counted written.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt as _;
 use tokio::task::JoinSet;
 use ward::assurance::{Kind, RUN_PROBE};
 use ward::audit::Event;
@@ -43,13 +45,13 @@ type Cause<'a> = &'a (dyn std::error::Error + 'static);
 
 /// Starts everything that runs beside the requests.
 pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
-    beside.spawn(admission::keep(app.clone()));
+    beside.spawn(lasting(app.clone(), admission::keep));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
     beside.spawn(every(Duration::from_millis(100), app.clone(), |app| async move {
         sequencing::sweep(&app).await
     }));
-    beside.spawn(heads::keep(app.clone()));
-    beside.spawn(due::keep(app.clone()));
+    beside.spawn(lasting(app.clone(), heads::keep));
+    beside.spawn(lasting(app.clone(), due::keep));
     beside.spawn(every(Duration::from_secs(3600), app.clone(), |app| async move {
         Ok(app.store.keep_months(MONTHS).await?)
     }));
@@ -70,15 +72,23 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     ));
 }
 
-async fn every<F>(pause: Duration, app: Arc<App>, work: impl Fn(Arc<App>) -> F)
+/// Does some work again and again, even where it panicked: what is broken of one tenant is not to stop what all need.
+async fn every<A: Clone, F>(pause: Duration, app: A, work: impl Fn(A) -> F)
 where
     F: Future<Output = Result<(), Failure>>,
 {
     loop {
-        if let Err(error) = work(app.clone()).await {
+        if let Ok(Err(error)) = AssertUnwindSafe(work(app.clone())).catch_unwind().await {
             tracing::warn!(error = &*error as Cause, "a task beside the requests failed");
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Begins work that has no end anew where it panicked.
+async fn lasting<A: Clone, F: Future<Output = ()>>(app: A, work: impl Fn(A) -> F) {
+    while AssertUnwindSafe(work(app.clone())).catch_unwind().await.is_err() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -230,4 +240,29 @@ fn scheduled(names: &[&str]) -> Event {
 
 fn denied(denied: ward::rbac::Denied) -> StoreError {
     StoreError::Failed(Box::new(std::io::Error::other(denied.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_is_done_again() {
+        let times = Arc::new(AtomicU32::new(0));
+        let panics_at_first = |times: Arc<AtomicU32>| async move {
+            assert!(times.fetch_add(1, Ordering::Relaxed) > 0, "once");
+        };
+        lasting(times.clone(), panics_at_first).await;
+        assert_eq!(times.swap(0, Ordering::Relaxed), 2);
+
+        let work = |times: Arc<AtomicU32>| async move {
+            panics_at_first(times).await;
+            Ok(())
+        };
+        let endless = every(Duration::from_secs(1), times.clone(), work);
+        assert!(tokio::time::timeout(Duration::from_millis(2_500), endless).await.is_err());
+        assert_eq!(times.load(Ordering::Relaxed), 3);
+    }
 }

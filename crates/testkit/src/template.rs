@@ -29,7 +29,7 @@ async fn make(server: &Address) -> Result<String, CreateError> {
         // Nobody ever copies half of it; whoever finds it so goes on where it was left.
         let half = format!("{name}_half");
         bootstrap(&root_url, &half).await?;
-        migrate(&server.url("ward_owner", &half)).await?;
+        migrate(&server.url("ward_owner", &half), None).await?;
         root.execute(AssertSqlSafe(format!("ALTER DATABASE {half} RENAME TO {name}"))).await?;
     }
     root.close().await?;

@@ -103,7 +103,7 @@ async fn a_database_is_migrated_and_its_test_s_alone() {
 async fn an_unmigrated_database_has_the_roles_and_no_schema() {
     let db = Database::unmigrated().await.unwrap();
     assert!(db.run("ward_owner", "SELECT FROM ward.migration").await.is_err());
-    ward_postgres::migrate(&db.url("ward_owner")).await.unwrap();
+    ward_postgres::migrate(&db.url("ward_owner"), None).await.unwrap();
     assert!(db.run("ward_app", "SELECT FROM ward.migration").await.unwrap() > 0);
 }
 

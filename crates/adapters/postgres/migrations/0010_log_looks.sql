@@ -12,16 +12,16 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION ward.leaves_rejected() TO ward_app;
 
--- No entry was written at the end of time, which no program can read.
-ALTER TABLE ward.audit_head ADD CHECK (isfinite(latest));
-ALTER TABLE ward.audit_tile ADD CHECK (isfinite(latest));
+-- No entry was written at the end of time, which not every program can read.
+ALTER TABLE ward.audit_head ADD CHECK (latest BETWEEN '0001-01-01Z' AND '9999-12-31Z');
+ALTER TABLE ward.audit_tile ADD CHECK (latest BETWEEN '0001-01-01Z' AND '9999-12-31Z');
 
 -- How far each log was looked at again.
 CREATE TABLE ward.audit_look (
     tenant uuid NOT NULL DEFAULT ward.tenant() PRIMARY KEY,
     tile   bigint NOT NULL CHECK (tile >= 0), -- the first that is still to be looked at
     leaf   uuid NOT NULL, -- the last that was seen to have a place, or to wait for one
-    at     timestamptz NOT NULL CHECK (isfinite(at)) -- when that was, if it was found sound; else long ago
+    at     timestamptz NOT NULL CHECK (at BETWEEN '0001-01-01Z' AND '9999-12-31Z') -- when that was, if it was found sound; else long ago
 ) WITH (fillfactor = 50); -- it changes all the time
 SELECT ward.isolate('ward.audit_look');
 GRANT SELECT, INSERT, UPDATE (tile, leaf, at) ON ward.audit_look TO ward_app;

@@ -10,6 +10,13 @@ CREATE TABLE ward.audit_start (
 SELECT ward.isolate('ward.audit_start');
 GRANT SELECT ON ward.audit_start TO ward_app;
 
+-- For how many years logs are kept; for good, where there is no row. Only migrations write it: who serves can't let anything go.
+CREATE TABLE ward.audit_keeping (
+    years integer NOT NULL CHECK (years >= 6),
+    one   boolean PRIMARY KEY DEFAULT true CHECK (one)
+);
+GRANT SELECT ON ward.audit_keeping TO ward_app;
+
 -- Append-only is what is not pruned: a place below a log's start may go once its entry is gone.
 CREATE OR REPLACE FUNCTION ward.forbid() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -83,23 +90,27 @@ END $$;
 
 -- What no rule lets anybody drop --------------------------------------------------------------------------------------------------
 
--- From which month on everything is kept at `at`: so many years, six at least. Counted are months for which there was room, so that a
+-- From which month on everything is kept at `at`: so many years, and as many as migrations were told at least; nothing, if they weren't. Counted are months for which there was room, so that a
 -- clock that is ahead makes nothing older than it is; nothing, where there weren't so many.
 CREATE FUNCTION ward.kept_from(years integer, at timestamptz) RETURNS timestamp
     LANGUAGE sql STABLE SET search_path = pg_catalog, ward, pg_temp AS $$
-    SELECT m.month FROM ward.months() m WHERE m.month <= (at - interval '1 day') AT TIME ZONE 'UTC'
-    ORDER BY m.month DESC OFFSET 12 * greatest(coalesce(years, 6), 6) LIMIT 1
+    SELECT m.month FROM ward.months() m WHERE m.month <= (at - interval '1 day') AT TIME ZONE 'UTC' AND EXISTS (SELECT FROM ward.audit_keeping)
+    ORDER BY m.month DESC OFFSET 12 * greatest(years, 6, (SELECT k.years FROM ward.audit_keeping k)) LIMIT 1
+$$;
+
+-- The current tenant's first entry that has a place and isn't older than `month`, by its id.
+CREATE FUNCTION ward.first_leaf(month timestamp) RETURNS TABLE (leaf uuid, at timestamptz)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, ward, pg_temp AS $$
+    SELECT p.leaf, to_timestamp(('x' || left(p.leaf::text, 8) || substr(p.leaf::text, 10, 4))::bit(48)::bigint / 1000.0)
+    FROM ward.audit_place p WHERE p.tenant = ward.tenant() AND p.leaf >= ward.first_id(month AT TIME ZONE 'UTC') ORDER BY p.leaf LIMIT 1
 $$;
 
 -- From which entry on the current tenant's log has any that is not older than `month`: all below can go, in whole tiles. What was
--- committed late may stand up to twenty minutes behind what is newer.
+-- committed late may stand up to twenty minutes behind what is newer, so that the first entry may stand behind others.
 CREATE FUNCTION ward.first_since(month timestamp) RETURNS bigint
     LANGUAGE sql STABLE SET search_path = pg_catalog, ward, pg_temp AS $$
-    SELECT least((SELECT p.index FROM ward.audit_place p WHERE p.tenant = ward.tenant() AND p.leaf >= ward.first_id(month AT TIME ZONE 'UTC')
-                  ORDER BY p.leaf LIMIT 1),
-                 (SELECT min(p.index) FROM ward.audit_place p WHERE p.tenant = ward.tenant()
-                  AND p.leaf >= ward.first_id(month AT TIME ZONE 'UTC') AND p.leaf < ward.first_id((month + interval '1 hour') AT TIME ZONE 'UTC')),
-                 h.size) / 256 * 256
+    SELECT least((SELECT min(p.index) FROM ward.audit_place p, ward.first_leaf(month) f
+                  WHERE p.tenant = ward.tenant() AND p.leaf >= f.leaf AND p.leaf < ward.first_id(f.at + interval '1 hour')), h.size) / 256 * 256
     FROM ward.audit_head h WHERE h.tenant = ward.tenant() AND month IS NOT NULL
 $$;
 
@@ -248,6 +259,6 @@ BEGIN
     RETURN last;
 END $$;
 
-GRANT EXECUTE ON FUNCTION ward.months(), ward.kept_from(integer, timestamptz), ward.first_since(timestamp), ward.first_id(timestamptz),
+GRANT EXECUTE ON FUNCTION ward.months(), ward.kept_from(integer, timestamptz), ward.first_since(timestamp), ward.first_leaf(timestamp), ward.first_id(timestamptz),
     ward.prunable(integer), ward.prune(uuid, integer), ward.carry_over(integer), ward.drop_month(integer), ward.forget_places(integer),
     ward.forget_words(bigint, integer) TO ward_app;

@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait as _, DbErr, DynIden, SqlxPostgresConnector};
 use sea_orm_migration::sea_query::IntoIden as _;
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use ward::audit::keeping::KeptYears;
 
 /// The migrations, forward only, in order: each safe beside live traffic, which may have to wait for it.
 const MIGRATIONS: [(&str, &str); 12] = [
@@ -53,8 +54,15 @@ pub const SCHEMA: &[&str] = &[
     KEEPING,
 ];
 
-/// Brings the schema up to date, as `ward_owner`. Doing it again, or from two replicas at once, is harmless.
-pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {
+/// For how many years logs are kept: who serves can't change it.
+const KEEP: &str = "
+    WITH forgotten AS (DELETE FROM ward.audit_keeping WHERE $1::integer IS NULL)
+    INSERT INTO ward.audit_keeping (years) SELECT $1 WHERE $1 IS NOT NULL
+    ON CONFLICT (one) DO UPDATE SET years = excluded.years";
+
+/// Brings the schema up to date, as `ward_owner`, and says for how many years logs are kept; for good, if none are given. Doing it again,
+/// or from two replicas at once, is harmless.
+pub async fn migrate(owner_url: &str, keep: Option<KeptYears>) -> Result<(), MigrateError> {
     let options = PgConnectOptions::from_str(owner_url)?.options([("search_path", "ward")]);
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30));
     let pool = pool.connect_with(options).await?;
@@ -63,6 +71,7 @@ pub async fn migrate(owner_url: &str) -> Result<(), MigrateError> {
     db.execute_unprepared("CREATE SCHEMA IF NOT EXISTS ward").await?;
     Migrator::up(&db, None).await?;
     db.execute_unprepared("GRANT SELECT ON ward.migration TO ward_app").await?;
+    sqlx::query(KEEP).bind(keep.map(|years| i32::from(u16::from(years)))).execute(&pool).await?;
     pool.close().await;
     Ok(())
 }

@@ -13,7 +13,7 @@ const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, tr
 const DATED: &str = "CHECK ((abs((((((('x'::text || \"left\"((id)::text, 8)) || substr((id)::text, 10, 4)))::bit(48))::bigint)::double precision \
                      - ((1000)::double precision * date_part('epoch'::text, at)))) <= (600000)::double precision))";
 
-const EXEMPT: [Exempt; 6] = [
+const EXEMPT: [Exempt; 7] = [
     Exempt {
         relation: "ward.migration",
         allows: &["SELECT"],
@@ -38,6 +38,11 @@ const EXEMPT: [Exempt; 6] = [
         relation: "ward.audit_waiting",
         allows: &[],
         reason: "ids of leaves: whoever lets logs grow asks which of them have any that wait",
+    },
+    Exempt {
+        relation: "ward.audit_keeping",
+        allows: &["SELECT"],
+        reason: "for how many years all logs are kept, as migrations were told",
     },
     Exempt {
         relation: "ward.audit_carried",

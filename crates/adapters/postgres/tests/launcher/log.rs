@@ -47,7 +47,7 @@ async fn checks_of_isolation_leave_no_trace_in_the_log_and_what_stops_the_server
     let cluster = start(&place.data(), Durability::None);
     bootstrap(&cluster.url("postgres", "postgres"), "ward").await.unwrap();
     let owner = cluster.url("ward_owner", "ward");
-    migrate(&owner).await.unwrap();
+    migrate(&owner, None).await.unwrap();
     let before = log(&place).len();
     for _ in 0..5 {
         let mut app = app(&cluster).await;

@@ -242,3 +242,45 @@ async fn what_is_erased_while_a_month_goes_stays_erased() {
         JOIN ward.audit_leaf l ON l.tenant = p.tenant AND l.id = p.leaf WHERE l.source IS NULL AND p.index < 700";
     assert_eq!(log.w.text(erased).await, "512, 513");
 }
+
+#[tokio::test]
+async fn a_database_that_was_not_told_for_how_long_drops_nothing() {
+    let log = old().await;
+    for told in ["DELETE FROM ward.audit_keeping", "INSERT INTO ward.audit_keeping (years) VALUES (10)"] {
+        log.w.db.run("ward_owner", told).await.unwrap();
+        assert_eq!(log.w.store.prunable(log.tenant, years("6")).await.unwrap(), None, "{told}");
+        assert_eq!(log.w.store.drop_month(years("6")).await.unwrap(), None, "{told}");
+    }
+    for sql in ["UPDATE ward.audit_keeping SET years = 6", "DELETE FROM ward.audit_keeping"] {
+        assert!(log.w.db.run("ward_app", sql).await.is_err(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_migration_tells_the_database_for_how_long_logs_are_kept() {
+    let log = Log::new().await;
+    let told = async || log.w.text("SELECT coalesce(max(years), 0)::text FROM ward.audit_keeping").await;
+    for (keep, kept) in [(Some("7"), "7"), (Some("6"), "6"), (None, "0"), (Some("9"), "9")] {
+        ward_postgres::migrate(&log.w.db.url("ward_owner"), keep.map(years)).await.unwrap();
+        assert_eq!(told().await, kept);
+    }
+}
+
+/// Of a month in which there is no more, two entries whose places are in another order than their times, and the end of a tile between them.
+const OUT_OF_ORDER: &str = "
+    SET session_replication_role = replica; DELETE FROM ward.audit_place WHERE tenant = '{tenant}';
+    INSERT INTO ward.audit_place SELECT '{tenant}', n, ward.first_id('2020-10-05Z'::timestamptz + n * interval '1 s'), sha256('') FROM generate_series(0, 254) n;
+    INSERT INTO ward.audit_place VALUES ('{tenant}', 255, ward.first_id('2020-11-28 12:00:01Z'), sha256('')),
+        ('{tenant}', 256, ward.first_id('2020-11-28 12:00:00Z'), sha256(''));
+    UPDATE ward.audit_head SET size = 257 WHERE tenant = '{tenant}'";
+
+#[tokio::test]
+async fn an_entry_that_stands_before_the_first_of_a_month_and_is_younger_is_kept() {
+    let log = Log::of(1).await;
+    let tenant = Uuid::from(log.tenant).to_string();
+    log.w.db.run("postgres", OUT_OF_ORDER.replace("{tenant}", &tenant)).await.unwrap();
+    let mut root = log.w.db.connect("postgres").await.unwrap();
+    sqlx::query("SELECT set_config('ward.tenant', $1, false)").bind(tenant).execute(&mut root).await.unwrap();
+    let since = sqlx::query_as("SELECT ward.first_since('2020-11-01'), ward.first_since('2020-12-01')");
+    assert_eq!(since.fetch_one(&mut root).await.ok(), Some((0_i64, 256_i64)));
+}

@@ -2,6 +2,7 @@
 
 use ward::audit::Search;
 use ward::audit::sequence::SequenceError;
+use ward::kernel::Uuid;
 use ward::{Looks as _, Progress};
 
 use crate::logs::{Log, sequencer};
@@ -171,4 +172,17 @@ async fn what_is_broken_is_looked_at_before_what_was_found_sound() {
     root(&log, &format!("UPDATE ward.audit_head SET latest = '9999-01-01' WHERE tenant = '{other}'")).await;
     log.sequencer.look_again(other, &mut *reading, &keys, 9).await.unwrap_err();
     assert_eq!(turn(&log.sequencer).await, [other, log.tenant], "what isn't sound");
+}
+
+#[tokio::test]
+async fn no_time_is_stored_that_a_program_can_not_read() {
+    let log = Log::of(3).await;
+    log.look_again(1).await.unwrap();
+    for column in ["audit_head SET latest", "audit_look SET at"] {
+        for time in ["infinity", "-infinity", "200000-01-01", "9999-12-31 00:00:01Z"] {
+            let sql =
+                format!("SET ward.tenant = '{}'; UPDATE ward.{column} = '{time}'", Uuid::from(log.tenant));
+            assert!(log.w.db.run("ward_app", sql).await.is_err(), "{column} {time}");
+        }
+    }
 }

@@ -25,6 +25,7 @@ pub(crate) async fn founded(months: u32) -> Log {
     let w = world().await;
     w.db.run("ward_owner", MONTHS.replace("{n}", &months.to_string())).await.unwrap();
     w.db.run("ward_owner", STAMP.replace("{at}", MADE)).await.unwrap();
+    w.db.run("ward_owner", "INSERT INTO ward.audit_keeping (years) VALUES (6)").await.unwrap();
     ago(&w, months);
     let (tenant, sequencer) = (w.tenant().await, sequencer(&w));
     Log { w, tenant, sequencer }
