@@ -1,7 +1,9 @@
-use chrono::Months;
-use ward::audit::keeping::KeptYears;
+use chrono::{Months, NaiveDate};
+use ward::Store as _;
+use ward::audit::keeping::{KeptYears, PRUNED};
+use ward::kernel::TenantId;
 
-use super::{ProbeError, Seen};
+use super::{INSPECT_LOG, ProbeError, Seen};
 use crate::app::App;
 
 /// A5: there is room for what is written, and nothing goes that has to be kept.
@@ -19,6 +21,13 @@ pub(super) async fn keeping(app: &App) -> Result<Seen, ProbeError> {
     for &tenant in &tenants {
         let Some(log) = app.store.pruned(tenant).await? else { continue };
         pruned += 1;
+        let said = said(app, tenant).await?;
+        if said.is_none_or(|before| floor.is_none_or(|floor| before > floor.date_naive())) {
+            wrong.push(format!(
+                "a log doesn't say that what it let go of is older than {} years",
+                least.years
+            ));
+        }
         if log.kept.is_none() {
             wrong.push("a log lacks the entry at which it begins".to_owned());
         } else if log.dropped_until().is_none_or(|until| Some(until) > floor) {
@@ -33,4 +42,13 @@ pub(super) async fn keeping(app: &App) -> Result<Seen, ProbeError> {
         least.years,
     );
     Ok(Seen::unless(wrong, tenants.len() as u64, observed))
+}
+
+/// The day before which everything was written that the log of a tenant let go of, as the log itself has it; the check of logs sees that
+/// it is signed.
+async fn said(app: &App, tenant: TenantId) -> Result<Option<NaiveDate>, ProbeError> {
+    let mut reading = app.store.read(app.prober(tenant, &INSPECT_LOG)?).await?;
+    let Some(start) = reading.start().await? else { return Ok(None) };
+    let entry = reading.entry(start.entry).await?.filter(|entry| entry.said.action == PRUNED.as_str());
+    Ok(entry.and_then(|entry| entry.said.details.get("before")?.as_str()?.parse().ok()))
 }

@@ -146,20 +146,23 @@ async fn exports_and_deliveries_begin_where_the_log_does() -> Outcome {
         assert_eq!(verified(&old.file("proof"), &old.trusted).await?["pruned"], 512);
     }
 
-    let collector = Collector::start(Protocol::Syslog, old.kept.path())?;
-    let (port, ca) = (collector.address().port(), collector.authority().display());
-    let sink = format!("syslog+tls://localhost:{port}#ca={ca}");
     let dropped = async || Ok(old.deployment.database.run("postgres", DROPPED).await? == 1);
     eventually("a month is dropped", dropped).await?;
     // There is room for the month before this one again, which isn't old in truth.
     old.deployment.database.run("ward_owner", "DROP TABLE ward.audit_leaf_rest").await?;
-    let _deployment = old.deployment.set(&[("WARD_LOG_SINKS", &sink)]).await?;
-    let mine = format!("deviceExternalId={} ", old.tenant.id);
-    let first = || {
-        let line = collector.taken().into_iter().find(|line| line.contains(&mine))?;
-        Some(line.split_once(" WardApiIndex=")?.1.split(' ').next()?.to_owned())
-    };
-    eventually("the log is delivered", async || Ok(first().is_some())).await?;
-    assert_eq!(first().as_deref(), Some("512"));
+    let mut deployment = old.deployment;
+    for begin in ["", "&begin=2020-01-01T00:00:00Z"] {
+        let collector = Collector::start(Protocol::Syslog, old.kept.path())?;
+        let (port, ca) = (collector.address().port(), collector.authority().display());
+        let sink = format!("syslog+tls://localhost:{port}#ca={ca}{begin}");
+        deployment = deployment.set(&[("WARD_LOG_SINKS", &sink)]).await?;
+        let mine = format!("deviceExternalId={} ", old.tenant.id);
+        let first = || {
+            let line = collector.taken().into_iter().find(|line| line.contains(&mine))?;
+            Some(line.split_once(" WardApiIndex=")?.1.split(' ').next()?.to_owned())
+        };
+        eventually("the log is delivered", async || Ok(first().is_some())).await?;
+        assert_eq!(first().as_deref(), Some("512"), "{begin}");
+    }
     Ok(())
 }

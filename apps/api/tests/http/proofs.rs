@@ -163,7 +163,7 @@ const KEEP: &str = "DROP TABLE IF EXISTS public.kept; CREATE TABLE public.kept A
 
 /// What can be done to that which finds entries, or stands in nobody's place, and how it is put right; nothing, where the check does that.
 /// The proofs hold all the same.
-const MISLED: [(&str, &str, Option<&str>); 5] = [
+const MISLED: [(&str, &str, Option<&str>); 6] = [
     ("the index of words emptied", "UPDATE ward.audit_word SET hits = hits & ~hits WHERE tenant = ID", None),
     ("entries put under a word", "INSERT INTO ward.audit_word SELECT tenant, 1, 0, hits FROM ward.audit_word WHERE tenant = ID LIMIT 1",
         Some("DELETE FROM ward.audit_word WHERE tenant = ID")),
@@ -178,6 +178,8 @@ const MISLED: [(&str, &str, Option<&str>); 5] = [
          WHERE h.tenant = ID")),
     ("a place far off", "INSERT INTO ward.audit_place SELECT tenant, size + 1000, gen_random_uuid(), root FROM ward.audit_head WHERE tenant = ID", Some(
         "DELETE FROM ward.audit_place p USING ward.audit_head h WHERE p.tenant = ID AND h.tenant = p.tenant AND p.index >= h.size")),
+    ("a beginning that the log doesn't speak of", "INSERT INTO ward.audit_start SELECT tenant, 1, leaf FROM ward.audit_place WHERE tenant = ID AND index = 2", Some(
+        "DELETE FROM ward.audit_start WHERE tenant = ID")),
 ];
 
 #[tokio::test]

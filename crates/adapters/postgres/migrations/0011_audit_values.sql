@@ -30,7 +30,9 @@ END $$;
 CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON ward.audit_leaf FOR EACH ROW EXECUTE FUNCTION ward.only_erase();
 GRANT UPDATE (source) ON ward.audit_leaf TO ward_app;
 
--- What was found once is found again, but by the address of a request that was erased. What is in the index already can't be told apart.
+-- What was found once is found again, but by the address of a request that was erased. What is in the index already can't be told apart:
+-- the check of logs works it out anew.
+TRUNCATE ward.audit_word;
 ALTER TABLE ward.audit_word ADD COLUMN erasable boolean NOT NULL DEFAULT false; -- the word is an address
 CREATE OR REPLACE FUNCTION ward.only_found_more() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -8,7 +8,9 @@ use ward_kernel::{EventId, StoreError};
 
 use crate::entry::Entry;
 use crate::index::Index;
-use crate::log::LogView;
+use crate::keeping::Pruned;
+use crate::log::{LogView, Start};
+use crate::note::Checkpoint;
 use crate::search::Words;
 use crate::sequence::{Head, LogKeys, SequenceError, check};
 use crate::tree::{Hash, Path, Run, Tile, TileKind, follow, verify_inclusion};
@@ -41,6 +43,7 @@ pub async fn inspect(
     seen: Option<&Head>,
     tiles: Range<u64>,
 ) -> Result<Index, SequenceError> {
+    let start = log.start().await?; // before the head, which then stands for what it says
     let head = log.head().await?;
     let origin = head.as_ref().or(seen).map_or("", |head| &head.checkpoint.origin);
     let known = if origin.is_empty() { Vec::new() } else { keys.verifiers(origin)? };
@@ -49,6 +52,9 @@ pub async fn inspect(
         return Err(SequenceError::Overgrown);
     }
     let Some(head) = head else { return Ok(Index::default()) };
+    if let Some(start) = start {
+        is_said(log, &head.checkpoint, start).await?;
+    }
     let size = head.checkpoint.size;
     let last = size.saturating_sub(1) / TILE;
     let mut look = Look { log, keys, head: &head, lacking: Index::default() };
@@ -57,6 +63,27 @@ pub async fn inspect(
         latest = look.tiles(last..last + 1).await?;
     }
     if latest == head.latest { Ok(look.lacking) } else { Err(SequenceError::Misdated { size }) }
+}
+
+/// Whether an entry of the log, which its head stands for, says that it begins there, over no other tree than this one.
+async fn is_said(
+    log: &mut (impl StoredLog + ?Sized),
+    head: &Checkpoint,
+    Start { first, entry }: Start,
+) -> Result<(), SequenceError> {
+    let (place, text) = log.located(entry).await?.unwrap_or_default();
+    let (place, leaf) = (place.unwrap_or(head.size), Hash::leaf(text.as_bytes()));
+    let path = match Path::inclusion(place, head.size) {
+        Some(path) => follow(log, &path).await?,
+        None => None,
+    };
+    let is_in = |path: Vec<Hash>| verify_inclusion(leaf, (place, head.size), &path, head.root).is_ok();
+    let said = Pruned::read(text.as_bytes());
+    if path.is_some_and(is_in) && said.is_some() && said == Pruned::of(log, first).await? {
+        Ok(())
+    } else {
+        Err(SequenceError::Unsaid { first })
+    }
 }
 
 const TILE: u64 = Tile::WIDTH as u64;

@@ -50,7 +50,7 @@ pub struct Look {
     pub tiles: u64,
     /// How many entries they hold.
     pub entries: u64,
-    /// How many entries the log has.
+    /// How many entries are kept of the log.
     pub size: u64,
     /// What was wrong, and was put right.
     pub mended: Option<SequenceError>,
@@ -93,6 +93,7 @@ impl Sequencer {
         let mended = lacking.first_tile().map(|tile| SequenceError::Unfound { index: tile * TILE });
         lock(&self.looked).insert(tenant, at);
         let entries = size.min(range.end * TILE) - range.start * TILE;
+        let size = size.saturating_sub(kept * TILE);
         Ok(Look { tiles: range.end - range.start, entries, size, mended, enlisted })
     }
 

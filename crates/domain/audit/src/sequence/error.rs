@@ -62,6 +62,12 @@ pub enum SequenceError {
         /// How many there are.
         size: u64,
     },
+    /// It begins where it doesn't say that it does.
+    #[error("the log doesn't say that it begins at entry {first}")]
+    Unsaid {
+        /// At which it begins.
+        first: u64,
+    },
     /// Its name can't be that of a key.
     #[error("the name of the log is not one that a key can have")]
     Name(#[from] InvalidKey),
