@@ -98,7 +98,8 @@ async fn what_nobody_has_to_keep_is_dropped_and_the_tree_stays_as_it_was() {
     }
     log::tile(&mut *reading, tile(2)).await.unwrap();
     let keys = reading.keys();
-    assert_eq!(log.sequencer.look_again(log.tenant, &mut *reading, &keys, 9).await.unwrap().entries, 590);
+    let look = log.sequencer.look_again(log.tenant, &mut *reading, &keys, 9).await.unwrap();
+    assert_eq!((look.entries, look.size), (590, 590), "what is pruned isn't there to be looked at");
 }
 
 #[tokio::test]
