@@ -16,6 +16,9 @@ GRANT EXECUTE ON FUNCTION ward.leaves_rejected() TO ward_app;
 ALTER TABLE ward.audit_head ADD CHECK (latest BETWEEN '0001-01-01Z' AND '9999-12-31Z');
 ALTER TABLE ward.audit_tile ADD CHECK (latest BETWEEN '0001-01-01Z' AND '9999-12-31Z');
 
+-- Nobody waits for nothing, which no step could take.
+ALTER TABLE ward.audit_waiting ADD CHECK (cardinality(leaves) > 0 AND array_position(leaves, NULL) IS NULL);
+
 -- How far each log was looked at again.
 CREATE TABLE ward.audit_look (
     tenant uuid NOT NULL DEFAULT ward.tenant() PRIMARY KEY,

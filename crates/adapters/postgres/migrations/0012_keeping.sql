@@ -151,8 +151,8 @@ BEGIN
 END $$;
 SELECT ward.make_next();
 
--- Which tenants have carried over what they keep of the oldest month.
-CREATE TABLE ward.audit_carried (tenant uuid PRIMARY KEY);
+-- Which tenants have carried over what they keep of a month, the oldest.
+CREATE TABLE ward.audit_carried (tenant uuid, month timestamp, PRIMARY KEY (tenant, month));
 
 -- The oldest month, if nothing in it has to be kept.
 CREATE FUNCTION ward.droppable(years integer) RETURNS TABLE (month timestamp, part regclass)
@@ -179,7 +179,7 @@ BEGIN
             WHERE p.tenant = ward.tenant() AND p.leaf = l.id)) THEN
         RETURN false;
     END IF;
-    INSERT INTO ward.audit_carried VALUES (ward.tenant()) ON CONFLICT DO NOTHING;
+    INSERT INTO ward.audit_carried VALUES (ward.tenant(), next_month - interval '1 month') ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN RETURN true; END IF;
     INSERT INTO ward.audit_leaf_next
     SELECT l.* FROM ward.audit_leaf l JOIN ward.audit_place p ON p.tenant = l.tenant AND p.leaf = l.id
@@ -206,7 +206,8 @@ BEGIN
         EXECUTE format('
             WITH RECURSIVE t AS ((SELECT x.tenant FROM %1$s x ORDER BY x.tenant LIMIT 1)
                 UNION ALL SELECT n.* FROM t, LATERAL (SELECT x.tenant FROM %1$s x WHERE x.tenant > t.tenant ORDER BY x.tenant LIMIT 1) n)
-            SELECT t.tenant FROM t WHERE NOT EXISTS (SELECT FROM ward.audit_carried c WHERE c.tenant = t.tenant) LIMIT 1', part) INTO missing;
+            SELECT t.tenant FROM t WHERE NOT EXISTS (SELECT FROM ward.audit_carried c WHERE c.tenant = t.tenant AND c.month = $1) LIMIT 1', part)
+            INTO missing USING oldest.month;
         IF missing IS NOT NULL THEN
             RAISE EXCEPTION 'the log of tenant % still has to keep what is in %', missing, part USING ERRCODE = '55000';
         END IF;

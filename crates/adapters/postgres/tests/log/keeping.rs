@@ -285,3 +285,17 @@ async fn an_entry_that_stands_before_the_first_of_a_month_and_is_younger_is_kept
     let since = sqlx::query_as("SELECT ward.first_since('2020-11-01'), ward.first_since('2020-12-01')");
     assert_eq!(since.fetch_one(&mut root).await.ok(), Some((0_i64, 256_i64)));
 }
+
+#[tokio::test]
+async fn who_carried_over_one_month_has_not_carried_over_the_next() {
+    let log = old().await;
+    let said = say(&log, log.tenant, 512).await;
+    assert!(log.w.store.prune(log.tenant, said, years("6")).await.unwrap());
+    assert!(log.w.store.carry_over(log.tenant, years("6")).await.unwrap());
+    let first = "SELECT min(month)::text FROM ward.months()";
+    let before = log.w.text(first).await;
+    let later = "UPDATE ward.audit_carried SET month = month - interval '1 month'"; // as an old snapshot has it
+    log.w.db.run("postgres", later).await.unwrap();
+    assert!(log.w.store.drop_month(years("6")).await.is_err());
+    assert_eq!(log.w.text(first).await, before);
+}

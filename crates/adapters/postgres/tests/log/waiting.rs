@@ -92,3 +92,14 @@ async fn a_leaf_that_is_said_to_wait_again_keeps_its_one_place() {
     assert_eq!(waiting(&log).await, 0);
     assert_eq!(log.step().await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn nobody_waits_for_nothing() {
+    let log = Log::of(2).await;
+    for leaves in ["ARRAY[gen_random_uuid(), NULL]", "'{}'", "NULL"] {
+        let sql =
+            format!("SET ward.tenant = '{}'; SELECT ward.await_place({leaves})", Uuid::from(log.tenant));
+        assert!(log.w.db.run("ward_app", sql).await.is_err(), "{leaves}");
+    }
+    assert_eq!(waiting(&log).await, 0);
+}

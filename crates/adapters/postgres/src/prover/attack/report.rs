@@ -38,6 +38,15 @@ pub struct Breach {
 }
 
 impl Report {
+    /// With the breaches alone that showed `again`, whatever came of them there.
+    pub(super) fn confirmed_by(mut self, again: &Self) -> Self {
+        let is_same = |one: &Breach, other: &Breach| {
+            (&one.object, one.probe, one.context) == (&other.object, other.probe, other.context)
+        };
+        self.breaches.retain(|breach| again.breaches.iter().any(|other| is_same(breach, other)));
+        self
+    }
+
     /// Statements that proved something.
     pub fn telling(&self) -> u64 {
         self.probes.saturating_sub(self.vacuous).saturating_sub(self.inconclusive)
@@ -75,5 +84,27 @@ impl fmt::Display for Report {
             self.inconclusive,
             self.breaches.len()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Breach, Report};
+
+    fn report(breaches: &[(&str, &str)]) -> Report {
+        let breach = |(object, detail): &(&str, &str)| Breach {
+            object: (*object).to_owned(),
+            probe: "count",
+            context: "with another tenant",
+            detail: (*detail).to_owned(),
+        };
+        Report { breaches: breaches.iter().map(breach).collect(), ..Report::default() }
+    }
+
+    #[test]
+    fn what_shows_once_alone_is_no_breach() {
+        let (first, again) =
+            (report(&[("a", "3 rows"), ("b", "1 row")]), report(&[("c", "1 row"), ("a", "4 rows")]));
+        assert_eq!(first.confirmed_by(&again).breaches, report(&[("a", "3 rows")]).breaches);
     }
 }
