@@ -152,7 +152,7 @@ END $$;
 SELECT ward.make_next();
 
 -- Which tenants have carried over what they keep of a month, the oldest.
-CREATE TABLE ward.audit_carried (tenant uuid, month timestamp, PRIMARY KEY (tenant, month));
+CREATE TABLE ward.audit_carried (tenant uuid, month date, PRIMARY KEY (tenant, month));
 
 -- The oldest month, if nothing in it has to be kept.
 CREATE FUNCTION ward.droppable(years integer) RETURNS TABLE (month timestamp, part regclass)
@@ -207,7 +207,7 @@ BEGIN
             WITH RECURSIVE t AS ((SELECT x.tenant FROM %1$s x ORDER BY x.tenant LIMIT 1)
                 UNION ALL SELECT n.* FROM t, LATERAL (SELECT x.tenant FROM %1$s x WHERE x.tenant > t.tenant ORDER BY x.tenant LIMIT 1) n)
             SELECT t.tenant FROM t WHERE NOT EXISTS (SELECT FROM ward.audit_carried c WHERE c.tenant = t.tenant AND c.month = $1) LIMIT 1', part)
-            INTO missing USING oldest.month;
+            INTO missing USING oldest.month::date;
         IF missing IS NOT NULL THEN
             RAISE EXCEPTION 'the log of tenant % still has to keep what is in %', missing, part USING ERRCODE = '55000';
         END IF;
