@@ -18,7 +18,7 @@ pub trait Keeping: Send + Sync {
     /// What there is to prune in the log of `tenant`.
     async fn prunable(&self, tenant: TenantId, years: KeptYears) -> Result<Option<Prunable>, StoreError>;
 
-    /// Has the log of `tenant` begin where its entry `said` says; `false`, if no signed head stands for that entry yet, or it says too much.
+    /// Has the log of `tenant` begin where its entry `said` says; `false`, if no head stands for that entry yet, or it says too much.
     async fn prune(&self, tenant: TenantId, said: EventId, years: KeptYears) -> Result<bool, StoreError>;
 
     /// Sets apart what `tenant` keeps of the oldest month; `false`, if it has to keep all of it.

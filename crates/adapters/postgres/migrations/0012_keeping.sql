@@ -121,8 +121,8 @@ CREATE FUNCTION ward.prunable(years integer) RETURNS TABLE (first bigint, before
     WHERE f.first > coalesce((SELECT s.first FROM ward.audit_start s WHERE s.tenant = ward.tenant()), 0)
 $$;
 
--- Has the current tenant's log begin where the entry `said` of it says that it does, which stands under a signed head and was dated by two
--- clocks: Ward's and this one.
+-- Has the current tenant's log begin where the entry `said` of it says that it does, which stands under a head and was dated by two clocks:
+-- Ward's and this one. Whether the head is signed can't be seen here: the check of logs does.
 CREATE FUNCTION ward.prune(said uuid, years integer) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
 DECLARE
@@ -160,7 +160,7 @@ CREATE FUNCTION ward.droppable(years integer) RETURNS TABLE (month timestamp, pa
     SELECT m.month, m.part FROM ward.months() m WHERE m.month < (SELECT ward.kept_from(years, now())) ORDER BY m.month LIMIT 1
 $$;
 
--- Carries over what the current tenant keeps of the oldest month, if that can go: if its log says so, and a signed head stands for all of it.
+-- Carries over what the current tenant keeps of the oldest month, if that can go: if its log says so, and a head stands for all of it.
 CREATE FUNCTION ward.carry_over(years integer) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
 DECLARE
