@@ -12,11 +12,7 @@ use crate::error::failed;
 use crate::unit::PgUnit;
 
 /// Another unit with the same key holds the lock until it ends, so a busy lock means: in flight.
-const CLAIM: &str = "
-    SELECT i.digest, i.answer,
-        pg_try_advisory_xact_lock(hashtextextended($1::text || $2::text || encode($3, 'hex'), 0)) AS free
-    FROM (SELECT 1) one LEFT JOIN ward.idempotency i
-        ON i.tenant = $1 AND i.actor = $2 AND i.key = $3 AND i.created_at > now() - interval '24 hours'";
+const CLAIM: &str = "SELECT c.free, c.digest, c.answer FROM ward.claim($1, $2, $3) c";
 const KEEP: &str = "
     INSERT INTO ward.idempotency (tenant, actor, key, digest, answer, created_at) VALUES ($1, $2, $3, $4, $5, now())
     ON CONFLICT (tenant, actor, key) DO UPDATE
@@ -92,7 +88,7 @@ impl Answers for PgUnit {
         let (key, request) = self.digests(once);
         let keep = self.scoped(KEEP).bind(self.actor()).bind(key);
         let kept = keep.bind(request).bind(sealed).within(&self.conn).await?;
-        // The claim's snapshot may have missed one that was committed while it waited for its turn.
+        // A unit that goes on although its claim was refused.
         kept.first().map(drop).ok_or_else(|| StoreError::Taken { constraint: "idempotency_pkey".into() })
     }
 

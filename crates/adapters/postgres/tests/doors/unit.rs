@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::join_all;
 
 use crate::support::{LOOK, READ, WRITE, WROTE, world, world_of};
 use ward::audit::{self, Event, Leaf, RecordError, Trail, Writer};
@@ -180,6 +181,26 @@ async fn a_request_has_its_effect_once() {
         meanwhile.keep(&once, b"again").await.is_err(),
         "a claim that missed the answer can't keep another"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_the_claim_sees_what_was_answered_before() {
+    let w = world().await;
+    let who = w.who(w.tenant().await, &["notes.write"]);
+    for round in 0..40 {
+        let once = Once { key: [round; 32], request: [2; 32] };
+        let ask = async || {
+            let mut unit = w.store.begin(w.permit_of(&who, &WRITE)).await.unwrap();
+            let earlier = unit.claim(&once).await.unwrap();
+            if matches!(earlier, Earlier::None) {
+                unit.keep(&once, b"answer").await.unwrap();
+                unit.commit(Event::of(&WRITE, WROTE, who.tenant())).await.unwrap();
+            }
+            matches!(earlier, Earlier::None)
+        };
+        let effects = join_all((0..16).map(|_| ask())).await;
+        assert_eq!(effects.into_iter().filter(|&effect| effect).count(), 1);
+    }
 }
 
 #[tokio::test]
