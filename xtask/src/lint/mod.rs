@@ -13,7 +13,8 @@ type Check = fn() -> Outcome;
 
 /// Runs every check, even after one failed, and names those that did.
 pub(crate) fn run_lints() -> Outcome {
-    let checks: [(&str, Check); 7] = [
+    let checks: [(&str, Check); 8] = [
+        ("lock files", locks),
         ("format", format),
         ("clippy", clippy),
         ("documentation", documentation),
@@ -33,9 +34,18 @@ pub(crate) fn run_lints() -> Outcome {
     if failed.is_empty() { Ok(()) } else { Err(format!("lint failed: {}", failed.join("; ")).into()) }
 }
 
+/// The workspaces beside Ward's own.
+const ASIDE: [&str; 2] = ["xtask/bench/Cargo.toml", "xtask/fuzz/Cargo.toml"];
+
+/// What a crate of Ward's needs changes their lock files too.
+fn locks() -> Outcome {
+    let update = ["update", "--workspace", "--locked", "--quiet", "--manifest-path"];
+    ASIDE.into_iter().try_for_each(|manifest| run(cargo().args(update).arg(manifest)))
+}
+
 fn format() -> Outcome {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    ["xtask/bench/Cargo.toml", "xtask/fuzz/Cargo.toml"]
+    ASIDE
         .into_iter()
         .try_for_each(|manifest| run(cargo().args(["fmt", "--check", "--manifest-path", manifest])))
 }
