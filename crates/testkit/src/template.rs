@@ -3,7 +3,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::sync::OnceCell;
 use ward_postgres::launcher::{Address, bootstrap};
-use ward_postgres::{SCHEMA, migrate};
+use ward_postgres::{migrate, schema};
 
 use crate::CreateError;
 
@@ -19,7 +19,7 @@ pub(crate) async fn template(server: &Address) -> Result<&'static str, CreateErr
 
 async fn make(server: &Address) -> Result<String, CreateError> {
     let mut hash = DefaultHasher::new();
-    SCHEMA.hash(&mut hash);
+    schema().hash(&mut hash);
     let name = format!("ward_template_{:016x}", hash.finish());
     let root_url = server.url("postgres", "postgres");
     let mut root = PgConnection::connect(&root_url).await?;

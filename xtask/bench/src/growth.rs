@@ -20,7 +20,7 @@ use crate::unit::READ;
 use crate::world::Tenants;
 
 /// As many entries as one append takes to fill the log.
-const FILL: usize = 1_000;
+pub(crate) const FILL: usize = 1_000;
 /// How often Ward looks for entries without a place.
 const SWEEP: Duration = Duration::from_millis(100);
 /// Events a second, and in each hundredth of one.
@@ -130,7 +130,7 @@ pub(crate) async fn grown(effort: Effort) -> Outcome<Table> {
 }
 
 /// Appends many entries; the first of them, and what it is about.
-async fn fill(tenants: &Tenants) -> Outcome<(EventId, Uuid)> {
+pub(crate) async fn fill(tenants: &Tenants) -> Outcome<(EventId, Uuid)> {
     let notes: Vec<_> = (0..FILL).map(|_| tenants.machine.next()).collect();
     let events = Events::all(notes.iter().map(|note| shown(*note))).ok_or("no event")?;
     let receipt = tenants.store.read(tenants.permit(0, &READ)?).await?.disclose(events).await?;

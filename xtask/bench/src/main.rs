@@ -12,6 +12,7 @@ mod sealing;
 mod soak;
 mod table;
 mod unit;
+mod verify;
 mod world;
 
 use std::error::Error;
@@ -30,6 +31,7 @@ Usage: cargo xtask bench [--quick] [--write] [PART...]
   import   an import over plain multi-row INSERT
   audit    appends to the log over plain INSERT, COPY and a locked chain; how soon they are signed for; proofs and
            pages as it grows to ten million entries
+  verify   a proof over its hashing; a whole log over hashing and COPY TO
   policy   a decision over those of cedar-policy and casbin
   sealing  sealing and opening over the raw ciphers
 
@@ -38,7 +40,7 @@ Usage: cargo xtask bench [--quick] [--write] [PART...]
   --quick  few short rounds: shows that it runs, and no figure worth keeping
   --write  writes the figures of all parts into docs/benchmarks.md";
 
-const PARTS: [&str; 6] = ["unit", "http", "import", "audit", "policy", "sealing"];
+const PARTS: [&str; 7] = ["unit", "http", "import", "audit", "verify", "policy", "sealing"];
 
 /// What was asked for.
 struct Options {
@@ -118,6 +120,7 @@ async fn measure(part: &str, effort: Effort) -> Outcome<Vec<Table>> {
         "http" => http::measure(effort).await,
         "import" => import::measure(effort).await,
         "audit" => audit::measure(effort).await,
+        "verify" => verify::measure(effort).await,
         "policy" => policy::measure(effort).await,
         _ => sealing::measure(effort).await,
     }

@@ -96,7 +96,11 @@ pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
             }),
             notes.contender("disclosure", |notes, id| async move { notes.disclose(id).await }),
         ];
-        for contenders in [write, read, disclose] {
+        let leaf = [
+            notes.contender("a transaction without a leaf", |notes, _| async move { notes.transact().await }),
+            notes.contender("governed write: one with its leaf", |notes, _| async move { notes.write().await }),
+        ];
+        for contenders in [write, leaf, read, disclose] {
             rows(&mut table, clients, &compete(effort, clients, &contenders).await?);
         }
     }
@@ -172,6 +176,16 @@ impl Notes {
         };
         bare::Entity::insert(row).exec_without_returning(&self.world.bare).await?;
         Ok(())
+    }
+
+    /// What a governed write does, but for the log: as its tenant, behind the same walls.
+    async fn transact(&self) -> Outcome {
+        let begin = format!("BEGIN READ WRITE; SET LOCAL ward.tenant = '{}'", Uuid::from(self.world.tenant));
+        let pool = self.world.bare.get_postgres_connection_pool();
+        let mut transaction = pool.begin_with(sqlx::AssertSqlSafe(begin)).await?;
+        let insert = sqlx::query("INSERT INTO bench.governed (id, body) VALUES ($1, $2)");
+        insert.bind(self.world.machine.next()).bind(BODY).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
     }
 
     async fn write(&self) -> Outcome {

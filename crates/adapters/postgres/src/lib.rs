@@ -97,7 +97,7 @@ extern crate self as ward_postgres;
 
 pub use local::is_local;
 pub use log::PrunedLog;
-pub use migrate::{MigrateError, SCHEMA, migrate};
+pub use migrate::{MigrateError, migrate, schema};
 pub use reading::PgReading;
 pub use store::{OpenError, Postgres};
 pub use table::TenantTable;

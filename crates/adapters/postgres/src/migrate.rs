@@ -7,54 +7,37 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use ward::audit::keeping::KeptYears;
 
+macro_rules! migrations {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../migrations/", $name, ".sql")))),*]
+    };
+}
+
 /// The migrations, forward only, in order: each safe beside live traffic, which may have to wait for it.
-const MIGRATIONS: [(&str, &str); 13] = [
-    ("0001_spine", SPINE),
-    ("0002_narrower", NARROWER),
-    ("0003_given_up", GIVEN_UP),
-    ("0004_reader", READER),
-    ("0005_sandbox_keys", SANDBOX_KEYS),
-    ("0006_dated_ids", DATED_IDS),
-    ("0007_leaf_text", LEAF_TEXT),
-    ("0008_log", LOG),
-    ("0009_log_delivery", LOG_DELIVERY),
-    ("0010_log_looks", LOG_LOOKS),
-    ("0011_audit_values", AUDIT_VALUES),
-    ("0012_keeping", KEEPING),
-    ("0013_claims", CLAIMS),
+const MIGRATIONS: &[(&str, &str)] = migrations![
+    "0001_spine",
+    "0002_narrower",
+    "0003_given_up",
+    "0004_reader",
+    "0005_sandbox_keys",
+    "0006_dated_ids",
+    "0007_leaf_text",
+    "0008_log",
+    "0009_log_delivery",
+    "0010_log_looks",
+    "0011_audit_values",
+    "0012_keeping",
+    "0013_claims",
+    "0015_lighter_appends",
 ];
-const SPINE: &str = include_str!("../migrations/0001_spine.sql");
-const NARROWER: &str = include_str!("../migrations/0002_narrower.sql");
-const GIVEN_UP: &str = include_str!("../migrations/0003_given_up.sql");
-const READER: &str = include_str!("../migrations/0004_reader.sql");
-const SANDBOX_KEYS: &str = include_str!("../migrations/0005_sandbox_keys.sql");
-const DATED_IDS: &str = include_str!("../migrations/0006_dated_ids.sql");
-const LEAF_TEXT: &str = include_str!("../migrations/0007_leaf_text.sql");
-const LOG: &str = include_str!("../migrations/0008_log.sql");
-const LOG_DELIVERY: &str = include_str!("../migrations/0009_log_delivery.sql");
-const LOG_LOOKS: &str = include_str!("../migrations/0010_log_looks.sql");
-const AUDIT_VALUES: &str = include_str!("../migrations/0011_audit_values.sql");
-const KEEPING: &str = include_str!("../migrations/0012_keeping.sql");
-const CLAIMS: &str = include_str!("../migrations/0013_claims.sql");
 
 /// Serialises replicas that start together.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
 
-/// The contents of all migrations: changes whenever one does.
-pub const SCHEMA: &[&str] = &[
-    SPINE,
-    NARROWER,
-    GIVEN_UP,
-    READER,
-    SANDBOX_KEYS,
-    DATED_IDS,
-    LEAF_TEXT,
-    LOG,
-    LOG_DELIVERY,
-    LOG_LOOKS,
-    AUDIT_VALUES,
-    KEEPING,
-];
+/// The contents of all migrations, in order: changes whenever one does.
+pub fn schema() -> Vec<&'static str> {
+    MIGRATIONS.iter().map(|(_, sql)| *sql).collect()
+}
 
 /// For how many years logs are kept: who serves can't change it.
 const KEEP: &str = "

@@ -10,7 +10,7 @@ const TENANT: &str = "RETURN (NULLIF(current_setting('ward.tenant'::text, true),
 const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, true) IS NOT NULL) \
                       AND (set_config('transaction_read_only'::text, 'on'::text, true) IS NOT NULL)))";
 
-const DATED: &str = "CHECK ((abs((((((('x'::text || \"left\"((id)::text, 8)) || substr((id)::text, 10, 4)))::bit(48))::bigint)::double precision \
+const DATED: &str = "CHECK ((abs(((((('x'::text || encode(uuid_send(id), 'hex'::text)))::bit(48))::bigint)::double precision \
                      - ((1000)::double precision * date_part('epoch'::text, at)))) <= (600000)::double precision))";
 
 const EXEMPT: [Exempt; 7] = [
@@ -152,7 +152,7 @@ impl Declaration {
             append_only: APPEND_ONLY.to_vec(),
             triggers: TRIGGERS.to_vec(),
             publications: Vec::new(),
-            sources: crate::SCHEMA.to_vec(),
+            sources: crate::schema(),
         }
     }
 }

@@ -66,7 +66,8 @@ async fn months_are_the_same_whatever_one_asks_for_and_wherever() {
             assert_eq!(months(&w).await, 5, "{zone}: {ahead}: more would only be looked at in vain");
         }
         assert_eq!(w.text(BORDERS).await, w.text(EXPECTED).await, "{zone}");
-        assert!(w.store.proof().await.unwrap().findings.is_empty());
+        let findings = w.store.proof().await.unwrap().findings;
+        assert!(findings.is_empty(), "{zone}: {findings:?}");
     }
 }
 

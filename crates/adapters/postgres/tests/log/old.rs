@@ -15,7 +15,7 @@ const MONTHS: &str = "
     SELECT count(ward.make_month(m)) FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC') - interval '{n} months',
         date_trunc('month', now() AT TIME ZONE 'UTC') - interval '2 months', '1 month') m";
 
-const STAMP: &str = "CREATE OR REPLACE FUNCTION ward.stamp() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+const STAMP: &str = "CREATE OR REPLACE FUNCTION ward.stamp() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN NEW.at := {at}; RETURN NEW; END $$";
 const MADE: &str =
     "to_timestamp(('x' || left(NEW.id::text, 8) || substr(NEW.id::text, 10, 4))::bit(48)::bigint / 1000.0)";
@@ -43,7 +43,7 @@ pub(crate) fn ago(w: &World, months: u32) {
 /// Dates entries by the database's clock again.
 pub(crate) async fn is_now(w: &World) {
     ago(w, 0);
-    w.db.run("ward_owner", STAMP.replace("{at}", "clock_timestamp()")).await.unwrap();
+    w.db.run("ward_owner", STAMP.replace("{at}", "pg_catalog.clock_timestamp()")).await.unwrap();
 }
 
 pub(crate) fn years(years: &str) -> KeptYears {
