@@ -47,7 +47,7 @@ async fn command(deployment: &Deployment, client: &Client, words: &[String]) -> 
     Ok(serde_json::from_str(&done.said)?)
 }
 
-async fn eventually(what: &str, is_so: impl AsyncFn() -> Outcome<bool>) -> Outcome {
+pub(crate) async fn eventually(what: &str, is_so: impl AsyncFn() -> Outcome<bool>) -> Outcome {
     for _ in 0..300 {
         if is_so().await? {
             return Ok(());
@@ -165,4 +165,28 @@ async fn exports_and_deliveries_begin_where_the_log_does() -> Outcome {
         assert_eq!(first().as_deref(), Some("512"), "{begin}");
     }
     Ok(())
+}
+
+/// Words of tiles that were let go of.
+const LEFT: &str = "SELECT FROM ward.audit_word WHERE tenant = 'TENANT' AND tile < 2";
+
+/// As it is where Ward ended before it forgot them.
+const CUT_SHORT: &str = "
+    SET session_replication_role = replica;
+    INSERT INTO ward.audit_word (tenant, word, tile, hits)
+    SELECT tenant, word, 0, hits FROM ward.audit_word WHERE tenant = 'TENANT' AND tile = 2";
+
+#[tokio::test]
+async fn what_was_left_of_dropped_entries_is_forgotten_when_nothing_more_can_go() -> Outcome {
+    let old = Old::new().await?;
+    let of = |sql: &str| sql.replace("TENANT", &old.tenant.id);
+    let (left, cut_short) = (of(LEFT), of(CUT_SHORT));
+    let none_left = async |deployment: &Deployment| -> Outcome<bool> {
+        Ok(deployment.database.run("postgres", left.as_str()).await? == 0)
+    };
+    eventually("all is forgotten", async || none_left(&old.deployment).await).await?;
+    old.deployment.database.run("postgres", cut_short).await?;
+    assert!(!none_left(&old.deployment).await?);
+    let deployment = old.deployment.set(&[("WARD_LOG_KEEP_YEARS", "6")]).await?;
+    eventually("the rest is forgotten", async || none_left(&deployment).await).await
 }

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use ward::audit::keeping::KeptYears;
 
 /// The migrations, forward only, in order: each safe beside live traffic, which may have to wait for it.
-const MIGRATIONS: [(&str, &str); 12] = [
+const MIGRATIONS: [(&str, &str); 13] = [
     ("0001_spine", SPINE),
     ("0002_narrower", NARROWER),
     ("0003_given_up", GIVEN_UP),
@@ -21,6 +21,7 @@ const MIGRATIONS: [(&str, &str); 12] = [
     ("0010_log_looks", LOG_LOOKS),
     ("0011_audit_values", AUDIT_VALUES),
     ("0012_keeping", KEEPING),
+    ("0014_log_upkeep", LOG_UPKEEP),
 ];
 const SPINE: &str = include_str!("../migrations/0001_spine.sql");
 const NARROWER: &str = include_str!("../migrations/0002_narrower.sql");
@@ -34,6 +35,7 @@ const LOG_DELIVERY: &str = include_str!("../migrations/0009_log_delivery.sql");
 const LOG_LOOKS: &str = include_str!("../migrations/0010_log_looks.sql");
 const AUDIT_VALUES: &str = include_str!("../migrations/0011_audit_values.sql");
 const KEEPING: &str = include_str!("../migrations/0012_keeping.sql");
+const LOG_UPKEEP: &str = include_str!("../migrations/0014_log_upkeep.sql");
 
 /// Serialises replicas that start together.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('ward.migration', 0))";
@@ -52,6 +54,7 @@ pub const SCHEMA: &[&str] = &[
     LOG_LOOKS,
     AUDIT_VALUES,
     KEEPING,
+    LOG_UPKEEP,
 ];
 
 /// For how many years logs are kept: who serves can't change it.
