@@ -17,7 +17,7 @@ const STORED: &str = "
         (SELECT min(tile) FROM ward.audit_word), (SELECT count(*) FROM ward.audit_tile)) FROM ward.audit_place p";
 
 /// 600 entries of 79 months ago, 100 of 75 and of 70 months ago, and one of now.
-async fn old() -> Log {
+pub(crate) async fn old() -> Log {
     filled(founded(79).await).await
 }
 
