@@ -21,6 +21,9 @@ const OLD: &str = "
 /// What the month before this one left.
 const DROPPED: &str = "SELECT FROM pg_class WHERE relname = 'audit_leaf_rest' AND relispartition";
 
+/// Makes room for that month again at the next start, since it isn't old in truth.
+const ROOM: &str = "DROP TABLE ward.audit_leaf_rest";
+
 /// The verdict of both verifiers, which have to agree.
 async fn verified(file: &Path, key: &str) -> Outcome<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify/ward_verify.py");
@@ -90,6 +93,11 @@ impl Old {
         Ok(Self { deployment, tenant, kept, trusted, first })
     }
 
+    async fn drops_a_month(&self) -> Outcome {
+        let dropped = async || Ok(self.deployment.database.run("postgres", DROPPED).await? == 1);
+        eventually("a month is dropped", dropped).await
+    }
+
     async fn get(&self, path: &str, status: u16) -> Outcome<Value> {
         self.tenant.client.get(path).await?.expect(status)
     }
@@ -128,8 +136,7 @@ async fn a_log_that_let_go_of_entries_says_so_and_is_verified_from_where_it_begi
     command(&old.deployment, &old.tenant.client, &mirror).await?;
     assert_eq!(verified(&copy, &old.trusted).await?["pruned"], 512);
 
-    let dropped = async || Ok(old.deployment.database.run("postgres", DROPPED).await? == 1);
-    eventually("a month is dropped", dropped).await?;
+    old.drops_a_month().await?;
     old.get("/v1/audit/events?limit=200", 200).await?;
     Ok(())
 }
@@ -146,10 +153,8 @@ async fn exports_and_deliveries_begin_where_the_log_does() -> Outcome {
         assert_eq!(verified(&old.file("proof"), &old.trusted).await?["pruned"], 512);
     }
 
-    let dropped = async || Ok(old.deployment.database.run("postgres", DROPPED).await? == 1);
-    eventually("a month is dropped", dropped).await?;
-    // There is room for the month before this one again, which isn't old in truth.
-    old.deployment.database.run("ward_owner", "DROP TABLE ward.audit_leaf_rest").await?;
+    old.drops_a_month().await?;
+    old.deployment.database.run("ward_owner", ROOM).await?;
     let mut deployment = old.deployment;
     for begin in ["", "&begin=2020-01-01T00:00:00Z"] {
         let collector = Collector::start(Protocol::Syslog, old.kept.path())?;
@@ -185,6 +190,8 @@ async fn what_was_left_of_dropped_entries_is_forgotten_when_nothing_more_can_go(
         Ok(deployment.database.run("postgres", left.as_str()).await? == 0)
     };
     eventually("all is forgotten", async || none_left(&old.deployment).await).await?;
+    old.drops_a_month().await?;
+    old.deployment.database.run("ward_owner", ROOM).await?;
     old.deployment.database.run("postgres", cut_short).await?;
     assert!(!none_left(&old.deployment).await?);
     let deployment = old.deployment.set(&[("WARD_LOG_KEEP_YEARS", "6")]).await?;
