@@ -11,10 +11,10 @@ use poem_openapi::payload::{Binary, PlainText};
 use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 use ward::Reading;
-use ward::audit::log::{self, CHECKPOINT, KEY, NoProof, PROVE_CONSISTENCY, PROVE_EVENT, Proof, TILE, Which};
+use ward::audit::log::{self, CHECKPOINT, KEY, NoProof, PROVE_CONSISTENCY, Proof, TILE, Which};
 use ward::audit::sequence::{Head, LogKeys as _};
 use ward::audit::tree::{Hash, Tile, TileKind};
-use ward::audit::{ENTRIES_READ, Event, READ_ENTRIES};
+use ward::audit::{ENTRIES_READ, ENTRY_READ, Event, PROVE_EVENT, READ_ENTRIES};
 use ward::kernel::EventId;
 
 use crate::app::App;
@@ -32,7 +32,7 @@ impl Api {
     ///
     /// The hashes lead from the entry to the root that the checkpoint signs
     /// ([RFC 6962, 2.1.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1.1)): whoever has the log's key can verify it without
-    /// asking anybody. 409 where the entry has no place yet, as in the first second.
+    /// asking anybody. 409 where the entry has no place yet, as in the first second. The reading itself is logged.
     #[oai(path = "/audit/events/:id/proof", method = "get", operation_id = "proveAuditEvent")]
     async fn prove(
         &self,
@@ -50,10 +50,14 @@ impl Api {
             }
             proof => proof,
         };
-        match proof {
-            Err(NoProof::Absent) => Err(self.0.absent(reading.absent(id)).await),
-            proof => Ok(Shown(proof?.into())),
-        }
+        let proof = match proof {
+            Err(NoProof::Absent) => return Err(self.0.absent(reading.absent(id)).await),
+            proof => proof?,
+        };
+
+        reading.disclose(Event::of(&PROVE_EVENT, ENTRY_READ, id)).await?;
+
+        Ok(Shown(proof.into()))
     }
 
     /// Show the head of the log

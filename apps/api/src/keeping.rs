@@ -18,9 +18,6 @@ use crate::logs;
 
 /// Months that are dropped in a day: a deployment that turned to it late has years of them.
 const MONTHS: u32 = 24;
-/// How often a moment is sought in which one can go, and how long it takes to seek the next.
-const TRIES: u32 = 300;
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Lets go of what is older than `years`.
 pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
@@ -30,17 +27,31 @@ pub(crate) async fn prune(app: &App, years: KeptYears) -> Result<(), Failure> {
             tracing::warn!(tenant = %Uuid::from(tenant), error = logs::causes(&*error), "a log is kept longer than it has to be");
         }
     }
+    forget(app, &tenants).await; // now, as months may be long in going
     if let Err(error) = drop_months(app, &tenants, years).await {
         tracing::warn!(error = logs::causes(&*error), "a month of logs is kept longer than it has to be");
     }
-    for &tenant in &tenants {
-        let mut places = 0;
-        while let more @ 1.. = app.store.forget_places(tenant).await? {
-            places += more;
+    forget(app, &tenants).await;
+    Ok(())
+}
+
+/// Forgets what stands beside entries that were dropped, today or before.
+async fn forget(app: &App, tenants: &[TenantId]) {
+    for &tenant in tenants {
+        if let Err(error) = forget_of(app, tenant).await {
+            tracing::warn!(tenant = %Uuid::from(tenant), error = logs::causes(&error), "what stood beside dropped entries is kept longer than it has to be");
         }
-        if places > 0 {
-            tracing::info!(tenant = %Uuid::from(tenant), places, "what told where dropped entries stood is gone");
-        }
+    }
+}
+
+async fn forget_of(app: &App, tenant: TenantId) -> Result<(), StoreError> {
+    while app.store.forget_words(tenant).await? > 0 {}
+    let mut places = 0;
+    while let more @ 1.. = app.store.forget_places(tenant).await? {
+        places += more;
+    }
+    if places > 0 {
+        tracing::info!(tenant = %Uuid::from(tenant), places, "what told where dropped entries stood is gone");
     }
     Ok(())
 }
@@ -66,13 +77,18 @@ async fn drop_months(app: &App, tenants: &[TenantId], years: KeptYears) -> Resul
 
 /// Waits for a moment in which nobody is at the log for long.
 async fn drop_month(app: &App, years: KeptYears) -> Result<Option<NaiveDate>, StoreError> {
-    for _ in 1..TRIES {
+    for pause in pauses() {
         match app.store.drop_month(years).await {
-            Err(StoreError::Raced(_)) => tokio::time::sleep(PAUSE).await,
+            Err(StoreError::Raced(_)) => tokio::time::sleep(pause).await,
             dropped => return dropped,
         }
     }
     app.store.drop_month(years).await
+}
+
+/// How long to wait between tries, each of which may hold others up: twice as long each time, and for some hours altogether.
+fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(Duration::from_secs(1)), |pause| Some(*pause * 2)).take(14)
 }
 
 /// Has a log say that it begins later, and then do so.
@@ -88,13 +104,7 @@ async fn begin_later(app: &App, tenant: TenantId, years: KeptYears) -> Result<()
         return Err("no signed head stands for its word yet".into());
     }
     tracing::info!(tenant = %Uuid::from(tenant), first = prunable.first, years = %years, "a log begins later");
-    let mut word = None;
-    loop {
-        word = app.store.forget_words(tenant, word).await?;
-        if word.is_none() {
-            return Ok(());
-        }
-    }
+    Ok(())
 }
 
 /// The entry in which the log says so already, since somebody was cut short.
@@ -119,4 +129,17 @@ fn permit(app: &App, tenant: TenantId) -> Result<Permit, Failure> {
     #[expect(clippy::disallowed_methods, reason = "this is the job")]
     let job = Arc::new(authority::system(tenant, "keeper"));
     Ok(app.policy.permit(&job, &PRUNE_LOG).map_err(|denied| denied.to_string())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_that_somebody_holds_is_tried_a_few_times_a_day_and_ever_more_rarely() {
+        let pauses: Vec<_> = pauses().collect();
+        assert!(pauses.is_sorted_by(|one, next| *next >= 2 * *one));
+        let hours = pauses.iter().sum::<Duration>().as_secs() / 3600;
+        assert!(pauses.len() < 20 && (4..12).contains(&hours), "{} in {hours} h", pauses.len());
+    }
 }

@@ -3,8 +3,10 @@
 use ward::ROTATE_LOG_KEY;
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
 use ward::audit::keeping::PRUNE_LOG;
-use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT, TILE};
-use ward::audit::{DISCLOSE_VALUES, EXPORT, LIST_EVENTS, READ_ENTRIES, RECORD_EVENTS, SHOW_EVENT};
+use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, TILE};
+use ward::audit::{
+    DISCLOSE_VALUES, EXPORT, LIST_EVENTS, PROVE_EVENT, READ_ENTRIES, RECORD_EVENTS, SHOW_EVENT,
+};
 use ward::identity::api_key;
 use ward::kernel::Operation;
 use ward::subject::{

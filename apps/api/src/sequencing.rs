@@ -1,6 +1,6 @@
 //! Logs grow soon after their leaves were written, and before they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use futures::{StreamExt as _, stream};
@@ -28,6 +28,10 @@ impl Stuck {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    fn tenants(&self) -> Vec<TenantId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     pub(crate) fn note(&self, tenant: TenantId, failed: Option<&(dyn std::error::Error + 'static)>) {
         let mut stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(error) = failed else {
@@ -41,22 +45,30 @@ impl Stuck {
     }
 }
 
-/// Lets every log grow whose leaves wait for a place.
+/// Lets every log grow whose leaves wait for a place, and looks whether those that didn't still have a reason to.
 pub(crate) async fn sweep(app: &App) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let waiting = app.sequencer.waiting(LOGS).await?;
-    let grow = |(tenant, _)| async move {
+    let waiting: BTreeSet<_> =
+        app.sequencer.waiting(LOGS).await?.into_iter().map(|(tenant, _)| tenant).collect();
+    let stuck = app.stuck.tenants().into_iter().filter(|tenant| !waiting.contains(tenant));
+    let logs = stuck.map(|tenant| (tenant, false)).chain(waiting.iter().map(|tenant| (*tenant, true)));
+    let grow = |(tenant, waits)| async move {
         loop {
             match app.sequencer.step(tenant, false).await {
                 Err(error) if error.is_raced() => return, // another replica is at it
                 Ok(Some(step)) if step.is_full() => set_aside(tenant, &step.rejected),
                 step => {
                     step.iter().flatten().for_each(|step| set_aside(tenant, &step.rejected));
-                    return app.stuck.note(tenant, cause(&step));
+                    // Where nothing waits, only a log that isn't what was signed is in the way of what may come.
+                    let failed = step
+                        .as_ref()
+                        .err()
+                        .filter(|error| waits || !matches!(error, SequenceError::Store(_)));
+                    return app.stuck.note(tenant, failed.map(|error| error as _));
                 }
             }
         }
     };
-    stream::iter(waiting).for_each_concurrent(AT_ONCE, grow).await;
+    stream::iter(logs.collect::<Vec<_>>()).for_each_concurrent(AT_ONCE, grow).await;
     Ok(())
 }
 

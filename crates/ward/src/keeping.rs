@@ -31,6 +31,6 @@ pub trait Keeping: Send + Sync {
     /// Forgets where some thousand dropped entries of `tenant` stood; says of how many.
     async fn forget_places(&self, tenant: TenantId) -> Result<u64, StoreError>;
 
-    /// Forgets what found dropped entries of `tenant`, of some thousand words after one. Says at which word to go on, if there are more.
-    async fn forget_words(&self, tenant: TenantId, after: Option<i64>) -> Result<Option<i64>, StoreError>;
+    /// Forgets what found dropped entries of `tenant`, some thousand words in tiles; says of how many.
+    async fn forget_words(&self, tenant: TenantId) -> Result<u64, StoreError>;
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use ureq::Agent;
 
@@ -67,11 +69,11 @@ impl Server {
         })
     }
 
-    /// Waits until it answers that it is ready, and says how to reach its database; `None` when it was told
+    /// Waits until it answers that it is ready, telling what it still lacks, and says how to reach its database; `None` when it was told
     /// to stop meanwhile.
     pub(super) fn until_ready(&mut self) -> Outcome<Option<String>> {
         let begun = Instant::now();
-        let mut last = "no answer".to_owned();
+        let (mut last, mut told) = ("no answer".to_owned(), BTreeSet::new());
         while begun.elapsed() < START {
             if self.told.load(Ordering::Relaxed) {
                 return Ok(None);
@@ -84,6 +86,9 @@ impl Server {
                     return self.database().map(Some);
                 }
                 last = answer.body_mut().read_to_string().unwrap_or(last);
+                for line in lacks(&last, &self.own_words()).filter(|line| told.insert(line.clone())) {
+                    eprintln!("{line}");
+                }
             }
             pause();
         }
@@ -117,14 +122,28 @@ impl Server {
     }
 
     fn last_words(&self) -> String {
-        let log = log_file(&self.data_dir);
-        let text = fs::read(&log).unwrap_or_default();
-        let own = usize::try_from(self.log_from).ok().and_then(|from| text.get(from..));
-        let own = String::from_utf8_lossy(own.unwrap_or(&text));
+        let own = self.own_words();
         let lines: Vec<_> = own.lines().collect();
         let tail = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-        format!("{tail}\n(from `{}`)", log.display())
+        format!("{tail}\n(from `{}`)", log_file(&self.data_dir).display())
     }
+
+    /// What it has logged since it was started.
+    fn own_words(&self) -> String {
+        let text = fs::read(log_file(&self.data_dir)).unwrap_or_default();
+        let own = usize::try_from(self.log_from).ok().and_then(|from| text.get(from..));
+        String::from_utf8_lossy(own.unwrap_or(&text)).into_owned()
+    }
+}
+
+/// What keeps Ward from being ready, by its answer and its log: there, which rules of isolation are broken.
+fn lacks(answer: &str, log: &str) -> impl Iterator<Item = String> {
+    let word = |json: &str, place: &str| {
+        serde_json::from_str::<Value>(json).ok()?.pointer(place)?.as_str().map(str::to_owned)
+    };
+    let answer = word(answer, "/detail").map(|detail| format!("Ward isn't ready: {detail}"));
+    let broken: Vec<_> = log.lines().filter_map(|line| word(line, "/fields/finding")).collect();
+    answer.into_iter().chain(broken.into_iter().map(|rule| format!("  {rule}")))
 }
 
 impl Drop for Server {
@@ -158,4 +177,17 @@ fn log(data_dir: &Path) -> Outcome<File> {
         fs::rename(&log, log.with_extension("log.1"))?;
     }
     Ok(OpenOptions::new().create(true).append(true).mode(0o600).open(log)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacks;
+
+    #[test]
+    fn what_keeps_ward_from_being_ready_is_told_with_the_rules_that_are_broken() {
+        let log = "nothing\n{\"fields\":{\"message\":\"refuted\",\"finding\":\"R01 public.notes: off\"}}\n{\"fields\":{}}\n";
+        let told: Vec<_> = lacks("{\"detail\":\"not yet: isolation\"}", log).collect();
+        assert_eq!(told, ["Ward isn't ready: not yet: isolation", "  R01 public.notes: off"]);
+        assert_eq!(lacks("no problem", "").count(), 0);
+    }
 }

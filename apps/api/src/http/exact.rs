@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, PROVE_EVENT};
+use ward::audit::PROVE_EVENT;
+use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY};
 use ward::kernel::{Operation, Requires};
 
 use crate::routes::heeds_query;

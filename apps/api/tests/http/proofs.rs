@@ -10,6 +10,7 @@ use ward_cli::Done;
 use ward_testkit::Database;
 
 use crate::imports::import;
+use crate::keeping::eventually;
 use crate::support::{Client, Deployment, Outcome, Tenant, nobody};
 
 /// The verifier's own word about the log of `client`, trusting `key`.
@@ -338,6 +339,19 @@ async fn an_entry_without_a_place_is_found_and_gets_one_if_it_is_what_was_writte
     tamper(&deployment.database, &tenant, ANSWERED_FOR).await?;
     assert_eq!(status(&other).await?, "active");
     Ok(())
+}
+
+#[tokio::test]
+async fn leaves_of_somebody_who_is_no_tenant_are_told_of_until_they_wait_no_more() -> Outcome {
+    let deployment = Deployment::start("workforce").await?;
+    deployment.checked().await?;
+    let (client, nobody) = (deployment.tenant("Clinic").await?.client, nobody());
+    let waits = format!("SET ward.tenant = '{nobody}'; SELECT ward.await_place('{{{nobody}}}')");
+    deployment.database.run("ward_app", waits).await?;
+    eventually("it is told", async || Ok(status(&client).await? == "failing")).await?;
+    let no_more = format!("DELETE FROM ward.audit_waiting WHERE tenant = '{nobody}'");
+    assert_eq!(deployment.database.run("postgres", no_more).await?, 1);
+    eventually("it is told no more", async || Ok(status(&client).await? == "active")).await
 }
 
 async fn verify_all(deployment: &Deployment, client: &Client, key: &str) -> Outcome<Done> {

@@ -182,3 +182,31 @@ async fn what_the_entry_does_not_commit_to_is_not_shown_and_what_was_erased_is_s
     assert_eq!(told().await?, ["email erased erased", "phone erased -"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_value_that_was_put_back_and_replaced_again_stays_as_long_as_the_latest_entry() -> Outcome {
+    let deployment = Deployment::shared().await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let fields = json!({ "given_name": "Thea", "email": "one@example.org" });
+    let subject = json!({ "kind": "patient", "time_zone": "Europe/London", "fields": fields });
+    let subject = id(&tenant.client.post("/v1/subjects", subject).await?.expect(201)?)?;
+    let path = format!("/v1/subjects/{subject}");
+    let run = async |sql: &str| -> Outcome<u64> {
+        let sql = sql
+            .replace("KEPT", &format!("public.kept_{}", tenant.id.replace('-', "")))
+            .replace("SUBJECT", &subject);
+        Ok(deployment.database.run("postgres", sql).await?)
+    };
+    run("CREATE TABLE KEPT AS SELECT * FROM ward.subject WHERE id = 'SUBJECT'").await?;
+    patch(&tenant.client, &path, json!({ "fields": { "email": "two@example.org" } })).await?;
+    run("UPDATE ward.subject s SET fields = k.fields, email_index = k.email_index FROM KEPT k WHERE s.id = k.id").await?;
+    patch(&tenant.client, &path, json!({ "fields": { "email": "three@example.org" } })).await?;
+
+    let [first, second] = &*events(&tenant.client, &subject, "subject.changed").await? else {
+        panic!("two changes")
+    };
+    let of_first = run(&format!("DELETE FROM ward.audit_value WHERE event = '{first}'")).await?; // as where it is dropped
+    assert_eq!(of_first, 0);
+    assert_eq!(values(&tenant.client, second).await?, ["email one@example.org three@example.org"]);
+    Ok(())
+}

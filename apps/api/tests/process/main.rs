@@ -13,6 +13,7 @@ mod contract;
 mod delivered;
 mod doctored;
 mod jobs;
+mod keeping;
 mod kill;
 mod load;
 mod misuse;

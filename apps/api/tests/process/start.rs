@@ -101,6 +101,19 @@ fn a_server_with_known_holes_is_refused_in_production_and_told_of_in_development
 }
 
 #[test]
+fn the_rule_that_keeps_ward_from_serving_is_named_in_its_log() {
+    let mut ward = Ward::start("warn");
+    ward.postgres().ask("CREATE TABLE public.notes (note text)");
+    ward.kill();
+    ward.launch();
+    let named = |ward: &Ward| {
+        String::from_utf8_lossy(&ward.logs()).contains("R01 public.notes: row-level security is off")
+    };
+    ward.until("named", |ward| named(ward).then_some(()));
+    ward.kill();
+}
+
+#[test]
 fn operators_are_told_of_health_and_readiness_and_nothing_else() {
     let mut ward = Ward::idle();
     ward.set(&[("WARD_ADMIN_LISTEN", "127.0.0.1:0")]);

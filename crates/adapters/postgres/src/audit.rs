@@ -32,7 +32,7 @@ const APPEND: &str = "
     SELECT max(leaves.at) AS at, count(*) AS leaves FROM leaves, waiting WHERE waiting.wait";
 
 /// The same in a unit, whose tenant is set already, with values that were replaced: what replaces none is not to pay for it. A row
-/// that was put back as it was holds a value that is kept already.
+/// that was put back as it was holds a value that is kept already, which goes with the later entry.
 const APPEND_WITH_VALUES: &str = "
     WITH context AS MATERIALIZED (SELECT set_config('ward.tenant', ($1::uuid)::text, true)::uuid AS tenant),
     leaves AS (
@@ -44,7 +44,7 @@ const APPEND_WITH_VALUES: &str = "
     replaced AS (
         INSERT INTO ward.audit_value (tenant, subject, commitment, event, record, field, sealed)
         SELECT $1, v.* FROM unnest($6::uuid[], $7::bytea[], $8::uuid[], $9::uuid[], $10::text[], $11::bytea[]) AS v
-        ON CONFLICT (tenant, subject, commitment) DO NOTHING)
+        ON CONFLICT (tenant, subject, commitment) DO UPDATE SET event = excluded.event)
     SELECT max(leaves.at) AS at, count(*) AS leaves FROM leaves, waiting WHERE waiting.wait";
 
 #[async_trait]

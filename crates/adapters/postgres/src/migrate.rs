@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0011_audit_values",
     "0012_keeping",
     "0013_claims",
+    "0014_log_upkeep",
     "0015_lighter_appends",
 ];
 

@@ -117,12 +117,7 @@ impl<L: StoredLog + ?Sized> Look<'_, L> {
         if tile.is_full() && self.log.latest(tile.index).await? != Some(latest) {
             return Err(SequenceError::Misdated { size: (tile.index + 1) * TILE });
         }
-        let mut found = self.find(tile, &entries).await?;
-        if !found.is_right() {
-            // From where a request came may have been erased in between, here and there at once.
-            let entries = self.rehash(tile).await?;
-            found = self.find(tile, &entries).await?;
-        }
+        let found = self.find_lasting(tile, entries).await?;
         if !found.extra.is_empty() {
             return Err(SequenceError::Misfound { index: tile.index * TILE });
         }
@@ -157,6 +152,24 @@ impl<L: StoredLog + ?Sized> Look<'_, L> {
         }
     }
 
+    /// Holds the index against what it must say of a tile, until that is right or stays as it is: from where requests came may be erased in
+    /// between, here and there at once, of each entry once.
+    async fn find_lasting(&mut self, tile: Tile, entries: Vec<Entry>) -> Result<Found, SequenceError> {
+        let mut found = self.find(tile, &entries).await?;
+        for _ in 0..tile.width {
+            if found.is_right() {
+                break;
+            }
+            let before = found;
+            let entries = self.rehash(tile).await?;
+            found = self.find(tile, &entries).await?;
+            if found == before {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// Holds the index against what it must say of a tile.
     async fn find(&mut self, tile: Tile, entries: &[Entry]) -> Result<Found, StoreError> {
         let first = tile.index * TILE;
@@ -168,6 +181,7 @@ impl<L: StoredLog + ?Sized> Look<'_, L> {
 }
 
 /// How the index of a tile differs from what it must be.
+#[derive(Eq, PartialEq)]
 struct Found {
     lacking: Index,
     extra: Index,

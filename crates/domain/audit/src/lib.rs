@@ -54,5 +54,5 @@ pub use trail::{Leaf, Outcome, RecordError, Trail, Writer, record, refuse};
 pub use values::{Erasure, Replaced, ValuesView};
 pub use view::{
     AuditView, DISCLOSE_VALUES, ENTRIES_READ, ENTRY_READ, EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Found,
-    LIST_EVENTS, READ_ENTRIES, SEARCHED, SHOW_EVENT, VALUES_DISCLOSED,
+    LIST_EVENTS, PROVE_EVENT, READ_ENTRIES, SEARCHED, SHOW_EVENT, VALUES_DISCLOSED,
 };

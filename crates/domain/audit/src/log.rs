@@ -6,8 +6,6 @@ use ward_kernel::{EventId, Operation, Requires, StoreError};
 use crate::sequence::Head;
 use crate::tree::{Hash, Path, Run, StoredTree, Tile, TileKind, follow, follow_all};
 
-/// Shows the proof of an entry.
-pub static PROVE_EVENT: Operation = read("proveAuditEvent");
 /// Shows the head of the log.
 pub static CHECKPOINT: Operation = read("auditCheckpoint");
 /// Shows that the log only grew.

@@ -21,6 +21,8 @@ pub const EXPORT_COMPLETED: Action = Action::new("audit.export_completed");
 pub static LIST_EVENTS: Operation = read("listAuditEvents", "audit.read", &[SEARCHED]);
 /// Shows an entry.
 pub static SHOW_EVENT: Operation = read("showAuditEvent", "audit.read", &[ENTRY_READ]);
+/// Shows an entry with the proof that it is in the log.
+pub static PROVE_EVENT: Operation = read("proveAuditEvent", "audit.read", &[ENTRY_READ]);
 /// Shows the entries of a tile.
 pub static READ_ENTRIES: Operation = read("auditEntries", "audit.read", &[ENTRIES_READ]);
 /// Shows what the personal fields held of which an entry tells.

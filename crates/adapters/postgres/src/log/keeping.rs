@@ -65,6 +65,11 @@ impl Postgres {
         Ok(rows)
     }
 
+    async fn forget(&self, tenant: TenantId, call: &'static str) -> Result<u64, StoreError> {
+        let rows = self.keeping(tenant, sqlx::query(call).bind(MOST)).await?;
+        rows.first().map_or(Ok(0), |row| number(row, "gone"))
+    }
+
     /// For how many of this month and the next no entry could be written.
     pub async fn missing_months(&self) -> Result<i64, StoreError> {
         sqlx::query_scalar(MISSING).fetch_one(&self.pool).await.map_err(failed)
@@ -113,15 +118,11 @@ impl Keeping for Postgres {
     }
 
     async fn forget_places(&self, tenant: TenantId) -> Result<u64, StoreError> {
-        let call = sqlx::query("SELECT ward.forget_places($1)::bigint AS gone").bind(MOST);
-        let rows = self.keeping(tenant, call).await?;
-        rows.first().map_or(Ok(0), |row| number(row, "gone"))
+        self.forget(tenant, "SELECT ward.forget_places($1)::bigint AS gone").await
     }
 
-    async fn forget_words(&self, tenant: TenantId, after: Option<i64>) -> Result<Option<i64>, StoreError> {
-        let call = sqlx::query("SELECT ward.forget_words($1, $2) AS last").bind(after).bind(MOST);
-        let rows = self.keeping(tenant, call).await?;
-        rows.first().map_or(Ok(None), |row| row.try_get("last").map_err(failed))
+    async fn forget_words(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        self.forget(tenant, "SELECT ward.forget_words($1)::bigint AS gone").await
     }
 }
 

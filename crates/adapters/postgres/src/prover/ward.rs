@@ -98,7 +98,7 @@ const DEFINERS: [Definer; 24] = [
     own("ward.carry_over(integer)", "carries over what the current tenant keeps of the oldest month"),
     crossing("ward.drop_month(integer)", "drops a month of all logs, in which nothing has to be kept"),
     own("ward.forget_places(integer)", "forgets where pruned entries of the current tenant stood"),
-    own("ward.forget_words(bigint,integer)", "forgets in which of them words occur"),
+    own("ward.forget_words(integer)", "forgets in which pruned tiles of the current tenant words occur"),
 ];
 
 const APPEND_ONLY: [AppendOnly; 4] = [

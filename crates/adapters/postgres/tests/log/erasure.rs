@@ -9,12 +9,12 @@ use ward::kernel::{EventId, Source, SubjectId, Uuid};
 use crate::logs::Log;
 use crate::support::{WRITE, WROTE};
 
-const HERE: &str = "192.0.2.1";
+pub(crate) const HERE: &str = "192.0.2.1";
 const THERE: &str = "192.0.2.2";
 
 impl Log {
     /// Writes a unit of so many events from an address.
-    async fn write_from(&self, address: &str, events: usize) -> Vec<EventId> {
+    pub(crate) async fn write_from(&self, address: &str, events: usize) -> Vec<EventId> {
         let source = Source { ip: Some(address.parse().unwrap()), ..Source::default() };
         let who = Arc::unwrap_or_clone(self.w.who(self.tenant, &["notes.write"])).from(source);
         let unit = self.w.store.begin(self.w.permit_of(&Arc::new(who), &WRITE)).await.unwrap();
@@ -23,7 +23,7 @@ impl Log {
     }
 
     /// The entries that are found by an address, newest first.
-    async fn found_from(&self, address: &str) -> Vec<EventId> {
+    pub(crate) async fn found_from(&self, address: &str) -> Vec<EventId> {
         let address = Some(self.keys().await.address_word(address.parse().unwrap()));
         self.found(Search { address, ..Search::default() }).await
     }
@@ -33,7 +33,7 @@ impl Log {
         found.entries.iter().map(ward::audit::Entry::id).rev().collect()
     }
 
-    async fn erase(&self, entries: &[EventId]) -> u64 {
+    pub(crate) async fn erase(&self, entries: &[EventId]) -> u64 {
         let mut unit = self.w.store.begin(self.w.permit(self.tenant, &WRITE)).await.unwrap();
         let erased = unit.erase_sources(entries).await.unwrap();
         unit.commit(self.w.wrote(self.w.id())).await.unwrap();

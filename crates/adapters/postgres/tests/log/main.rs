@@ -10,6 +10,7 @@ mod heads;
 mod keeping;
 mod logs;
 mod looks;
+mod meanwhile;
 mod months;
 mod old;
 mod orphans;

@@ -103,3 +103,25 @@ async fn nobody_waits_for_nothing() {
     }
     assert_eq!(waiting(&log).await, 0);
 }
+
+/// A call of each function that the serving role may give a number.
+const CALLS: &str = "
+    SELECT format('SELECT ward.%I(%s)', p.proname, string_agg(CASE t.type WHEN 'integer'::regtype THEN '{n}' ELSE 'NULL::' || t.type::regtype END, ', ' ORDER BY t.n))
+    FROM pg_proc p, unnest(p.proargtypes) WITH ORDINALITY t (type, n)
+    WHERE p.pronamespace = 'ward'::regnamespace AND 'integer'::regtype = ANY (p.proargtypes) AND has_function_privilege('ward_app', p.oid, 'EXECUTE')
+    GROUP BY p.oid";
+
+#[tokio::test]
+async fn no_number_that_is_asked_for_is_refused() {
+    let log = Log::of(2).await;
+    log.w.db.run("ward_owner", "INSERT INTO ward.audit_keeping (years) VALUES (6)").await.unwrap();
+    let mut app = log.w.db.connect("ward_app").await.unwrap();
+    let calls: Vec<String> = sqlx::query_scalar(CALLS).fetch_all(&mut app).await.unwrap();
+    assert!(calls.len() > 12, "{calls:?}");
+    for number in ["-2147483648", "-1", "0", "2147483647", "NULL"] {
+        for call in calls.iter().map(|call| call.replace("{n}", number)) {
+            let call = format!("SET ward.tenant = '{}'; {call}", Uuid::from(log.tenant));
+            log.w.db.run("ward_app", call.as_str()).await.unwrap_or_else(|error| panic!("{call}: {error}"));
+        }
+    }
+}
