@@ -78,6 +78,7 @@ impl Trail for PgReading {
 
 /// Leaves of one tenant, as they are stored.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct Written {
     pub(crate) tenant: Uuid,
     ids: Vec<Uuid>,

@@ -21,6 +21,8 @@ const LEADERS: u8 = 4;
 const MOST: usize = 128;
 /// Tenants in one commit, each of which costs a round trip.
 const TENANTS: usize = 8;
+/// Appends that wait at once, for less than a second: where the database is slower, more would only wait longer.
+const WAITING: usize = 16_384;
 
 type Stored = Result<DateTime<Utc>, StoreError>;
 
@@ -44,6 +46,13 @@ struct Append {
 }
 
 impl State {
+    /// Lets an append wait; `None` where too many do.
+    fn enqueue(&mut self, written: Written) -> Option<oneshot::Receiver<Stored>> {
+        let (told, stored) = oneshot::channel();
+        let has_room = self.waiting.len() < WAITING;
+        has_room.then(|| self.waiting.push_back(Append { written, told })).map(|()| stored)
+    }
+
     fn enlists(&mut self, most: u8) -> bool {
         let leads = !self.waiting.is_empty() && self.leaders < most;
         self.leaders += u8::from(leads);
@@ -72,8 +81,8 @@ impl Group {
 
     /// Commits the leaves, all or none, and says when they were stored.
     pub(crate) async fn append(&self, written: Written) -> Stored {
-        let (told, stored) = oneshot::channel();
-        lock(&self.state).waiting.push_back(Append { written, told });
+        let stored = lock(&self.state).enqueue(written);
+        let stored = stored.ok_or_else(|| failed(sqlx::Error::PoolTimedOut))?;
         self.lead(1);
         stored.await.map_err(|gone| StoreError::Failed(Box::new(gone)))?
     }
@@ -195,4 +204,21 @@ fn tell(appends: Vec<Append>, at: DateTime<Utc>) {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_when_too_much_waits_is_refused_and_what_waits_stays() {
+        let mut state = State::default();
+        let waiting: Vec<_> = (0..WAITING).map_while(|_| state.enqueue(Written::default())).collect();
+        assert_eq!(waiting.len(), WAITING);
+        assert!(state.enqueue(Written::default()).is_none());
+        let taken = state.take();
+        assert!(!taken.is_empty() && state.enqueue(Written::default()).is_some());
+        tell(taken, DateTime::UNIX_EPOCH);
+        assert!(waiting.into_iter().next().and_then(|mut told| told.try_recv().ok()).is_some());
+    }
 }
