@@ -32,8 +32,12 @@ pub(crate) async fn prompt(effort: Effort) -> Outcome<Table> {
     let bursts = if effort == Effort::FULL { 12_000 } else { 500 };
     let tenants = Arc::new(Tenants::create("", &[&READ], 1).await?);
     let tenant = tenants.id(0).ok_or("no tenant")?;
+    let founded = tenants
+        .db
+        .run("postgres", format!("SELECT FROM ward.audit_leaf WHERE tenant = '{}'", Uuid::from(tenant)));
+    let founded = usize::try_from(founded.await?)?;
     let writer = tokio::spawn(write(tenants.clone(), bursts));
-    let signed = sign(&tenants, tenant, (bursts * BURST) as usize).await?;
+    let signed = sign(&tenants, tenant, founded + (bursts * BURST) as usize).await?;
     let stored = writer.await??;
     let waits = stored.iter().map(|(id, stored)| {
         let signed = signed.get(id).ok_or("an entry wasn't signed")?;

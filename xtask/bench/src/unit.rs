@@ -98,7 +98,10 @@ pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
         ];
         let leaf = [
             notes.contender("a transaction without a leaf", |notes, _| async move { notes.transact().await }),
-            notes.contender("governed write: one with its leaf", |notes, _| async move { notes.write().await }),
+            notes.contender(
+                "governed write: one with its leaf",
+                |notes, _| async move { notes.write().await },
+            ),
         ];
         for contenders in [write, leaf, read, disclose] {
             rows(&mut table, clients, &compete(effort, clients, &contenders).await?);

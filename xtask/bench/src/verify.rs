@@ -14,12 +14,12 @@ use ward::audit::tree::{Frontier, Hash, Tile, TileKind, verify_inclusion};
 use ward::audit::verify::{Source, split, verify_log};
 use ward::{Reading, Sequencer, Store as _};
 
+use crate::Outcome;
 use crate::growth::fill;
 use crate::rounds::{Computation, Contender, Effort, compete, compute};
 use crate::table::{Table, figure};
 use crate::unit::{READ, rows};
 use crate::world::{Tenants, bare};
-use crate::Outcome;
 
 pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
     Ok(vec![proof(effort), whole(effort).await?])
@@ -82,14 +82,22 @@ async fn whole(effort: Effort) -> Outcome<Table> {
         let log = copied.clone();
         async move { log.copy().await }
     });
-    let contenders = [copy, contender("their tree, hashed", Stored::hash), contender("verify_log", Stored::verify)];
+    let contenders =
+        [copy, contender("their tree, hashed", Stored::hash), contender("verify_log", Stored::verify)];
     let head = ["a log at a time", "entries", "µs", "× COPY", "logs a second", "of COPY"];
     let mut table = Table::new("A whole log, verified on one core", head);
     let mut scores = compete(effort, 1, &contenders).await?;
     rows(&mut table, entries, &scores);
     for score in &mut scores {
         let rate = score.rate.median() * entries as f64;
-        table.row([format!("{}: entries a second", score.name), String::new(), String::new(), String::new(), figure(rate), String::new()]);
+        table.row([
+            format!("{}: entries a second", score.name),
+            String::new(),
+            String::new(),
+            String::new(),
+            figure(rate),
+            String::new(),
+        ]);
     }
     Ok(table)
 }
@@ -120,8 +128,12 @@ impl Stored {
 
     async fn copy(&self) -> Outcome {
         let mut connection = self.pool.acquire().await?;
-        sqlx::query("SELECT set_config('ward.tenant', $1, false)").bind(self.tenant()?).execute(&mut *connection).await?;
-        let mut copied = connection.copy_out_raw("COPY (SELECT l.body FROM ward.audit_leaf l) TO STDOUT").await?;
+        sqlx::query("SELECT set_config('ward.tenant', $1, false)")
+            .bind(self.tenant()?)
+            .execute(&mut *connection)
+            .await?;
+        let mut copied =
+            connection.copy_out_raw("COPY (SELECT l.body FROM ward.audit_leaf l) TO STDOUT").await?;
         let mut bytes = 0;
         while let Some(part) = copied.try_next().await? {
             bytes += part.len();
