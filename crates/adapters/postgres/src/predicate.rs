@@ -158,3 +158,30 @@ async fn a_statement_looks_into_the_months_that_it_asks_for_however_many_there_a
     }
     assert!(asked > 5, "only {asked}");
 }
+
+/// The conditions under which `node`, and all below it, passes over rows of the log's tree that it has read.
+fn passed_over(node: &Value) -> Vec<String> {
+    let below = node["Plans"].as_array().into_iter().flatten();
+    let tree = ["audit_place", "audit_tile"].into_iter().any(|table| node["Relation Name"] == table);
+    let filter = node["Filter"].as_str().filter(|filter| tree && filter.contains("index"));
+    below.flat_map(passed_over).chain(filter.map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn a_place_in_the_tree_is_sought_by_index_whatever_row_security_holds_back() {
+    let db = Database::create().await.unwrap();
+    let mut app = db.connect("ward_app").await.unwrap();
+    app.execute(
+        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off",
+    )
+    .await
+    .unwrap();
+    let mut asked = 0;
+    let of_tree = |sql: &String| sql.contains("ward.audit_tile t") || sql.contains("ward.audit_place p");
+    for sql in statements().into_iter().filter(of_tree) {
+        let passed_over = passed_over(&plan(&mut app, &sql).await);
+        assert!(passed_over.is_empty(), "{passed_over:?}: {sql}");
+        asked += 1;
+    }
+    assert!(asked > 5, "only {asked}");
+}

@@ -17,13 +17,17 @@ use crate::reading::PgReading;
 const LATEST: &str =
     "SELECT t.latest FROM ward.audit_tile t WHERE t.tenant = $1 AND t.level = 0 AND t.index = $2";
 
-/// In one statement, since a log may grow between two.
+/// In one statement, since a log may grow between two; what is computed is computed before it is compared, as in `tree.rs`.
 const OVERGROWN: &str = "
+    WITH h AS MATERIALIZED (
+        SELECT s.size, (s.size + 255) / 256 AS tiles
+        FROM (SELECT coalesce((SELECT size FROM ward.audit_head WHERE tenant = $1), 0) AS size) s),
+    l AS MATERIALIZED (SELECT l::smallint AS level, h.size >> (8 * (l + 1)) AS hashes FROM h, generate_series(0, 6) l)
     SELECT EXISTS (SELECT FROM ward.audit_place p WHERE p.tenant = $1 AND p.index >= h.size)
-        OR EXISTS (SELECT FROM generate_series(0, 6) l(evel) WHERE EXISTS (
-            SELECT FROM ward.audit_tile t WHERE t.tenant = $1 AND t.level = l.evel AND t.index >= h.size >> (8 * (l.evel + 1))))
-        OR EXISTS (SELECT FROM ward.audit_word w WHERE w.tenant = $1 AND w.tile >= (h.size + 255) / 256) AS is_overgrown
-    FROM (SELECT coalesce((SELECT size FROM ward.audit_head WHERE tenant = $1), 0) AS size) h";
+        OR EXISTS (SELECT FROM l WHERE EXISTS (
+            SELECT FROM ward.audit_tile t WHERE t.tenant = $1 AND t.level = l.level AND t.index >= l.hashes))
+        OR EXISTS (SELECT FROM ward.audit_word w WHERE w.tenant = $1 AND w.tile >= h.tiles) AS is_overgrown
+    FROM h";
 
 const REJECTED: &str = "SELECT ward.leaves_rejected() AS rejected WHERE $1::uuid IS NOT NULL";
 

@@ -10,18 +10,24 @@ use crate::error::failed;
 use crate::reading::PgReading;
 use crate::scoped::Scoped;
 
+/// What is computed is computed before it is compared: row security lets no comparison use an index that might fail on the way, as a
+/// division might.
 const HASHES: &str = "
+    WITH w AS MATERIALIZED (
+        SELECT n, level, (level - 1)::smallint AS below, first, first + count AS until, first / 256 AS tile,
+            (first % 256)::integer * 32 + 1 AS at, count * 32 AS bytes
+        FROM unnest($2::smallint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS w (level, first, count, n))
     SELECT coalesce(
-        (SELECT substring(t.hashes FROM (w.first % 256)::integer * 32 + 1 FOR w.count * 32) FROM ward.audit_tile t
-         WHERE t.tenant = $1 AND t.level = w.level AND t.index = w.first / 256),
+        (SELECT substring(t.hashes FROM w.at FOR w.bytes) FROM ward.audit_tile t
+         WHERE t.tenant = $1 AND t.level = w.level AND t.index = w.tile),
         CASE w.level WHEN 0 THEN
             (SELECT string_agg(p.hash, '' ORDER BY p.index) FROM ward.audit_place p
-             WHERE p.tenant = $1 AND p.index >= w.first AND p.index < w.first + w.count)
+             WHERE p.tenant = $1 AND p.index >= w.first AND p.index < w.until)
         ELSE
             (SELECT string_agg(t.root, '' ORDER BY t.index) FROM ward.audit_tile t
-             WHERE t.tenant = $1 AND t.level = w.level - 1 AND t.index >= w.first AND t.index < w.first + w.count)
+             WHERE t.tenant = $1 AND t.level = w.below AND t.index >= w.first AND t.index < w.until)
         END) AS hashes
-    FROM unnest($2::smallint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS w (level, first, count, n) ORDER BY w.n";
+    FROM w ORDER BY w.n";
 
 pub(super) fn hashes(statement: impl Fn(&'static str) -> Scoped, runs: &[Run]) -> Scoped {
     statement(HASHES)
