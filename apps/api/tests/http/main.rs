@@ -12,6 +12,7 @@ mod imports;
 mod imports_under_way;
 mod keeping;
 mod keys;
+mod looks;
 mod own_events;
 mod problems;
 mod proofs;
