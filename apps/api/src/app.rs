@@ -14,6 +14,7 @@ use ward::{Credentials, Earlier, Once, Reading, Sequencer, Store, Unit};
 use ward_postgres::Postgres;
 
 use crate::archived::Archived;
+use crate::audit_export::Places;
 use crate::auth::Caller;
 use crate::config::Mode;
 use crate::delivered::Delivered;
@@ -59,6 +60,7 @@ pub(crate) struct App {
     /// Held while a check runs: checks share their canaries, and each needs connections to spare.
     pub(crate) turn: tokio::sync::Mutex<()>,
     pub(crate) imports: Share,
+    pub(crate) exports: Places,
     /// Known once they are served.
     pub(crate) routes: OnceLock<Routes>,
     pub(crate) document: OnceLock<Value>,

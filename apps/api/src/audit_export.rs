@@ -8,7 +8,10 @@ mod json;
 pub(crate) mod live;
 mod ndjson;
 mod ocsf;
+mod outlet;
+mod page;
 mod patients;
+mod places;
 mod proof;
 mod run;
 mod verb;
@@ -25,11 +28,13 @@ use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
 use poem_openapi::types::Type as _;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::Receiver;
 use ward::audit::Search;
 
 use self::format::Format;
-use self::run::{Asked, Export, Piece};
+use self::outlet::Piece;
+pub(crate) use self::places::Places;
+use self::run::{Asked, Export};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::http::given::{Given, Instant, Size};
@@ -47,7 +52,8 @@ impl Api {
     /// Every entry once, newest first, up to the size that the log has when it begins, which `Ward-Log-Size` tells. The export is in
     /// the log before its first byte is sent and, with count and SHA-256, after its last; one that is cut short ends with an
     /// error. The same request with that `size` gives the same bytes, while no key is destroyed; with `proof`, it gives what
-    /// `ward verify` needs to hold them against the log's signature, offline.
+    /// `ward verify` needs to hold them against the log's signature, offline. Few exports of a tenant may be under way at a time, and
+    /// one of which nothing is taken for a minute is cut short.
     ///
     /// - `csv`: [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180), a header first; no cell is a formula to a spreadsheet, unless `raw` is asked for.
     /// - `ndjson`: a JSON object a line, the entry as `showAuditEvent` shows it, with its exact text and the hash of its leaf.
@@ -83,9 +89,9 @@ impl Api {
         let (size, proof) = (size.0.map(|size| size.0), proof.0.unwrap_or_default());
         let asked = Asked { format, raw, search, size, proof };
         let export = Export::begin(self.0.clone(), caller, asked).await?;
-        let (sender, pieces) = mpsc::channel(run::AHEAD);
+        let (outlet, pieces) = outlet::open();
         let size = export.size();
-        tokio::spawn(export.run(sender));
+        tokio::spawn(export.run(outlet));
         let (content_type, file) = if proof {
             (ndjson::CONTENT_TYPE, format!("{}.proof", format.file()))
         } else {
@@ -100,7 +106,7 @@ pub(crate) struct Exported {
     content_type: &'static str,
     file: String,
     size: u64,
-    pieces: mpsc::Receiver<Piece>,
+    pieces: Receiver<Piece>,
 }
 
 impl IntoResponse for Exported {
@@ -116,9 +122,9 @@ impl IntoResponse for Exported {
 
 /// The next piece, unless that is the end. An export that breaks off takes its connection with it: after an error in a body, poem
 /// polls the connection once more, and hyper then ends the body as if it were whole.
-async fn next(mut pieces: mpsc::Receiver<Piece>) -> Option<(io::Result<String>, mpsc::Receiver<Piece>)> {
+async fn next(mut pieces: Receiver<Piece>) -> Option<(io::Result<Vec<u8>>, Receiver<Piece>)> {
     match pieces.recv().await {
-        Some(Piece::Text(text)) => Some((Ok(text), pieces)),
+        Some(Piece::Bytes(bytes)) => Some((Ok(bytes), pieces)),
         Some(Piece::End) => None,
         None => resume_unwind(Box::new("an export was cut short")),
     }

@@ -130,6 +130,7 @@ fn assemble(
         canaries: Default::default(),
         turn: Default::default(),
         imports: Share::of(config.connections),
+        exports: Default::default(),
         routes: Default::default(),
         document: Default::default(),
         address: Default::default(),

@@ -15,18 +15,16 @@ pub(super) struct Patients(HashMap<Uuid, bool>);
 const MOST: usize = 10_000;
 
 impl Patients {
-    /// Adds to each line the patients that it tells of. Nobody knows what somebody was who is no longer there.
+    /// Adds to a line the patients that it tells of. Nobody knows what somebody was who is no longer there.
     pub(super) async fn find(
         &mut self,
         reading: &mut dyn Reading,
-        lines: &mut [Line],
+        line: &mut Line,
     ) -> Result<(), StoreError> {
-        for line in lines {
-            let subjects: Vec<_> = line.subjects().collect();
-            for subject in subjects {
-                if self.is_patient(reading, subject).await? && !line.patients.contains(&subject) {
-                    line.patients.push(subject);
-                }
+        let subjects: Vec<_> = line.subjects().collect();
+        for subject in subjects {
+            if self.is_patient(reading, subject).await? && !line.patients.contains(&subject) {
+                line.patients.push(subject);
             }
         }
         Ok(())

@@ -2,24 +2,21 @@ use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
 use ward::audit::log::{self, NoProof, Proof, Start, Which};
 use ward::audit::sequence::Head;
-use ward::audit::tree::Tile;
 use ward::audit::{EXPORT, EXPORT_COMPLETED, EXPORT_STARTED, Event, Found, Search};
 use ward::kernel::{Action, EventId, TenantId};
 use ward::{Reading, Store as _};
 
 use super::format::{Format, Layout, Line, Log};
+use super::outlet::{Outlet, Untaken};
+use super::page::{Page, Stride};
 use super::patients::Patients;
+use super::places::Place;
 use super::proof;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::http::problem::Refused;
-
-/// How many pages are written ahead of whoever reads them.
-pub(super) const AHEAD: usize = 4;
-const PAGE: u32 = Tile::WIDTH as u32;
 
 /// What to export.
 pub(super) struct Asked {
@@ -30,12 +27,6 @@ pub(super) struct Asked {
     pub(super) size: Option<u64>,
     /// Whether its proof is wanted instead.
     pub(super) proof: bool,
-}
-
-/// A piece of what is sent. Without its end it is cut short.
-pub(super) enum Piece {
-    Text(String),
-    End,
 }
 
 /// An export that has begun: the log says so.
@@ -50,14 +41,22 @@ pub(super) struct Export {
     layout: Box<dyn Layout>,
     log: Log,
     patients: Patients,
+    stride: Stride,
     digest: Sha256,
     count: u64,
+    _place: Place,
 }
 
-/// Whoever asked is gone, or what stopped the export.
+/// What stopped an export.
 enum Stop {
-    Gone,
+    Untaken(Untaken),
     Refused(Refused),
+}
+
+impl From<Untaken> for Stop {
+    fn from(why: Untaken) -> Self {
+        Self::Untaken(why)
+    }
 }
 
 impl<E: Into<Refused>> From<E> for Stop {
@@ -68,6 +67,11 @@ impl<E: Into<Refused>> From<E> for Stop {
 
 impl Export {
     pub(super) async fn begin(app: Arc<App>, caller: Caller, asked: Asked) -> Result<Self, Refused> {
+        let _permitted = app.permit(&caller, &EXPORT).await?;
+        let place = app.exports.take(caller.0.who.tenant());
+        let place = place.ok_or_else(|| {
+            Refused::too_many("too-many-exports", "as many exports are under way as there may be at once")
+        })?;
         let mut reading = app.read(&caller, &EXPORT).await?;
         if let Some(size) = asked.size {
             let known = reading.head().await?.map_or(0, |head| head.checkpoint.size);
@@ -87,6 +91,7 @@ impl Export {
             size: asked.size.unwrap_or(head.checkpoint.size),
             layout: asked.format.layout(asked.raw, &log),
             patients: Patients::default(),
+            stride: Stride::first(),
             digest: Sha256::new(),
             count: 0,
             app,
@@ -95,6 +100,7 @@ impl Export {
             start,
             head,
             log,
+            _place: place,
         })
     }
 
@@ -103,38 +109,52 @@ impl Export {
     }
 
     /// Sends it all, no faster than it is taken.
-    pub(super) async fn run(mut self, sender: mpsc::Sender<Piece>) {
-        match self.send(&sender).await {
-            Ok(()) => drop(sender.send(Piece::End).await),
-            Err(Stop::Gone) => {}
+    pub(super) async fn run(mut self, outlet: Outlet) {
+        let sent = self.send(&outlet).await;
+        drop(self); // whoever sees the end may begin another one
+        let ended = match sent {
+            Ok(()) => outlet.end().await.map_err(Stop::from),
+            stopped => stopped,
+        };
+        match ended {
+            Ok(()) | Err(Stop::Untaken(Untaken::Gone)) => {}
+            Err(Stop::Untaken(Untaken::Idle)) => {
+                tracing::error!("an export was cut short: nothing of it was taken for a minute");
+            }
             Err(Stop::Refused(refused)) => tracing::error!(?refused, "an export was cut short"),
         }
     }
 
-    async fn send(&mut self, sender: &mpsc::Sender<Piece>) -> Result<(), Stop> {
-        let opening = self.layout.opening();
-        self.digest.update(opening);
-        let opening = if self.asked.proof {
-            let says = match &self.start {
-                Some(start) => Some(self.says(start).await?),
-                None => None,
-            };
-            proof::opening(&self.asked, self.size, &self.head, says.as_ref())
-        } else {
-            opening.to_owned()
-        };
-        put(sender, opening).await?;
+    async fn send(&mut self, outlet: &Outlet) -> Result<(), Stop> {
+        let mut text = self.opening().await?;
         let mut below = self.size;
         while below > 0 {
-            let (text, reached) = self.page(below).await?;
-            put(sender, text).await?;
-            below = reached;
+            // One page is read while the one before it is taken.
+            let (put, page) = tokio::join!(outlet.put(text), self.page(below));
+            put?;
+            (text, below) = page?;
         }
+        outlet.put(text).await?;
+        outlet.emptied().await?;
         let completed = self.complete().await?;
         if self.asked.proof {
-            put(sender, self.proven(completed).await?).await?;
+            outlet.put(self.proven(completed).await?).await?;
         }
         Ok(())
+    }
+
+    /// What comes before the entries.
+    async fn opening(&mut self) -> Result<String, Refused> {
+        let opening = self.layout.opening();
+        self.digest.update(opening);
+        if !self.asked.proof {
+            return Ok(opening.to_owned());
+        }
+        let says = match &self.start {
+            Some(start) => Some(self.says(start).await?),
+            None => None,
+        };
+        Ok(proof::opening(&self.asked, self.size, &self.head, says.as_ref()))
     }
 
     /// The newest entries below a place, as they are sent; and below which place to go on.
@@ -143,26 +163,35 @@ impl Export {
         let mut reading = self.reading().await?;
         let keys = reading.keys();
         let Found { entries, reached, damaged } =
-            reading.entries(&self.asked.search, Some(below), PAGE).await?;
+            reading.entries(&self.asked.search, Some(below), self.stride.entries()).await?;
         if damaged > 0 {
             return Err(NoProof::Broken.into()); // nobody signs for what isn't what was logged, nor for a part as if it were the whole
         }
-        let proofs = if self.asked.proof {
+        let paths = if self.asked.proof {
             let places = entries.iter().map(|entry| entry.index);
             log::prove_places(&mut *reading, places, self.head.checkpoint.size).await?
         } else {
             Vec::new()
         };
-        self.count += entries.len() as u64;
-        let mut lines: Vec<_> = entries.into_iter().map(|entry| Line::of(entry, &self.log, &keys)).collect();
-        if self.layout.names_patients() {
-            self.patients.find(&mut *reading, &mut lines).await?;
+        let (mut page, mut below, mut paths) = (Page::default(), reached.unwrap_or(0), paths.into_iter());
+        for entry in entries {
+            let index = entry.index;
+            let mut line = Line::of(entry, &self.log, &keys);
+            if self.layout.names_patients() {
+                self.patients.find(&mut *reading, &mut line).await?;
+            }
+            let proof = paths.next().map(|path| proof::line(&line, &path));
+            let mut text = String::new();
+            self.layout.write(line, &mut text);
+            if !page.takes(proof.as_deref().unwrap_or(&text)) {
+                below = index + 1;
+                break;
+            }
+            self.digest.update(&text);
+            self.count += 1;
         }
-        let proofs: String = lines.iter().zip(&proofs).map(|(line, path)| proof::line(line, path)).collect();
-        let mut text = String::new();
-        lines.into_iter().for_each(|line| self.layout.write(line, &mut text));
-        self.digest.update(&text);
-        Ok((if self.asked.proof { proofs } else { text }, reached.unwrap_or(0)))
+        self.stride.follow(&page);
+        Ok((page.into_text(), below))
     }
 
     /// The entry in which the log says where it begins, below the head.
@@ -214,11 +243,4 @@ fn event(action: Action, asked: &Asked, tenant: TenantId) -> Event {
         Some(time) => event.noting(name, time.to_rfc3339_opts(SecondsFormat::Micros, true)),
         None => event,
     })
-}
-
-async fn put(sender: &mpsc::Sender<Piece>, text: String) -> Result<(), Stop> {
-    if text.is_empty() {
-        return Ok(());
-    }
-    sender.send(Piece::Text(text)).await.map_err(|_| Stop::Gone)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use ward::audit::PROVE_EVENT;
 use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY};
+use ward::audit::{EXPORT, PROVE_EVENT};
 use ward::kernel::{Operation, Requires};
 
 use crate::routes::heeds_query;
@@ -27,6 +27,7 @@ pub(crate) fn narrow(served: &mut Map<String, Value>, row: &Operation) {
         ("413", !body),
         ("415", !body),
         ("422", !heeds_query(row)),
+        ("429", row.id != EXPORT.id),
     ];
     if let Some(responses) = served.get_mut("responses").and_then(Value::as_object_mut) {
         never.iter().filter(|(_, never)| *never).for_each(|(status, _)| drop(responses.remove(*status)));

@@ -120,6 +120,11 @@ impl Refused {
         Self::at(pointer, "must name at least one field")
     }
 
+    /// For what may be asked again when something else has ended.
+    pub(crate) fn too_many(kind: &str, detail: &str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, kind, detail).with(header::RETRY_AFTER, "30")
+    }
+
     pub(crate) fn unavailable(kind: &str, detail: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail).with(header::RETRY_AFTER, "5")
     }
@@ -186,6 +191,7 @@ impl poem_openapi::ApiResponse for Refused {
             (413, "The body is too large."),
             (415, "The body is of a type not taken here."),
             (422, "The request was understood and can't be so; `errors` says where."),
+            (429, "As many are under way as there may be at once."),
             (503, "Ward could not keep its promises, so nothing was changed and nothing was shown."),
         ];
         let response = |(status, description)| MetaResponse {

@@ -1,5 +1,6 @@
 //! Exports of the log, read by other people's readers and verified as an auditor does.
 
+mod at_once;
 mod sent;
 mod support;
 

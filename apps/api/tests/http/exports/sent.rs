@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use ward_cli::Done;
 
-use super::support::{FORMATS, busy, export, kept, read, size};
+use super::support::{FORMATS, busy, export, kept, read, record_large, size};
 use crate::imports::import;
 use crate::support::{Ask, Deployment, Outcome, nobody};
 
@@ -77,6 +77,7 @@ async fn the_verifier_takes_an_export_with_its_proof_and_no_other() -> Outcome {
     let rows: String = (0..600).map(|_| format!("{},Ada\n", nobody())).collect();
     let many = import("clinician", "text/csv", format!("external_ref,given_name\n{rows}"));
     tenant.client.send(&many).await?.expect(200)?;
+    record_large(&tenant, 1).await?; // more than a page holds
     let key = tenant.client.get("/v1/audit/key").await?.text();
     let since = read("ndjson", &export(&tenant.client, "format=ndjson").await?).await?;
     let since = since[300]["time"].as_str().ok_or("no time")?;
@@ -107,7 +108,7 @@ async fn the_verifier_takes_an_export_with_its_proof_and_no_other() -> Outcome {
 async fn whoever_reads_slowly_is_waited_for_and_may_lose_the_right_to_read_on() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;
-    // More than a connection and four pages hold.
+    // More than a connection and what is read ahead hold.
     let rows: String =
         (0..7_000).map(|_| format!("{},Ada,Lovelace,{}\n", nobody(), "x".repeat(90))).collect();
     let many = import(

@@ -6,7 +6,7 @@ mod document;
 mod fixture;
 mod rows;
 
-pub(crate) use client::{Answer, Ask, Client};
+pub(crate) use client::{Answer, Ask, Client, Stream};
 pub(crate) use deployment::{Deployment, Tenant};
 pub(crate) use document::{Operation, operations};
 pub(crate) use fixture::{Case, PERSONAL, Payload, case, subject};
