@@ -24,6 +24,7 @@ use crate::http::problem::{Refused, in_flight};
 use crate::http::reply::{Answer, Kept};
 use crate::import::Share;
 use crate::probe::canary::Canaries;
+use crate::probe::unrecorded::Unrecorded;
 use crate::profile::Profile;
 use crate::refusals::Refusals;
 use crate::routes::Routes;
@@ -57,6 +58,7 @@ pub(crate) struct App {
     pub(crate) mode: Mode,
     pub(crate) region: String,
     pub(crate) canaries: Canaries,
+    pub(crate) unrecorded: Unrecorded,
     /// Held while a check runs: checks share their canaries, and each needs connections to spare.
     pub(crate) turn: tokio::sync::Mutex<()>,
     pub(crate) imports: Share,

@@ -118,7 +118,8 @@ impl App {
     /// Every claim as it stands.
     pub(crate) async fn claims(&self) -> Result<Vec<ClaimView>, Refused> {
         let probes: Vec<_> = self.profile.claims.iter().filter_map(Claim::probe).collect();
-        let runs = self.deployment(&TRUST_DOCUMENT).await?.last_runs(&probes).await?;
+        let mut runs = self.deployment(&TRUST_DOCUMENT).await?.last_runs(&probes).await?;
+        self.unrecorded.over(&mut runs);
         let last: HashMap<_, _> = runs.iter().map(|run| (run.probe.as_str(), run)).collect();
         let now = self.clock().now();
         let view = |claim: &Claim| {

@@ -42,16 +42,17 @@ impl Api {
 
     /// Say whether requests are served
     ///
-    /// They are when the database answers, its schema is up to date, the keys can be had, and tenant isolation is
-    /// proven. Parameters are ignored.
+    /// They are when the database answers, its schema is up to date, the audit log has room for what happens, the keys can be
+    /// had, and tenant isolation is proven. Parameters are ignored.
     #[oai(path = "/ready", method = "get", operation_id = "ready")]
     async fn ready(&self) -> Result<Shown<Readiness>, Refused> {
         let database = self.0.store.ping().await.is_ok();
         let migrations = database && self.0.store.pending().await.is_ok_and(|pending| pending.is_empty());
+        let log = migrations && self.0.store.has_room().await.is_ok_and(|has_room| has_room);
         let keys = migrations && self.0.store.credential_code().await.is_ok();
         let isolation = self.0.gate.is_open();
-        let readiness = Readiness { database, migrations, keys, isolation };
-        if database && migrations && keys && isolation { Ok(Shown(readiness)) } else { Err(readiness.into()) }
+        let readiness = Readiness { database, migrations, log, keys, isolation };
+        if readiness.lacking().is_empty() { Ok(Shown(readiness)) } else { Err(readiness.into()) }
     }
 }
 
@@ -78,18 +79,30 @@ struct Readiness {
     database: bool,
     /// Whether its schema is up to date.
     migrations: bool,
+    /// Whether the audit log has room for this month.
+    log: bool,
     /// Whether the keys can be had.
     keys: bool,
     /// Whether tenant isolation is proven.
     isolation: bool,
 }
 
+impl Readiness {
+    fn lacking(&self) -> Vec<&'static str> {
+        let Self { database, migrations, log, keys, isolation } = *self;
+        let parts = [
+            ("database", database),
+            ("migrations", migrations),
+            ("log", log),
+            ("keys", keys),
+            ("isolation", isolation),
+        ];
+        parts.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
+    }
+}
+
 impl From<Readiness> for Refused {
     fn from(readiness: Readiness) -> Self {
-        let Readiness { database, migrations, keys, isolation } = readiness;
-        let parts =
-            [("database", database), ("migrations", migrations), ("keys", keys), ("isolation", isolation)];
-        let missing: Vec<_> = parts.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
-        Self::unavailable("not-ready", &format!("not yet: {}", missing.join(", ")))
+        Self::unavailable("not-ready", &format!("not yet: {}", readiness.lacking().join(", ")))
     }
 }

@@ -128,6 +128,7 @@ fn assemble(
         usage: Default::default(),
         gate: Gate::default(),
         canaries: Default::default(),
+        unrecorded: Default::default(),
         turn: Default::default(),
         imports: Share::of(config.connections),
         exports: Default::default(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt as _;
 use tokio::task::JoinSet;
-use ward::assurance::{Kind, RUN_PROBE};
+use ward::assurance::{Kind, RUN_PROBE, Run};
 use ward::audit::Event;
 use ward::kernel::{Action, Entity, Operation, Requires, StoreError, TenantId, Uuid, authority};
 use ward::{Deployment as _, Job, Lease, Logs as _, Store as _};
@@ -52,7 +52,7 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     }));
     beside.spawn(lasting(app.clone(), heads::keep));
     beside.spawn(lasting(app.clone(), due::keep));
-    beside.spawn(every(Duration::from_secs(3600), app.clone(), |app| async move {
+    beside.spawn(every(Duration::from_secs(60), app.clone(), |app| async move {
         Ok(app.store.keep_months(MONTHS).await?)
     }));
     if let Some(years) = app.keep {
@@ -146,13 +146,18 @@ async fn run_leased(app: &App, lease: &Lease) -> Result<(), Refused> {
     let run = app.look(&name).await;
     drop(turn);
 
-    unit = app.store.begin(app.prober(TenantId::DEPLOYMENT, &RUN_PROBE)?).await?;
+    let recorded = record(app, lease, &run).await;
+    app.recorded(&run, recorded)
+}
+
+async fn record(app: &App, lease: &Lease, run: &Run) -> Result<(), Refused> {
+    let mut unit = app.store.begin(app.prober(TenantId::DEPLOYMENT, &RUN_PROBE)?).await?;
     if !unit.finish(lease).await? {
         return Ok(()); // another replica did it meanwhile
     }
-    unit.record_run(&run).await?;
-    unit.enqueue(&job(&name, run.at + app.pause(&name))).await?;
-    unit.commit(probe::completed(&run)).await?;
+    unit.record_run(run).await?;
+    unit.enqueue(&job(&run.probe, run.at + app.pause(&run.probe))).await?;
+    unit.commit(probe::completed(run)).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use ward::audit::sequence::SequenceError;
 use ward::audit::tree::Tile;
-use ward::kernel::{EventId, TenantId, Uuid};
+use ward::kernel::{EventId, StoreError, TenantId, Uuid};
 use ward::{Look, Store as _};
 
 use self::turns::Turns;
@@ -129,7 +129,15 @@ impl Round<'_> {
 
     /// Looks at a part of a log; nothing, where it isn't what was signed.
     async fn look(&mut self, tenant: TenantId, tiles: u64) -> Result<Option<Look>, ProbeError> {
-        let mut reading = self.app.store.read(self.app.prober(tenant, &INSPECT_LOG)?).await?;
+        let mut reading = match self.app.store.read(self.app.prober(tenant, &INSPECT_LOG)?).await {
+            Err(error @ StoreError::KeyUnavailable(_)) => {
+                let (tenant, causes) = (Uuid::from(tenant), logs::causes(&error));
+                tracing::error!(%tenant, error = causes, "a log can't be looked at");
+                self.wrong.push("a log can't be looked at: its tenant's key can't be had".to_owned());
+                return Ok(None);
+            }
+            read => read?,
+        };
         let keys = reading.keys();
         let mut aside = reading.rejected().await?;
         if !aside.is_empty() {

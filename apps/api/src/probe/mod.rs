@@ -9,6 +9,7 @@ mod log;
 mod sealing;
 mod tenancy;
 mod told;
+pub(crate) mod unrecorded;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -237,11 +238,26 @@ impl App {
     /// Runs a check, and records what it saw in the deployment's ledger and log.
     pub(crate) async fn run_probe(&self, name: &str) -> Result<Run, Refused> {
         let run = self.look(name).await;
+        let recorded = self.record(&run).await;
+        self.recorded(&run, recorded)?;
+        Ok(run)
+    }
+
+    /// Remembers whether a run was recorded.
+    pub(crate) fn recorded<T>(&self, run: &Run, recorded: Result<T, Refused>) -> Result<T, Refused> {
+        match &recorded {
+            Ok(_) => self.unrecorded.forget(&run.probe),
+            Err(_) => self.unrecorded.keep(run.clone()),
+        }
+        recorded
+    }
+
+    async fn record(&self, run: &Run) -> Result<(), Refused> {
         let permit = self.prober(TenantId::DEPLOYMENT, &RUN_PROBE)?;
         let mut unit = self.store.begin(permit).await?;
-        unit.record_run(&run).await?;
-        unit.commit(completed(&run)).await?;
-        Ok(run)
+        unit.record_run(run).await?;
+        unit.commit(completed(run)).await?;
+        Ok(())
     }
 
     /// Runs a check without recording it.

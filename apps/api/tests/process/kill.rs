@@ -71,7 +71,8 @@ fn ward_outlives_a_killed_database_and_nothing_acknowledged_is_lost() {
 fn without_synchronous_commit_the_same_loses_what_was_acknowledged() {
     let mut ward = Ward::start("warn");
     let tenant = ward.found("Lost");
-    ward.postgres().ask("ALTER ROLE ward_app SET synchronous_commit = off");
+    ward.postgres().ask("ALTER SYSTEM SET synchronous_commit = off");
+    ward.postgres().ask("SELECT pg_reload_conf()");
     ward.stop();
     ward.start_again();
 

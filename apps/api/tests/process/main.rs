@@ -17,6 +17,7 @@ mod keeping;
 mod kill;
 mod load;
 mod misuse;
+mod months;
 mod needles;
 mod planted;
 mod postgres;

@@ -98,10 +98,15 @@ impl Ward {
 
     /// Starts on what the last process left, and waits until it is ready.
     pub(crate) fn start_again(&mut self) {
+        self.start_unready();
+        self.until_ready();
+    }
+
+    /// Starts on what the last process left, and waits until it listens.
+    pub(crate) fn start_unready(&mut self) {
         self.launch();
         let log = self.directory.join(format!("ward.{}.log", self.starts));
         self.address = self.until("told where it listens", |_| told(&log, "serving"));
-        self.until_ready();
     }
 
     /// Begins to start.

@@ -30,6 +30,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0013_claims",
     "0014_log_upkeep",
     "0015_lighter_appends",
+    "0016_log_guards",
 ];
 
 /// Serialises replicas that start together.

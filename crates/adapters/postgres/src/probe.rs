@@ -51,7 +51,8 @@ const GRANTS: &str = "
          FROM pg_partition_tree('ward.audit_leaf') p) AS unstamped,
         has_any_column_privilege('ward.audit_start', 'INSERT, UPDATE') OR has_table_privilege('ward.audit_start', 'DELETE') AS begins,
         NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_head'::regclass AND t.tgfoid = 'ward.only_grow'::regproc) AS shrinks,
-        NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_leaf'::regclass AND t.tgfoid = 'ward.not_before'::regproc) AS precedes";
+        NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_leaf'::regclass AND t.tgfoid = 'ward.not_before'::regproc) AS precedes,
+        NOT EXISTS (SELECT FROM trigger t WHERE t.tgrelid = 'ward.audit_place'::regclass AND t.tgfoid = 'ward.only_behind'::regproc) AS hides";
 
 const SUBJECT: &str =
     "SELECT row_to_json(s)::text AS row FROM ward.subject s WHERE s.tenant = $1 AND s.id = $2";
@@ -101,6 +102,10 @@ impl Postgres {
             (
                 flag("precedes")?,
                 "the trigger that lets nobody write before the latest entry is missing or disabled",
+            ),
+            (
+                flag("hides")?,
+                "the trigger that lets nobody place entries anywhere but behind all others is missing or disabled",
             ),
         ];
         open.extend(checks.iter().filter(|(broken, _)| *broken).map(|(_, what)| (*what).to_owned()));

@@ -100,6 +100,12 @@ impl Postgres {
         sqlx::query(AssertSqlSafe("SELECT 1".to_owned())).execute(&self.pool).await.map_err(failed).map(drop)
     }
 
+    /// Whether the log has room for what happens this month.
+    pub async fn has_room(&self) -> Result<bool, StoreError> {
+        let room = "SELECT EXISTS (SELECT FROM ward.months() m WHERE m.month = date_trunc('month', now() AT TIME ZONE 'UTC'))";
+        sqlx::query_scalar(room).fetch_one(&self.pool).await.map_err(failed)
+    }
+
     /// Whether the tenant was founded.
     pub async fn is_founded(&self, tenant: TenantId) -> Result<bool, StoreError> {
         let gate = Gated::new(self.shared.clone(), tenant.into());

@@ -3,7 +3,7 @@
 WITH declared AS MATERIALIZED (SELECT current_setting('ward.declared')::jsonb AS j),
 app AS MATERIALIZED (SELECT r.* FROM pg_roles r, declared d WHERE r.rolname = d.j ->> 'app'),
 -- Settings that no session and no function may bring along.
-wall AS MATERIALIZED (SELECT '^(ward\.|(role|session_authorization|session_replication_role|row_security)=)'::text AS setting),
+wall AS MATERIALIZED (SELECT '^(ward\.|(role|session_authorization|session_replication_role|row_security)=|synchronous_commit=(off|false|no|0)$)'::text AS setting),
 schema AS MATERIALIZED (
     SELECT oid, nspname, nspowner, nspacl FROM pg_namespace
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'

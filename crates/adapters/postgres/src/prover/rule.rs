@@ -21,7 +21,7 @@ pub static RULES: [Rule; 29] = [
     rule("R09", "every foreign key pairs tenant with tenant"),
     rule(
         "R10",
-        "the serving role has no attribute that lifts it above policies, and no session starts with a tenant",
+        "the serving role has no attribute that lifts it above policies, and no session starts with a tenant, past policies, or ahead of the disk",
     ),
     rule("R11", "the serving role is a member of no other role"),
     rule("R12", "the serving role owns nothing"),

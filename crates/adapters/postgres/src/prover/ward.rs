@@ -108,7 +108,7 @@ const APPEND_ONLY: [AppendOnly; 4] = [
     AppendOnly { table: "ward.probe_run", stamped: None, erased: None, check: None },
 ];
 
-const TRIGGERS: [Trigger; 5] = [
+const TRIGGERS: [Trigger; 7] = [
     Trigger {
         table: "ward.api_key",
         definition: "CREATE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key FOR EACH ROW \
@@ -135,6 +135,18 @@ const TRIGGERS: [Trigger; 5] = [
         table: "ward.audit_leaf",
         definition: "CREATE TRIGGER not_before AFTER INSERT ON ward.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION ward.not_before()",
         reason: "nobody writes before the latest entry",
+    },
+    Trigger {
+        table: "ward.audit_place",
+        definition: "CREATE TRIGGER only_behind AFTER INSERT ON ward.audit_place REFERENCING NEW TABLE AS placed \
+                     FOR EACH STATEMENT EXECUTE FUNCTION ward.only_behind()",
+        reason: "nobody has an entry forgotten by saying that it stands where the log was let go of",
+    },
+    Trigger {
+        table: "ward.log_delivery",
+        definition: "CREATE TRIGGER only_onward BEFORE UPDATE OF next ON ward.log_delivery FOR EACH ROW \
+                     EXECUTE FUNCTION ward.only_onward()",
+        reason: "nobody passes entries over that are to be delivered",
     },
 ];
 

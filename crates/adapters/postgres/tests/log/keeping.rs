@@ -300,3 +300,30 @@ async fn who_carried_over_one_month_has_not_carried_over_the_next() {
     assert!(log.w.store.drop_month(years("6")).await.is_err());
     assert_eq!(log.w.text(first).await, before);
 }
+
+/// As the serving role, which says where a leaf stands.
+const SAY: &str = "
+    SET ward.tenant = 'TENANT';
+    INSERT INTO ward.audit_place (index, leaf, hash) SELECT PLACE, l.id, sha256('') FROM ward.audit_leaf l WHERE l.id = 'LEAF'";
+
+#[tokio::test]
+async fn a_leaf_that_is_said_to_stand_where_the_log_was_let_go_of_gets_its_place_all_the_same() {
+    let log = old().await;
+    let said = say(&log, log.tenant, 512).await;
+    assert!(log.w.store.prune(log.tenant, said, years("6")).await.unwrap());
+    drop_all(&log).await;
+    while log.w.store.forget_places(log.tenant).await.unwrap() > 0 {}
+    let leaf = *write(&log.w, log.tenant, 1).await.unwrap().first().unwrap();
+    let say = |place: &str| {
+        let sql = SAY.replace("TENANT", &Uuid::from(log.tenant).to_string()).replace("PLACE", place);
+        log.w.db.run("ward_app", sql.replace("LEAF", &Uuid::from(leaf).to_string()))
+    };
+    for place in ["7", "511", "(SELECT size - 1 FROM ward.audit_head)"] {
+        let refused = say(place).await.unwrap_err().to_string();
+        assert!(refused.contains("behind all others") || refused.contains("duplicate"), "{place}: {refused}");
+    }
+    log.catch_up().await;
+    let (place, _) = log.reading().await.located(leaf).await.unwrap().unwrap();
+    assert!(place.is_some(), "it has none");
+    assert_eq!(log.w.count("postgres", "SELECT count(*) FROM ward.audit_waiting").await, 0);
+}

@@ -159,6 +159,8 @@ pub(crate) const OF_THE_REST: &[Sabotage] = &[
     ("R10", "ward_app", "ALTER ROLE ward_app CREATEROLE"),
     ("R10", "ward_app", "ALTER ROLE ward_app REPLICATION"),
     ("R10", "ward_app", "ALTER ROLE ward_app SET ward.tenant = '00000000-0000-0000-0000-000000000000'"),
+    ("R10", "ward_app", "ALTER ROLE ward_app SET synchronous_commit = off"),
+    ("R10", "ward_app", "ALTER ROLE ward_app IN DATABASE {db} SET synchronous_commit = 'no'"),
     ("R10", "the database", "ALTER DATABASE {db} SET ward.tenant = '00000000-0000-0000-0000-000000000000'"),
     ("R11", "ward_owner", "GRANT ward_owner TO ward_app"),
     ("R11", "pg_read_all_data", "GRANT pg_read_all_data TO ward_app"),
@@ -232,6 +234,8 @@ pub(crate) const OF_THE_REST: &[Sabotage] = &[
     ("R27", "ward.audit_tile", "DROP TRIGGER append_only ON ward.audit_tile"),
     ("R27", "ward.audit_waiting", "GRANT SELECT ON ward.audit_waiting TO ward_app"),
     ("R27", "ward.audit_waiting", "GRANT DELETE ON ward.audit_waiting TO ward_app"),
+    ("R28", "ward.audit_place", "DROP TRIGGER only_behind ON ward.audit_place"),
+    ("R28", "ward.log_delivery", "ALTER TABLE ward.log_delivery DISABLE TRIGGER only_onward"),
     ("R28", "ward.audit_head", "DROP TRIGGER only_grow ON ward.audit_head"),
     ("R28", "ward.audit_head", "ALTER TABLE ward.audit_head DISABLE TRIGGER only_grow"),
     ("R28", "ward.audit_head", "CREATE OR REPLACE TRIGGER only_grow BEFORE UPDATE OF size ON ward.audit_head

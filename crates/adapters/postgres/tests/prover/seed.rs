@@ -9,7 +9,7 @@ pub(crate) const A: Uuid = Uuid::from_u128(0xa);
 pub(crate) const B: Uuid = Uuid::from_u128(0xb);
 
 /// One INSERT per table. Every id but the tenant's is the same, so that rows may refer to each other; checks are read for what they
-/// want of a length or a word.
+/// want of a length or a word. Logs are empty, since places that are taken already are refused whatever the victim has.
 const ROWS: &str = r"
     SELECT format('INSERT INTO %s (%s) VALUES (%s)', c.oid::regclass, string_agg(quote_ident(a.attname), ', '), string_agg(
         CASE WHEN a.attname = 'tenant' THEN quote_literal($1)
@@ -22,6 +22,7 @@ const ROWS: &str = r"
              WHEN a.atttypid = 'bit'::regtype THEN quote_literal(repeat('10', (a.atttypmod / 2)))
              WHEN a.atttypid = 'boolean'::regtype THEN 'true'
              WHEN a.atttypid = 'smallint'::regtype THEN '1'
+             WHEN c.oid = to_regclass('ward.audit_head') AND a.attname ~ 'size$' THEN '0'
              WHEN a.atttypid = 'jsonb'::regtype THEN quote_literal('{}')
              WHEN a.atttypid IN ('date'::regtype, 'timestamptz'::regtype) THEN quote_literal(now())
              ELSE ('x' || left(md5($1), 4))::bit(16)::int::text END, ', '))
