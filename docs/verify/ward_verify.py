@@ -18,6 +18,7 @@ import datetime
 import functools
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -28,6 +29,7 @@ MOST_OF_A_LINE = 1 << 20
 WIDTH = 256
 SKEW = datetime.timedelta(minutes=10)
 DEEPEST = 16
+DEEPEST_JSON = 127  # of what isn't an entry
 MOST_SIGNATURES = 100
 
 REASONS = {
@@ -467,14 +469,45 @@ def parse_bundle(text):
 
 
 def load_json(text):
-    """JSON without what JSON can't say: numbers that are none, and halves of letters."""
+    """JSON without what other readers of it refuse: halves of letters, numbers that are none or too great, too many levels. Of a member
+    that is there twice, the last one counts."""
+    replaced = []
 
     def refuse(_):
         raise ValueError
 
-    value = json.loads(text, parse_int=decode_number, parse_constant=refuse)
-    json.dumps(value, ensure_ascii=False).encode("utf-8")
+    def members(pairs):
+        if len(dict(pairs)) < len(pairs):
+            replaced.append(pairs)
+        return dict(pairs)
+
+    value = json.loads(text, parse_int=read_integer, parse_float=read_float, parse_constant=refuse, object_pairs_hook=members)
+    json.dumps([value, replaced], ensure_ascii=False).encode("utf-8")
+    if depth_of(text) > DEEPEST_JSON:
+        raise ValueError
     return value
+
+
+def read_integer(text):
+    """A number that is no place and no size, but is one, stays one."""
+    number = decode_number(text)
+    return read_float(text) if number is None else number
+
+
+def read_float(text):
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError
+    return number
+
+
+def depth_of(text):
+    """How deep lists and objects lie in each other in what is JSON."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", re.sub(r'"[^"\\]*(?:\\.[^"\\]*)*"', "", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def parse_json_proof(text):
@@ -902,8 +935,9 @@ def read_keys(given):
         try:
             keys.append(Key(text))
         except ValueError:
-            lines = [line.strip() for line in need_file(text).decode("utf-8", "replace").splitlines()]
+            data = need_file(text)
             try:
+                lines = [line.strip(" \t\r") for line in data.decode("utf-8").split("\n")]
                 found = [Key(line) for line in lines if line]
             except ValueError:
                 found = []
@@ -916,9 +950,9 @@ def read_keys(given):
 def read_state(path):
     """What `ward audit verify --state` remembers: by origin, the checkpoint that was seen last."""
     try:
-        logs = json.loads(need_file(path))["logs"]
+        logs = load_json(need_file(path).decode("utf-8"))["logs"]
         return {origin: read_checkpoint(split_note(log["checkpoint"].encode())[0]) for origin, log in logs.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, Refuted):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Refuted):
         raise Unread(f"{path}: not a state") from None
 
 
@@ -950,9 +984,9 @@ def verify(arguments):
     """What was verified, as JSON says it."""
     path, options, _ = parse_arguments(arguments)
     last = {name: (values[-1] if values else None) for name, values in options.items()}
-    if last["--quorum"] is not None and not last["--quorum"].isdecimal():
+    quorum = None if last["--quorum"] is None else decode_number(last["--quorum"])
+    if quorum is None and last["--quorum"] is not None:
         raise Usage("--quorum needs a number")
-    quorum = None if last["--quorum"] is None else int(last["--quorum"])
     trust = Trust(read_keys(options["--key"]), read_keys(options["--witness"]), quorum)
     state = read_state(last["--state"]) if last["--state"] is not None else {}
     if not os.path.isdir(path):

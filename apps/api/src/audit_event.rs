@@ -82,9 +82,9 @@ impl Api {
 
     /// Record events of your own
     ///
-    /// One, or an array of up to 1,000: all are recorded, or none. They stand in the same log as Ward's own, under the action that you name
-    /// and the operation `recordAuditEvents`, and are searched, proven and exported like them. An action can't begin with a word that Ward's own
-    /// actions begin with. The log is for good: put nothing personal into it.
+    /// One, or an array of up to 1,000 in 1 MiB of JSON: all are recorded, or none. They stand in the same log as Ward's own, under the action
+    /// that you name and the operation `recordAuditEvents`, and are searched, proven and exported like them. An action can't begin with a word
+    /// that Ward's own actions begin with, or are going to. The log is for good: put nothing personal into it.
     #[oai(path = "/audit/events", method = "post", operation_id = "recordAuditEvents")]
     async fn record(
         &self,

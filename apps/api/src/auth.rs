@@ -17,7 +17,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How long an idempotency key is at most, quotes included.
 const MOST: usize = 255;
 
-/// An API key, which acts in one tenant only.
+/// An API key, which acts in one tenant only. An `Authorization` beside it is passed over.
 #[derive(Clone, SecurityScheme)]
 #[oai(rename = "ApiKey", ty = "api_key", key_name = "X-API-Key", key_in = "header", checker = "authenticate")]
 pub(crate) struct Caller(pub(crate) Call);

@@ -2,7 +2,7 @@ use ward_audit::verify::{Failure, InvalidTrust, Refuted};
 
 use crate::options::Options;
 use crate::report::{self, Report};
-use crate::{mirror, offline, online};
+use crate::{mirror, offline, online, prove};
 
 const HELP: &str = "\
 ward verify FILE --key KEY         verify the proof of an entry or of an export, or a log that was copied into a directory
@@ -16,6 +16,8 @@ ward audit verify --url URL --key KEY
     [--since FILE]                 hold it against a checkpoint that was kept
     [--full]                       hash all entries anew, not only those that are new
 ward audit mirror --url URL DIR    copy a log into a directory, or go on with it
+ward audit prove --url URL --key KEY ID
+                                   write the proof of one entry, as a `.tlog-proof` that brings the entry, once it is verified
 
     --key KEY                      a log's verifier key, or a file with one on each line; repeatable
     [--witness KEY] [--quorum N]   witnesses, so many of whom must have cosigned (all of them); repeatable
@@ -102,6 +104,10 @@ fn command(words: &[&str], arguments: &[String], api_key: Option<String>) -> Res
         }
         ["audit", "mirror", ..] => {
             mirror::copy(&Options::parse(after(2), &["--url", "--api-key-file", "--json"], 1)?, api_key)
+        }
+        ["audit", "prove", ..] => {
+            let taken = ["--url", "--key", "--witness", "--quorum", "--api-key-file", "--json"];
+            prove::prove(&Options::parse(after(2), &taken, 1)?, api_key)
         }
         _ => Err(Stop::Usage("which command?".into())),
     }

@@ -35,7 +35,8 @@ fn all(given: &[String]) -> Result<Vec<VerifierKey>, Stop> {
 
 fn in_file(path: &str) -> Result<Vec<VerifierKey>, Stop> {
     let text = String::from_utf8(directory::file(Path::new(path))?).unwrap_or_default();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines =
+        text.split('\n').map(|line| line.trim_matches([' ', '\t', '\r'])).filter(|line| !line.is_empty());
     let wrong = |_| Stop::Usage(format!("`{path}` is neither a verifier key nor a file of such"));
     let keys = lines.map(|line| line.parse().map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
     if keys.is_empty() { Err(Stop::Usage(format!("`{path}` holds no verifier key"))) } else { Ok(keys) }

@@ -1,4 +1,5 @@
-//! The verifier: `ward verify` offline, `ward audit verify` against a running Ward, `ward audit mirror` for a copy of a log.
+//! The verifier: `ward verify` offline, `ward audit verify` against a running Ward, `ward audit mirror` for a copy of a log,
+//! `ward audit prove` for the proof of one entry.
 //!
 //! What is decided is decided by [`ward_audit::verify`]; here are the files, the wire and the words.
 
@@ -10,6 +11,7 @@ mod mirror;
 mod offline;
 mod online;
 mod options;
+mod prove;
 mod report;
 mod served;
 mod state;

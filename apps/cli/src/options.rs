@@ -63,8 +63,11 @@ impl Options {
     }
 }
 
+/// Digits without a sign or a leading zero.
 fn number(text: &str) -> Result<usize, Stop> {
-    text.parse().map_err(|_| Stop::Usage("`--quorum` needs a number".into()))
+    let is_plain = text == "0" || !text.starts_with(['+', '0']);
+    let number = text.parse().ok().filter(|_| is_plain);
+    number.ok_or_else(|| Stop::Usage("`--quorum` needs a number".into()))
 }
 
 #[cfg(test)]

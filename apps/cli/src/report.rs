@@ -12,6 +12,8 @@ pub(crate) const TIME: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
 pub(crate) enum Report {
     /// One entry.
     Entry(Shown),
+    /// One entry, and its proof as a `.tlog-proof`.
+    Proven { shown: Shown, bundle: String },
     /// A log.
     Log { vouched: Vouched, contents: Contents, continues: Option<u64> },
     /// Nothing: it was copied.
@@ -54,10 +56,8 @@ pub(crate) fn refuted_json(refuted: &Refuted) -> String {
 impl Report {
     pub(crate) fn json(&self) -> String {
         line(match self {
-            Self::Entry(shown) => json!({
-                "verdict": "verified", "what": "entry", "index": shown.index, "id": shown.id.to_string(),
-                "at": time(shown.at), "checkpoint": head(&shown.vouched),
-            }),
+            Self::Entry(shown) => entry(shown, None),
+            Self::Proven { shown, bundle } => entry(shown, Some(bundle)),
             Self::Log { vouched, contents, continues } => json!({
                 "verdict": "verified", "what": "log", "from": contents.entries.start, "to": contents.entries.end,
                 "pruned": contents.pruned, "first": contents.first.map(time), "latest": contents.latest.map(time), "continues": continues,
@@ -86,6 +86,7 @@ impl fmt::Display for Report {
                 signatures(f, &shown.vouched)?;
                 writeln!(f, "{OF_AN_ENTRY}")
             }
+            Self::Proven { bundle, .. } => f.write_str(bundle),
             Self::Log { vouched, contents, continues } => log(f, vouched, contents, *continues),
             Self::Export { exported, has_file } => export(f, exported, *has_file),
             Self::Copied { size, files } => {
@@ -93,6 +94,17 @@ impl fmt::Display for Report {
             }
         }
     }
+}
+
+fn entry(shown: &Shown, proof: Option<&str>) -> Value {
+    let mut said = json!({
+        "verdict": "verified", "what": "entry", "index": shown.index, "id": shown.id.to_string(),
+        "at": time(shown.at), "checkpoint": head(&shown.vouched),
+    });
+    if let (Some(said), Some(proof)) = (said.as_object_mut(), proof) {
+        said.insert("proof".into(), proof.into());
+    }
+    said
 }
 
 fn log(

@@ -196,3 +196,30 @@ fn an_export_with_any_byte_turned_is_refused() {
     }
     judge(&cases);
 }
+
+#[test]
+fn an_export_that_not_every_reader_of_json_takes_is_malformed() {
+    let sound = export(1, None).lines;
+    let beside = |at: usize, member: &str| {
+        let lines = sound.iter().enumerate();
+        let begun = lines.map(|(n, line)| {
+            if n == at { format!("{{{member},{}\n", &line.to_string()[1..]) } else { format!("{line}\n") }
+        });
+        begun.collect::<String>().into_bytes()
+    };
+    let mut cases = Vec::new();
+    for line in 0..sound.len() {
+        cases.push(Case::proof("a great number", beside(line, r#""more":1e308"#), &[]));
+        cases.push(Case::proof("too great a number", beside(line, r#""more":1e999"#), &["malformed"]));
+    }
+    let long = beside(0, r#""pruned":99999999999999999999"#);
+    cases.push(Case::proof("an integer for a beginning", long, &["malformed"]));
+    let long =
+        String::from_utf8(text(&sound)).unwrap().replacen(r#""to":null"#, r#""to":99999999999999999999"#, 1);
+    cases.push(Case::proof("an integer for a time", long.into_bytes(), &["malformed"]));
+    let mut listed = sound.clone();
+    listed[0]["export"] =
+        ["format", "raw", "from", "to", "size"].map(|name| sound[0]["export"][name].clone()).into();
+    cases.push(case("what was asked for, as a list", &listed, &["malformed"]));
+    judge(&cases);
+}

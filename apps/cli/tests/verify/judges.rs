@@ -86,6 +86,7 @@ pub(crate) fn judge(cases: &[Case]) {
 /// Each verifier's exit code.
 pub(crate) fn codes(asked: &[Vec<String>]) -> Vec<(u64, u64)> {
     let theirs = python(asked);
+    assert_eq!(theirs.len(), asked.len());
     asked.iter().zip(theirs).map(|(arguments, theirs)| (ours(arguments).code, theirs.code)).collect()
 }
 

@@ -10,5 +10,6 @@ mod growth;
 mod judges;
 mod online;
 mod proofs;
+mod proven;
 mod pruned;
 mod usage;

@@ -50,7 +50,7 @@ impl Server {
         self.serve(entries, Files::of(entries));
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.served.lock().unwrap().asked.clone()
     }
 
@@ -59,7 +59,11 @@ impl Server {
     }
 
     pub(crate) fn run(&self, command: &[&str], more: &[&str]) -> Done {
-        let words = [command, &["--url", &self.url, "--json"], more].concat();
+        self.plain(&[command, &["--json"], more].concat())
+    }
+
+    pub(crate) fn plain(&self, command: &[&str]) -> Done {
+        let words = [command, &["--url", &self.url]].concat();
         ward_cli::run(&words.into_iter().map(str::to_owned).collect::<Vec<_>>(), Some(API_KEY.into()))
     }
 

@@ -99,3 +99,40 @@ fn an_entry_that_the_log_should_not_have_signed_is_found_in_its_proof() {
     }
     judge(&cases);
 }
+
+/// What the proof says beside what it needs is nobody's business, as long as every reader of JSON can read it.
+#[test]
+fn a_proof_that_not_every_reader_of_json_takes_is_malformed() {
+    let entries = entries(5);
+    let text = proof(&entries, 2).to_string();
+    let (nines, deep) = ("9".repeat(400), |levels| ["[".repeat(levels), "]".repeat(levels)].concat());
+    let (sound, malformed): (&[_], &[_]) = (&[], &["malformed"]);
+    let mut cases = Vec::new();
+    for (name, member, reasons) in [
+        (
+            "a great number",
+            r#""more":[1e308,-1.5e308,1e-999,0e999,-0,18446744073709551616]"#.to_owned(),
+            sound,
+        ),
+        ("too great a number", r#""more":1e999"#.to_owned(), malformed),
+        ("too small a number", r#""more":-1e999"#.to_owned(), malformed),
+        ("one that comes by its digits", format!(r#""more":1{nines}e-200"#), sound),
+        ("a long integer", format!(r#""more":{}"#, &nines[..308]), sound),
+        ("too long an integer", format!(r#""more":{nines}"#), malformed),
+        ("one below zero", format!(r#""more":-{nines}"#), malformed),
+        ("none", r#""more":NaN"#.to_owned(), malformed),
+        ("126 lists", format!(r#""more":{}"#, deep(126)), sound),
+        ("127 lists", format!(r#""more":{}"#, deep(127)), malformed),
+        ("900 lists", format!(r#""more":{}"#, deep(900)), malformed),
+        ("100,000 lists", format!(r#""more":{}"#, deep(100_000)), malformed),
+        ("brackets in a text", format!(r#""more":"\\\"{}""#, deep(900)), sound),
+        ("deep, and then not", format!(r#""more":{},"more":1"#, deep(127)), malformed),
+        ("half a letter", r#""more":"\ud800""#.to_owned(), malformed),
+        ("half a letter, and then not", r#""more":"\ud800","more":1"#.to_owned(), malformed),
+        ("a place, and then another", r#""leaf_index":1,"leaf_index":2"#.to_owned(), sound),
+    ] {
+        let text = format!("{},{member}}}", text.strip_suffix('}').unwrap());
+        cases.push(Case::proof(name, text.into_bytes(), reasons));
+    }
+    judge(&cases);
+}

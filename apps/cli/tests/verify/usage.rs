@@ -23,6 +23,16 @@ fn the_exit_code_tells_what_was_wrong_with_the_question() {
     let (key, witness) = (Key::log().1.to_string(), Key::witness().1.to_string());
     put("keys", format!("\n{}\n{key}\n", Key::foreign().1).as_bytes());
     put("no-keys", b"\n");
+    put("crlf", format!("\r\n \t{key} \r\n").as_bytes());
+    let parted = |by: &str| format!("{key}{by}{key}\n").into_bytes();
+    for (name, by) in
+        [("u2028", "\u{2028}"), ("u85", "\u{85}"), ("vt", "\u{b}"), ("fs", "\u{1c}"), ("cr", "\r")]
+    {
+        put(name, &parted(by));
+        put(&format!("{name}-end"), format!("{key}{by}\n").as_bytes());
+    }
+    put("latin", &[format!("{key}\n").as_bytes(), b"\xff\n"].concat());
+    put("deep", &[&b"["[..]; 100_000].concat());
 
     let asked = [
         (0, "log --key KEY"),
@@ -37,11 +47,31 @@ fn the_exit_code_tells_what_was_wrong_with_the_question() {
         (2, "log --key"),
         (2, "log --key KEY --quick"),
         (2, "log --key KEY --quorum many"),
+        (2, "log --key KEY --quorum +0"),
+        (2, "log --key KEY --quorum -0"),
+        (2, "log --key KEY --quorum 00"),
+        (2, "log --key KEY --quorum 0_0"),
+        (2, "log --key KEY --quorum ٠"),
+        (2, "log --key KEY --quorum ²"),
+        (2, "log --key KEY --quorum 99999999999999999999"),
+        (2, "log --key KEY --quorum="),
         (2, "log --key KEY --quorum 1"),
         (2, "log --key KEY --witness WITNESS --witness WITNESS --quorum 2"),
         (2, "log --key KEY --witness KEY"),
         (2, "log --key WITNESS"),
         (2, "log --key no-keys"),
+        (0, "log --key crlf"),
+        (0, "log --key cr-end"),
+        (2, "log --key cr"),
+        (2, "log --key u2028"),
+        (2, "log --key u2028-end"),
+        (2, "log --key u85"),
+        (2, "log --key u85-end"),
+        (2, "log --key vt"),
+        (2, "log --key vt-end"),
+        (2, "log --key fs"),
+        (2, "log --key fs-end"),
+        (2, "log --key latin"),
         (2, "log --key bare"),
         (2, "log --key KEY --entry proof"),
         (2, "log --key KEY --export proof"),
@@ -53,6 +83,7 @@ fn the_exit_code_tells_what_was_wrong_with_the_question() {
         (3, "long --key KEY"),
         (3, "log --key KEY --state nothing"),
         (3, "log --key KEY --state broken"),
+        (3, "log --key KEY --state deep"),
         (3, "bare --key KEY --entry nothing"),
     ];
     let word = |word: &str| match word.split_once('=') {
@@ -61,8 +92,8 @@ fn the_exit_code_tells_what_was_wrong_with_the_question() {
         _ => match word {
             "KEY" => key.clone(),
             "WITNESS" => witness.clone(),
-            "many" | "0" | "1" | "2" => word.to_owned(),
-            file => path(file),
+            file if directory.path().join(file).exists() || file == "nothing" => path(file),
+            number => number.to_owned(),
         },
     };
     let lines: Vec<Vec<_>> = asked.iter().map(|(_, line)| line.split(' ').map(word).collect()).collect();

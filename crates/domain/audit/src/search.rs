@@ -18,7 +18,7 @@ pub struct Search {
     pub action: Option<String>,
     /// About this entity, alone or among others.
     pub entity: Option<Uuid>,
-    /// `success` or `denied`.
+    /// `success`, `denied` or `failure`.
     pub outcome: Option<String>,
     /// All of these words, whole, in what isn't sealed: see [`words_of`](Self::words_of).
     pub words: Vec<String>,

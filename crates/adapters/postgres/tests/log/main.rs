@@ -20,6 +20,7 @@ mod rejected;
 mod rotation;
 mod rotten;
 mod search;
+mod size;
 #[path = "../doors/support.rs"]
 mod support;
 mod tiles;

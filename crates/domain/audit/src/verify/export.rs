@@ -90,6 +90,8 @@ impl<'t> ExportProof<'t> {
         pruned: Option<&Value>,
         trust: &'t Trust,
     ) -> Result<Self, Refuted> {
+        // A list would do for its members in their order.
+        let asked = Some(asked).filter(|asked| asked.is_object()).ok_or(Reason::Malformed)?;
         let asked = Asked::deserialize(asked).map_err(|_| Reason::Malformed)?;
         let checkpoint = checkpoint.and_then(Value::as_str).ok_or(Reason::Malformed)?;
         let vouched = trust.vouch(checkpoint.as_bytes())?;

@@ -67,6 +67,12 @@ impl EntryProof {
         Ok(Shown { at: facts.at, id: facts.id, index: self.index, vouched })
     }
 
+    /// The same as a `.tlog-proof` that brings the entry, under the checkpoint that vouched for it.
+    pub fn bundle(&self, vouched: &Vouched) -> ProofBundle {
+        let (extra, path, checkpoint) = (Some(self.entry.clone()), self.path.clone(), vouched.note.clone());
+        ProofBundle { extra, index: self.index, path, checkpoint }
+    }
+
     /// Shows that the entry stands where it says, in a tree that is trusted.
     pub(super) fn shows(&self, head: &Checkpoint) -> Result<Facts<'_>, Refuted> {
         let leads = |leaf| verify_inclusion(leaf, (self.index, head.size), &self.path, head.root).is_ok();
