@@ -84,7 +84,7 @@ pub(super) async fn busy(deployment: &Deployment) -> Outcome<Tenant> {
 pub(super) async fn record_large(tenant: &Tenant, times: usize) -> Outcome {
     let details: serde_json::Map<_, _> =
         ('a'..='h').map(|key| (format!("key_{key}"), json!("x".repeat(950)))).collect();
-    let events = json!(vec![json!({ "action": "file.kept", "details": details }); 100]);
+    let events = json!(vec![json!({ "action": "letter.kept", "details": details }); 100]);
     for _ in 0..times {
         tenant.client.post("/v1/audit/events", events.clone()).await?.expect(201)?;
     }
