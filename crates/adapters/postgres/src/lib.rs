@@ -67,6 +67,7 @@ mod log;
 mod lookup;
 mod migrate;
 mod once;
+mod pool;
 #[cfg(test)]
 mod predicate;
 mod probe;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait as _, DbErr, DynIden, SqlxPostgresConnector};
 use sea_orm_migration::sea_query::IntoIden as _;
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use ward::audit::keeping::KeptYears;
 
 macro_rules! migrations {
@@ -51,7 +51,7 @@ const KEEP: &str = "
 /// or from two replicas at once, is harmless.
 pub async fn migrate(owner_url: &str, keep: Option<KeptYears>) -> Result<(), MigrateError> {
     let options = PgConnectOptions::from_str(owner_url)?.options([("search_path", "ward")]);
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30));
+    let pool = crate::pool::options().max_connections(1).acquire_timeout(Duration::from_secs(30));
     let pool = pool.connect_with(options).await?;
     let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     db.execute_unprepared(LOCK).await?;

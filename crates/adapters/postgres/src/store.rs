@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use ward::audit::{self, Writer};
 use ward::crypto::{Keyring, Suite, TenantKeys};
@@ -19,7 +19,7 @@ use crate::reading::PgReading;
 use crate::scoped::Scoped;
 use crate::turns::Shared;
 use crate::unit::PgUnit;
-use crate::{keys, lookup};
+use crate::{keys, lookup, pool};
 
 /// A pool that is reached only through a tenant's unit or reading.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ impl Postgres {
         machine: Arc<dyn Machine>,
     ) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.options(LIMITS).application_name("ward");
-        let pooled = PgPoolOptions::new()
+        let pooled = pool::options()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
             // A ping on every acquire would be a round trip more on every statement.
@@ -76,7 +76,7 @@ impl Postgres {
     /// A store without a database, to describe what would be served; whatever it is asked fails.
     pub fn unconnected(keyring: Arc<Keyring>, suite: Suite, machine: Arc<dyn Machine>) -> Self {
         let nowhere = PgConnectOptions::new_without_pgpass().socket("/nowhere");
-        let pooled = PgPoolOptions::new().acquire_timeout(Duration::from_secs(1));
+        let pooled = pool::options().acquire_timeout(Duration::from_secs(1));
         let pool = pooled.clone().connect_lazy_with(nowhere);
         let shared = Shared::new(pool.clone(), &pooled);
         Self { group: Group::new(shared.clone()), pool, shared, keyring, suite, machine }
