@@ -41,6 +41,7 @@
 //! several times what a field does.
 #![forbid(unsafe_code)]
 
+mod external;
 mod keyring;
 mod local;
 mod log;
@@ -57,6 +58,7 @@ mod vault;
 mod vectors;
 mod wrapped;
 
+pub use external::ExternalKeys;
 pub use keyring::{Keyring, KeyringError};
 pub use local::{LocalKeys, RootKey};
 pub use log::{LogKey, LogKeyring, LogSigner};
