@@ -19,7 +19,10 @@ use crate::scoped::Scoped;
 use crate::turns::Shared;
 use crate::unit::PgUnit;
 
-const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment, until FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
+/// A version is known everywhere once it is older than keys are kept anywhere, by the one clock that all replicas share.
+const OF_TENANT: &str = "
+    SELECT id, purpose, subject, bytes, commitment, until, created_at <= now() - interval '60 s' AS known
+    FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL AND bytes IS NOT NULL";
 
 pub(crate) const OF_SUBJECTS: &str = "
     SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = ANY ($2)";
@@ -40,8 +43,10 @@ pub(crate) async fn load(
 ) -> Result<Arc<TenantKeys>, StoreError> {
     let gate = Gated::new(pool.clone(), tenant.into());
     let rows = Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?;
-    let until = |row: &PgRow| row.try_get("until").map_err(failed);
-    let wrapped = |row| Ok::<_, StoreError>(WrappedKey { until: until(row)?, ..wrapped(row)? });
+    let wrapped = |row: &PgRow| {
+        let (until, known) = (row.try_get("until").map_err(failed)?, row.try_get("known").map_err(failed)?);
+        Ok::<_, StoreError>(WrappedKey { until, known, ..wrapped(row)? })
+    };
     let wrapped: Vec<_> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
     keyring.load(tenant, &wrapped).await.map_err(unavailable)
 }
@@ -85,7 +90,7 @@ pub(crate) fn by_subject(rows: &[PgRow]) -> Result<Vec<(SubjectId, WrappedKey)>,
 }
 
 pub(crate) fn unwrap(keys: &TenantKeys, wrapped: &WrappedKey) -> Result<Arc<SubjectKey>, StoreError> {
-    keys.subject_key(wrapped).map(Arc::new).map_err(unavailable)
+    keys.subject_key(wrapped, &[]).map(Arc::new).map_err(unavailable)
 }
 
 /// The key joined to a row of something else, as `key`; none, if its subject was erased.
@@ -109,6 +114,7 @@ fn named(id: KeyId, row: &PgRow) -> Result<WrappedKey, StoreError> {
         bytes: row.try_get("bytes").map_err(failed)?,
         commitment: commitment.try_into().map_err(|_| corrupt("commitment"))?,
         until: None,
+        known: false,
     })
 }
 

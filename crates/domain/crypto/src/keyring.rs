@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ward_kernel::{Clock, Entropy, TenantId};
 
 use crate::material::redacted;
-use crate::{KeyError, KeyService, ServiceError, Suite, TenantKeys, WrappedKey};
+use crate::tenant::make_own;
+use crate::{KeyError, KeyId, KeyService, ServiceError, Suite, TenantKeys, WrappedKey};
 
 /// Tenants' unwrapped keys, kept for a minute at most: whoever revokes a key at the [`KeyService`] has been
 /// obeyed by then.
@@ -80,6 +81,12 @@ impl Keyring {
         suite: Suite,
     ) -> Result<(TenantKeys, Vec<WrappedKey>), KeyError> {
         TenantKeys::create(tenant, &*self.service, suite, self.entropy.clone()).await
+    }
+
+    /// Makes the next version of a tenant's own key, under an `id` never used in this tenant and above that of the version before.
+    pub async fn make_own(&self, tenant: TenantId, id: KeyId, suite: Suite) -> Result<WrappedKey, KeyError> {
+        let made = make_own(tenant, &*self.service, (id, suite), &*self.entropy).await?;
+        Ok(made.1)
     }
 
     /// Drops the tenant's keys, and keeps out those being loaded now.

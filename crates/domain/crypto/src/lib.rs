@@ -31,7 +31,7 @@
 //!
 //! // Later, in another process: the same key again. What it opens, it opens in a `Vault`, for a receipt.
 //! let keys = TenantKeys::load(tenant, &service, &stored, entropy).await?;
-//! assert_eq!(keys.subject_key(&wrapped)?.id(), key.id());
+//! assert_eq!(keys.subject_key(&wrapped, &[])?.id(), key.id());
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
@@ -53,9 +53,11 @@ mod service;
 mod subject;
 mod suite;
 mod tenant;
+mod turn;
 mod vault;
 #[cfg(test)]
 mod vectors;
+mod versions;
 mod wrapped;
 
 pub use external::ExternalKeys;
@@ -69,5 +71,6 @@ pub use service::{KeyError, KeyService, ServiceError, TenantKey};
 pub use subject::SubjectKey;
 pub use suite::Suite;
 pub use tenant::TenantKeys;
+pub use turn::{Turn, TurnError};
 pub use vault::{Clear, OpenError, Vault};
 pub use wrapped::{KeyId, KeyPurpose, WrappedKey};

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use crate::material::{InvalidKey, Material, Octets, redacted};
 use crate::sealed::{Sealed, Sealing};
-use crate::suite::Cipher;
 use crate::{KeyId, KeyService, ServiceError, Suite, TenantKey};
 
 const ROOT: u32 = 0;
@@ -70,13 +69,11 @@ pub struct LocalKeys(Sealing);
 impl LocalKeys {
     /// Wraps under `root`.
     pub fn new(root: RootKey, entropy: Arc<dyn Entropy>) -> Self {
-        let suite = root.0.suite;
-        let cipher = Cipher::new(suite, &root.0.derive(b"ward v1 root"));
-        Self(Sealing { tenant: TenantId::DEPLOYMENT, id: KeyId::from(ROOT), suite, cipher, entropy })
+        Self(Sealing::new(TenantId::DEPLOYMENT, KeyId::from(ROOT), (&root.0, b"ward v1 root"), entropy))
     }
 
     fn bound_to(&self, tenant: TenantId) -> Vec<u8> {
-        self.0.bound(tenant, [b"ward v1 tenant key"])
+        self.0.header.bound(tenant, [b"ward v1 tenant key"])
     }
 }
 

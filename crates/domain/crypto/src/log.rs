@@ -20,8 +20,8 @@ pub struct LogSigner {
 
 impl LogKeyring {
     /// Each with the time until which the one before it signs too.
-    pub(crate) fn new(keys: Vec<(LogKey, Option<DateTime<Utc>>)>) -> Option<Self> {
-        (!keys.is_empty()).then_some(Self(keys))
+    pub(crate) fn new(keys: Vec<(LogKey, Option<DateTime<Utc>>)>) -> Self {
+        Self(keys)
     }
 
     /// All of them, the newest first.

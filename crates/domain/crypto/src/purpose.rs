@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use subtle::ConstantTimeEq as _;
-use ward_kernel::{BlindIndex, Entropy, Indexer, Place, SealError, TenantId};
+use ward_kernel::{BlindIndex, Indexer, Place, SealError};
 
 use crate::material::{Hmac256, Material, redacted};
 use crate::sealed::{Malformed, Sealed, Sealing};
-use crate::suite::Cipher;
+use crate::versions::Versions;
 use crate::{Clear, KeyId};
 
 /// A tenant's key for blind indexes: HMAC-SHA256 over column and value, each with its length before it, cut to
@@ -13,40 +11,61 @@ use crate::{Clear, KeyId};
 ///
 /// Equal values show as equal, so how often each occurs shows too: never index what has few values, such as a
 /// sex or a flag.
-pub struct IndexKey(Hmac256);
+pub struct IndexKey(Versions<Hmac256>);
 
 impl IndexKey {
-    pub(crate) fn new(key: &Material) -> Self {
-        Self(Hmac256::new(&key.derive(b"ward v1 index")))
+    pub(crate) fn new(versions: Versions<Hmac256>) -> Self {
+        Self(versions)
+    }
+
+    pub(crate) fn version(key: &Material) -> Hmac256 {
+        Hmac256::new(&key.derive(b"ward v1 index"))
     }
 }
 
 impl Indexer for IndexKey {
     fn index(&self, column: &str, value: &[u8]) -> BlindIndex {
-        let (column, length) = (column.as_bytes(), |part: &[u8]| (part.len() as u64).to_be_bytes());
-        let code = self.0.of(&[&length(column), column, &length(value), value]);
-        let mut index = BlindIndex([0; 16]);
-        index.0.iter_mut().zip(code).for_each(|(to, from)| *to = from);
-        index
+        index(self.0.current(), column, value)
+    }
+
+    fn indexes(&self, column: &str, value: &[u8]) -> Vec<BlindIndex> {
+        self.0.all().map(|key| index(key, column, value)).collect()
     }
 }
 
+fn index(key: &Hmac256, column: &str, value: &[u8]) -> BlindIndex {
+    let (column, length) = (column.as_bytes(), |part: &[u8]| (part.len() as u64).to_be_bytes());
+    let code = key.of(&[&length(column), column, &length(value), value]);
+    let mut index = BlindIndex([0; 16]);
+    index.0.iter_mut().zip(code).for_each(|(to, from)| *to = from);
+    index
+}
+
 /// A tenant's key for keyed digests: HMAC-SHA256, whole.
-pub struct DigestKey(Hmac256);
+pub struct DigestKey(Versions<Hmac256>);
 
 impl DigestKey {
-    /// The digest of `text`; nobody without the key can check a guess at it.
+    /// The digest of `text` for what is new; nobody without the key can check a guess at it.
     pub fn digest(&self, text: &[u8]) -> [u8; 32] {
-        self.0.of(&[text])
+        self.0.current().of(&[text])
     }
 
-    /// Whether `digest` is that of `text`, in constant time.
+    /// The digests of `text` that may be stored, one for each version of the key; the first is [`digest`](Self::digest).
+    pub fn digests(&self, text: &[u8]) -> Vec<[u8; 32]> {
+        self.0.all().map(|key| key.of(&[text])).collect()
+    }
+
+    /// Whether `digest` is that of `text` under any version, in constant time.
     pub fn is_of(&self, text: &[u8], digest: &[u8]) -> bool {
-        self.digest(text).ct_eq(digest).into()
+        self.0.all().fold(false, |is, key| is | bool::from(key.of(&[text]).ct_eq(digest)))
     }
 
-    pub(crate) fn new(key: &Material) -> Self {
-        Self(Hmac256::new(&key.derive(b"ward v1 digest")))
+    pub(crate) fn new(versions: Versions<Hmac256>) -> Self {
+        Self(versions)
+    }
+
+    pub(crate) fn version(key: &Material) -> Hmac256 {
+        Hmac256::new(&key.derive(b"ward v1 digest"))
     }
 }
 
@@ -54,27 +73,45 @@ impl DigestKey {
 /// answers, queued payloads.
 ///
 /// The format is that of [`Sealed`].
-pub struct SecretKey(Sealing);
+pub struct SecretKey(Versions<Sealing>);
 
 impl SecretKey {
     /// Seals `text` for `place`.
     pub fn seal(&self, place: Place<'_>, text: &[u8]) -> Result<Vec<u8>, SealError> {
-        if place.tenant != self.0.tenant {
+        let key = self.0.current();
+        if place.tenant != key.tenant {
             return Err(SealError);
         }
-        self.0.seal(&self.0.bound_to(place), text)
+        key.seal(&key.header.at(place), text)
     }
 
     /// Opens what was sealed for `place`.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Clear, SecretError> {
         let sealed = Sealed::parse(sealed)?;
-        self.0.open(&self.0.bound_to(place), sealed).map(Clear::new).ok_or(SecretError::Forged)
+        let key = self.0.of(sealed.key()).ok_or(SecretError::Forged)?;
+        key.open(&key.header.at(place), sealed).map(Clear::new).ok_or(SecretError::Forged)
     }
 
-    pub(crate) fn new(tenant: TenantId, id: KeyId, key: &Material, entropy: Arc<dyn Entropy>) -> Self {
-        let cipher = Cipher::new(key.suite, &key.derive(b"ward v1 secret"));
-        Self(Sealing { tenant, id, suite: key.suite, cipher, entropy })
+    /// Seals anew what was sealed for `place` under an older version, so that that one can go; nothing, where it is under the
+    /// current one.
+    pub fn reseal(&self, place: Place<'_>, sealed: &[u8]) -> Result<Option<Vec<u8>>, SecretError> {
+        if Sealed::parse(sealed)?.key() == self.id() {
+            return Ok(None);
+        }
+        let text = self.open(place, sealed)?;
+        self.seal(place, text.as_bytes()).map(Some).map_err(|_| SecretError::Forged)
     }
+
+    /// The version that what is new is sealed under.
+    pub fn id(&self) -> KeyId {
+        self.0.current().header.key
+    }
+
+    pub(crate) fn new(versions: Versions<Sealing>) -> Self {
+        Self(versions)
+    }
+
+    pub(crate) const LABEL: &[u8] = b"ward v1 secret";
 }
 
 redacted!(IndexKey, DigestKey, SecretKey);

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use ward_kernel::{Entropy, Place, SealError, TenantId, Uuid};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::material::Material;
 use crate::suite::{Cipher, LONGEST_NONCE, TAG};
 use crate::{KeyId, Suite};
 
@@ -68,6 +69,10 @@ impl<'a> Sealed<'a> {
         self.key
     }
 
+    pub(crate) fn header(&self) -> Header {
+        Header { suite: self.suite, key: self.key }
+    }
+
     pub(crate) fn nonce(&self) -> &'a [u8] {
         self.nonce
     }
@@ -78,18 +83,21 @@ impl<'a> Sealed<'a> {
 #[error("not a sealed value")]
 pub struct Malformed;
 
-/// What every key that seals has: its names, and its cipher.
-pub(crate) struct Sealing {
-    pub(crate) tenant: TenantId,
-    pub(crate) id: KeyId,
+/// Under which suite and key something is sealed.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Header {
     pub(crate) suite: Suite,
-    pub(crate) cipher: Cipher,
-    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) key: KeyId,
 }
 
-impl Sealing {
+impl Header {
+    fn octets(self) -> [u8; HEADER] {
+        let [a, b, c, d] = u32::from(self.key).to_be_bytes();
+        [VERSION, self.suite as u8, a, b, c, d]
+    }
+
     /// What a value sealed at `place` is bound to.
-    pub(crate) fn bound_to(&self, place: Place<'_>) -> Vec<u8> {
+    pub(crate) fn at(self, place: Place<'_>) -> Vec<u8> {
         let (table, column) = (place.row.kind(), place.column);
         self.bound(
             place.tenant,
@@ -99,8 +107,8 @@ impl Sealing {
 
     /// The header, the tenant and `parts`, each with its length before it, so that no two lists have one
     /// encoding.
-    pub(crate) fn bound<const N: usize>(&self, tenant: TenantId, parts: [&[u8]; N]) -> Vec<u8> {
-        let [version, suite, key @ ..] = self.header();
+    pub(crate) fn bound<const N: usize>(self, tenant: TenantId, parts: [&[u8]; N]) -> Vec<u8> {
+        let [version, suite, key @ ..] = self.octets();
         let tenant = Uuid::from(tenant);
         let head: [&[u8]; 4] = [&[version], &[suite], &key, tenant.as_bytes()];
         let all = || head.iter().chain(&parts);
@@ -111,17 +119,38 @@ impl Sealing {
         }
         ad
     }
+}
+
+/// What every key that seals has: its names, and its cipher.
+pub(crate) struct Sealing {
+    pub(crate) tenant: TenantId,
+    pub(crate) header: Header,
+    pub(crate) cipher: Cipher,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Sealing {
+    /// What seals under what `label` derives from `key`.
+    pub(crate) fn new(
+        tenant: TenantId,
+        id: KeyId,
+        (key, label): (&Material, &[u8]),
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let cipher = Cipher::new(key.suite, &key.derive(label));
+        Self { tenant, header: Header { suite: key.suite, key: id }, cipher, entropy }
+    }
 
     pub(crate) fn seal(&self, ad: &[u8], text: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut room = [0; LONGEST_NONCE];
-        let (nonce, _) = room.split_at_mut_checked(self.suite.nonce()).ok_or(SealError)?;
+        let (nonce, _) = room.split_at_mut_checked(self.header.suite.nonce()).ok_or(SealError)?;
         self.entropy.fill(nonce);
         self.seal_under(nonce, ad, text)
     }
 
     /// Nonces for so many values, drawn together: asking the system costs as much as sealing a word.
     pub(crate) fn nonces(&self, count: usize) -> Vec<u8> {
-        let mut nonces = vec![0; count * self.suite.nonce()];
+        let mut nonces = vec![0; count * self.header.suite.nonce()];
         self.entropy.fill(&mut nonces);
         nonces
     }
@@ -132,7 +161,7 @@ impl Sealing {
             return Err(SealError);
         }
         let mut bytes = Vec::with_capacity(HEADER + nonce.len() + text.len() + TAG);
-        bytes.extend_from_slice(&self.header());
+        bytes.extend_from_slice(&self.header.octets());
         bytes.extend_from_slice(nonce);
         bytes.extend_from_slice(text);
         let body = bytes.get_mut(HEADER + nonce.len()..).ok_or(SealError)?;
@@ -146,16 +175,11 @@ impl Sealing {
 
     /// The text, if `sealed` names this key and suite and was sealed under `ad`.
     pub(crate) fn open(&self, ad: &[u8], sealed: Sealed<'_>) -> Option<Zeroizing<Vec<u8>>> {
-        if (sealed.key, sealed.suite) != (self.id, self.suite) {
+        if sealed.header() != self.header {
             return None;
         }
         let mut text = Zeroizing::new(sealed.body.to_vec());
         self.cipher.decrypt(sealed.nonce, ad, &mut text, sealed.tag)?;
         Some(text)
-    }
-
-    fn header(&self) -> [u8; HEADER] {
-        let [a, b, c, d] = u32::from(self.id).to_be_bytes();
-        [VERSION, self.suite as u8, a, b, c, d]
     }
 }

@@ -1,21 +1,24 @@
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use ward_kernel::{Entropy, SubjectId, TenantId};
 
 use crate::material::{Material, redacted};
-use crate::sealed::Sealing;
-use crate::suite::Cipher;
+use crate::sealed::{Header, Sealing};
+use crate::subject::Committing;
+use crate::versions::{Versions, newest_first};
 use crate::wrapped::{unwrap, wrap};
 use crate::{
     DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, LogKeyring, SecretKey, SubjectKey,
-    Suite, TenantKey, WrappedKey,
+    Suite, TenantKey, Turn, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
+///
+/// Each but a subject's may have several versions: the newest that is [known](WrappedKey::known) serves for what is new, and the
+/// others for what names them.
 pub struct TenantKeys {
-    wrapper: Sealing,
+    wrappers: Versions<Sealing>,
     index: Arc<IndexKey>,
     audit: SecretKey,
     leaf: DigestKey,
@@ -35,38 +38,38 @@ impl TenantKeys {
         suite: Suite,
         entropy: Arc<dyn Entropy>,
     ) -> Result<(Self, Vec<WrappedKey>), KeyError> {
-        let own = TenantKey(Material::random(suite, &*entropy)?);
-        let (id, commitment) = (KeyPurpose::Tenant.first_id(), own.0.commitment());
-        let bytes = service.wrap(tenant, &own).await?;
-        let mut stored = vec![WrappedKey {
-            id,
-            purpose: KeyPurpose::Tenant,
-            subject: None,
-            bytes,
-            commitment,
-            until: None,
-        }];
+        let id = KeyPurpose::Tenant.first_id();
+        let (own, wrapped) = make_own(tenant, service, (id, suite), &*entropy).await?;
+        let mut stored = vec![wrapped];
         let wrapper = wrapper(tenant, id, &own, entropy);
         for purpose in KeyPurpose::SINGLE {
             let key = Material::random(suite, &*wrapper.entropy)?;
             stored.push(wrap(&wrapper, purpose.first_id(), purpose, None, &key)?);
         }
-        Ok((Self::open(wrapper, &stored)?, stored))
+        Ok((Self::open(Versions::only(id, wrapper), &stored)?, stored))
     }
 
-    /// Unwraps the keys stored for a tenant, all but its subjects'.
+    /// Unwraps the keys stored for a tenant, all but its subjects': the service is asked once for each version of the tenant's own.
     pub async fn load(
         tenant: TenantId,
         service: &dyn KeyService,
         stored: &[WrappedKey],
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, KeyError> {
-        let wrapped = single(stored, KeyPurpose::Tenant)?;
-        let own = service.unwrap(tenant, &wrapped.bytes).await?;
-        if !own.0.is_that_of(&wrapped.commitment) {
-            return Err(KeyError::Broken(wrapped.id));
+        let mut own = Vec::new();
+        for wrapped in newest_first(stored, KeyPurpose::Tenant)? {
+            let key = service.unwrap(tenant, &wrapped.bytes).await?;
+            if !key.0.is_that_of(&wrapped.commitment) {
+                return Err(KeyError::Broken(wrapped.id));
+            }
+            own.push((wrapped.id, key));
         }
-        Self::open(wrapper(tenant, wrapped.id, &own, entropy), stored)
+        let wrappers = Versions::open(stored, KeyPurpose::Tenant, |wrapped| {
+            let (id, key) =
+                own.iter().find(|(id, _)| *id == wrapped.id).ok_or(KeyError::Broken(wrapped.id))?;
+            Ok(wrapper(tenant, *id, key, entropy.clone()))
+        })?;
+        Self::open(wrappers, stored)
     }
 
     /// Makes a person's key under an `id` never used in this tenant, from [`KeyId::FIRST_SUBJECT`] on.
@@ -75,25 +78,64 @@ impl TenantKeys {
         id: KeyId,
         subject: SubjectId,
     ) -> Result<(SubjectKey, WrappedKey), KeyError> {
-        if id < KeyId::FIRST_SUBJECT {
-            return Err(KeyError::Reserved(id));
-        }
-        let key = Material::random(self.wrapper.suite, &*self.wrapper.entropy)?;
-        let wrapped = wrap(&self.wrapper, id, KeyPurpose::Subject, Some(subject), &key)?;
-        Ok((self.subject(id, &key), wrapped))
+        self.make_subject_key_for(self.wrapper().header.suite, id, subject)
     }
 
-    /// Unwraps a person's key; refuses any that was made for something else, or in another tenant.
-    pub fn subject_key(&self, wrapped: &WrappedKey) -> Result<SubjectKey, KeyError> {
-        if wrapped.purpose != KeyPurpose::Subject || wrapped.subject.is_none() {
-            return Err(KeyError::Broken(wrapped.id));
+    /// Makes the key that follows a person's `old` one, under an `id` never used in this tenant: answers what seals values
+    /// anew, the new key as it is to be stored, and what is to be stored in place of the old one.
+    ///
+    /// All that is under the old key is to be sealed anew in the transaction that stores the two.
+    pub fn follow(&self, old: &WrappedKey, id: KeyId) -> Result<(Turn, [WrappedKey; 2]), KeyError> {
+        let (subject, from) = (self.person(old)?, unwrap(&self.wrappers, old)?);
+        let committing = Material::new(from.suite, from.derive(Committing::LABEL))?;
+        let left = wrap(self.wrapper(), old.id, KeyPurpose::Commitment, Some(subject), &committing)?;
+        let (new, wrapped) = self.make_subject_key_for(from.suite, id, subject)?;
+        Ok((Turn::new(self.subject(old.id, &from, Vec::new()), new), [wrapped, left]))
+    }
+
+    /// Unwraps a person's key; refuses any that was made for something else, or in another tenant. With what is `left` of those
+    /// that it followed, it also confirms what they committed to.
+    pub fn subject_key(&self, wrapped: &WrappedKey, left: &[WrappedKey]) -> Result<SubjectKey, KeyError> {
+        let subject = self.person(wrapped)?;
+        let followed = left.iter().map(|left| {
+            let key = unwrap(&self.wrappers, left)?;
+            if left.purpose != KeyPurpose::Commitment || left.subject != Some(subject) {
+                return Err(KeyError::Broken(left.id));
+            }
+            Ok(Committing::new(Header { suite: key.suite, key: left.id }, key.octets()))
+        });
+        let followed = followed.collect::<Result<_, _>>()?;
+        unwrap(&self.wrappers, wrapped).map(|key| self.subject(wrapped.id, &key, followed))
+    }
+
+    /// Makes the next version of the key for a `purpose`, under an `id` never used in this tenant and above those of the versions
+    /// before. The log's has times of its own: [`make_log_key`](Self::make_log_key).
+    pub fn make_version(&self, purpose: KeyPurpose, id: KeyId) -> Result<WrappedKey, KeyError> {
+        if !KeyPurpose::SINGLE.contains(&purpose) || purpose == KeyPurpose::Log {
+            return Err(KeyError::Reserved(id));
         }
-        unwrap(&self.wrapper, wrapped).map(|key| self.subject(wrapped.id, &key))
+        let key = Material::random(self.wrapper().header.suite, &*self.wrapper().entropy)?;
+        wrap(self.wrapper(), id, purpose, None, &key)
+    }
+
+    /// Wraps a key under the current one of the tenant's own, if it is under an older one.
+    pub fn rewrap(&self, wrapped: &WrappedKey) -> Result<Option<WrappedKey>, KeyError> {
+        if wrapped.wrapped_by().is_none_or(|by| by == self.wrapper().header.key) {
+            return Ok(None);
+        }
+        let key = unwrap(&self.wrappers, wrapped)?;
+        let anew = wrap(self.wrapper(), wrapped.id, wrapped.purpose, wrapped.subject, &key)?;
+        Ok(Some(WrappedKey { until: wrapped.until, known: wrapped.known, ..anew }))
     }
 
     /// Whose they are.
     pub fn tenant(&self) -> TenantId {
-        self.wrapper.tenant
+        self.wrapper().tenant
+    }
+
+    /// Which of the tenant's own keys wraps what is new.
+    pub fn own(&self) -> KeyId {
+        self.wrapper().header.key
     }
 
     /// Blind indexes.
@@ -116,14 +158,11 @@ impl TenantKeys {
         &self.log
     }
 
-    /// Makes the log's next key, under an `id` never used in this tenant, below [`KeyId::FIRST_SUBJECT`]. The one before signs beside it
-    /// `until` then.
+    /// Makes the log's next key, under an `id` never used in this tenant and above those of the keys before. The one before signs
+    /// beside it `until` then.
     pub fn make_log_key(&self, id: KeyId, until: DateTime<Utc>) -> Result<(LogKey, WrappedKey), KeyError> {
-        if id >= KeyId::FIRST_SUBJECT {
-            return Err(KeyError::Reserved(id));
-        }
-        let key = Material::random(self.wrapper.suite, &*self.wrapper.entropy)?;
-        let wrapped = wrap(&self.wrapper, id, KeyPurpose::Log, None, &key)?;
+        let key = Material::random(self.wrapper().header.suite, &*self.wrapper().entropy)?;
+        let wrapped = wrap(self.wrapper(), id, KeyPurpose::Log, None, &key)?;
         Ok((LogKey::new(&key), WrappedKey { until: Some(until), ..wrapped }))
     }
 
@@ -153,49 +192,74 @@ impl TenantKeys {
         &self.import
     }
 
-    fn subject(&self, id: KeyId, key: &Material) -> SubjectKey {
-        SubjectKey::new(self.wrapper.tenant, id, key, self.wrapper.entropy.clone())
+    fn wrapper(&self) -> &Sealing {
+        self.wrappers.current()
     }
 
-    fn open(wrapper: Sealing, stored: &[WrappedKey]) -> Result<Self, KeyError> {
-        let key = |purpose| {
-            let wrapped = single(stored, purpose)?;
-            Ok::<_, KeyError>((wrapped.id, unwrap(&wrapper, wrapped)?))
-        };
+    fn person(&self, wrapped: &WrappedKey) -> Result<SubjectId, KeyError> {
+        let subject = wrapped.subject.filter(|_| wrapped.purpose == KeyPurpose::Subject);
+        subject.ok_or(KeyError::Broken(wrapped.id))
+    }
+
+    fn make_subject_key_for(
+        &self,
+        suite: Suite,
+        id: KeyId,
+        subject: SubjectId,
+    ) -> Result<(SubjectKey, WrappedKey), KeyError> {
+        if id < KeyId::FIRST_SUBJECT {
+            return Err(KeyError::Reserved(id));
+        }
+        let key = Material::random(suite, &*self.wrapper().entropy)?;
+        let wrapped = wrap(self.wrapper(), id, KeyPurpose::Subject, Some(subject), &key)?;
+        Ok((self.subject(id, &key, Vec::new()), wrapped))
+    }
+
+    fn subject(&self, id: KeyId, key: &Material, followed: Vec<Committing>) -> SubjectKey {
+        SubjectKey::new(self.tenant(), id, key, followed, self.wrapper().entropy.clone())
+    }
+
+    fn open(wrappers: Versions<Sealing>, stored: &[WrappedKey]) -> Result<Self, KeyError> {
+        let (tenant, entropy) = (wrappers.current().tenant, &wrappers.current().entropy);
         let secret = |purpose| {
-            let (id, key) = key(purpose)?;
-            Ok::<_, KeyError>(SecretKey::new(wrapper.tenant, id, &key, wrapper.entropy.clone()))
+            let version = |wrapped: &WrappedKey| {
+                let key = unwrap(&wrappers, wrapped)?;
+                Ok(Sealing::new(tenant, wrapped.id, (&key, SecretKey::LABEL), entropy.clone()))
+            };
+            Versions::open(stored, purpose, version).map(SecretKey::new)
         };
-        let digest = |purpose| key(purpose).map(|(_, key)| DigestKey::new(&key));
-        let index = Arc::new(IndexKey::new(&key(KeyPurpose::Index)?.1));
+        let digest = |purpose| {
+            let version = |wrapped: &WrappedKey| Ok(DigestKey::version(&unwrap(&wrappers, wrapped)?));
+            Versions::open(stored, purpose, version).map(DigestKey::new)
+        };
+        let index = |wrapped: &WrappedKey| Ok(IndexKey::version(&unwrap(&wrappers, wrapped)?));
+        let index = Arc::new(IndexKey::new(Versions::open(stored, KeyPurpose::Index, index)?));
         let (audit, idempotency) = (secret(KeyPurpose::Audit)?, secret(KeyPurpose::Idempotency)?);
         let (leaf, request) = (digest(KeyPurpose::Audit)?, digest(KeyPurpose::Idempotency)?);
-        let mut logs: Vec<_> = stored.iter().filter(|key| key.purpose == KeyPurpose::Log).collect();
-        logs.sort_by_key(|key| Reverse(key.id));
-        if !logs.is_sorted_by(|newer, older| newer.id > older.id) {
-            return Err(KeyError::Twice(KeyPurpose::Log));
-        }
-        let log = |key: &&WrappedKey| Ok::<_, KeyError>((LogKey::new(&unwrap(&wrapper, key)?), key.until));
-        let log = LogKeyring::new(logs.iter().map(log).collect::<Result<_, _>>()?);
-        let log = log.ok_or(KeyError::Missing(KeyPurpose::Log))?;
+        let logs = newest_first(stored, KeyPurpose::Log)?.into_iter();
+        let logs = logs.map(|key| Ok((LogKey::new(&unwrap(&wrappers, key)?), key.until)));
+        let log = LogKeyring::new(logs.collect::<Result<_, KeyError>>()?);
         let queue = secret(KeyPurpose::Queue)?;
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
-        Ok(Self { wrapper, index, audit, leaf, log, idempotency, request, queue, api_key, import })
+        Ok(Self { wrappers, index, audit, leaf, log, idempotency, request, queue, api_key, import })
     }
 }
 
 redacted!(TenantKeys);
 
-fn wrapper(tenant: TenantId, id: KeyId, own: &TenantKey, entropy: Arc<dyn Entropy>) -> Sealing {
-    let cipher = Cipher::new(own.0.suite, &own.0.derive(b"ward v1 wrap"));
-    Sealing { tenant, id, suite: own.0.suite, cipher, entropy }
+/// Makes a key of the tenant's own, wrapped by the service.
+pub(crate) async fn make_own(
+    tenant: TenantId,
+    service: &dyn KeyService,
+    (id, suite): (KeyId, Suite),
+    entropy: &dyn Entropy,
+) -> Result<(TenantKey, WrappedKey), KeyError> {
+    let own = TenantKey(Material::random(suite, entropy)?);
+    let (commitment, bytes) = (own.0.commitment(), service.wrap(tenant, &own).await?);
+    let purpose = KeyPurpose::Tenant;
+    Ok((own, WrappedKey { id, purpose, subject: None, bytes, commitment, until: None, known: false }))
 }
 
-fn single(stored: &[WrappedKey], purpose: KeyPurpose) -> Result<&WrappedKey, KeyError> {
-    let mut found = stored.iter().filter(|key| key.purpose == purpose);
-    match (found.next(), found.next()) {
-        (Some(key), None) => Ok(key),
-        (None, _) => Err(KeyError::Missing(purpose)),
-        (Some(_), Some(_)) => Err(KeyError::Twice(purpose)),
-    }
+fn wrapper(tenant: TenantId, id: KeyId, own: &TenantKey, entropy: Arc<dyn Entropy>) -> Sealing {
+    Sealing::new(tenant, id, (&own.0, b"ward v1 wrap"), entropy)
 }

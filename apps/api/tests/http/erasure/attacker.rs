@@ -84,5 +84,6 @@ fn wrapped_key(row: &PgRow) -> Outcome<WrappedKey> {
         bytes: row.try_get("bytes")?,
         commitment: row.try_get::<Vec<u8>, _>("commitment")?.try_into().map_err(|_| "not 32 bytes")?,
         until: None,
+        known: true,
     })
 }

@@ -79,7 +79,7 @@ fn stored_keys_come_back_as_they_were() {
         let secret = keys.queue().seal(email(1), b"job").unwrap();
 
         let back = load(1, &service, &stored).unwrap();
-        let key = back.subject_key(&wrapped).unwrap();
+        let key = back.subject_key(&wrapped, &[]).unwrap();
         assert_eq!((key.id(), key.suite(), back.tenant()), (KeyId::FIRST_SUBJECT, suite, tenant(1)));
         let clock = HandClock::new();
         let receipt = receipt(tenant(1), subject(1), &["email"], &clock);
@@ -115,9 +115,9 @@ fn a_stored_key_serves_its_tenant_purpose_id_and_subject_only() {
     let (_, wrapped) = keys.make_subject_key(KeyId::FIRST_SUBJECT, subject(1)).unwrap();
     let audit = stored.iter().find(|key| key.purpose == KeyPurpose::Audit).unwrap();
 
-    assert!(keys.subject_key(&wrapped).is_ok());
+    assert!(keys.subject_key(&wrapped, &[]).is_ok());
     let broken =
-        |key: &WrappedKey| matches!(keys.subject_key(key), Err(KeyError::Broken(id)) if id == key.id);
+        |key: &WrappedKey| matches!(keys.subject_key(key, &[]), Err(KeyError::Broken(id)) if id == key.id);
     assert!(broken(&WrappedKey { id: KeyId::from(65), ..wrapped.clone() }));
     assert!(broken(&WrappedKey { subject: Some(subject(2)), ..wrapped.clone() }));
     assert!(broken(&WrappedKey { subject: None, ..wrapped.clone() }));
@@ -125,7 +125,7 @@ fn a_stored_key_serves_its_tenant_purpose_id_and_subject_only() {
     assert!(broken(&WrappedKey { bytes: Vec::new(), ..wrapped.clone() }));
     assert!(broken(audit));
     assert!(broken(&WrappedKey { purpose: KeyPurpose::Subject, subject: Some(subject(1)), ..audit.clone() }));
-    assert!(matches!(others.subject_key(&wrapped), Err(KeyError::Broken(_))));
+    assert!(matches!(others.subject_key(&wrapped, &[]), Err(KeyError::Broken(_))));
 
     let relabelled = WrappedKey { purpose: KeyPurpose::Audit, subject: None, ..wrapped };
     let swapped: Vec<_> =

@@ -6,4 +6,5 @@ mod keyring;
 mod keys;
 mod places;
 mod support;
+mod turns;
 mod vault;
