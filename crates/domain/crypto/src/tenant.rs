@@ -10,7 +10,7 @@ use crate::suite::Cipher;
 use crate::wrapped::{unwrap, wrap};
 use crate::{
     DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, LogKeyring, SecretKey, SubjectKey,
-    Suite, TenantKey, WrappedKey,
+    Suite, TenantKey, TokenKey, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
@@ -25,6 +25,7 @@ pub struct TenantKeys {
     queue: SecretKey,
     api_key: DigestKey,
     import: DigestKey,
+    token: TokenKey,
 }
 
 impl TenantKeys {
@@ -61,12 +62,39 @@ impl TenantKeys {
         stored: &[WrappedKey],
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, KeyError> {
-        let wrapped = single(stored, KeyPurpose::Tenant)?;
-        let own = service.unwrap(tenant, &wrapped.bytes).await?;
-        if !own.0.is_that_of(&wrapped.commitment) {
-            return Err(KeyError::Broken(wrapped.id));
+        Self::open(unwrapped(tenant, service, stored, entropy).await?, stored)
+    }
+
+    /// Whether the tenant was founded by a Ward that made fewer keys: then [`Self::complete`] makes the others.
+    pub fn are_fewer(stored: &[WrappedKey]) -> bool {
+        let has = |purpose: KeyPurpose| stored.iter().any(|key| key.purpose == purpose);
+        has(KeyPurpose::Tenant) && !KeyPurpose::LATER.into_iter().all(has)
+    }
+
+    /// Unwraps the keys stored for a tenant as [`Self::load`] does, and makes those that it was founded too early to
+    /// have; these are to be stored, every one, before anything is done with them. No other that is missing is made.
+    ///
+    /// Each has the least id that is above those of `stored`, so of two who complete the same keys one alone can store them.
+    pub async fn complete(
+        tenant: TenantId,
+        service: &dyn KeyService,
+        stored: &[WrappedKey],
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Vec<WrappedKey>), KeyError> {
+        let wrapper = unwrapped(tenant, service, stored, entropy).await?;
+        let last = stored.iter().map(|key| key.id).filter(|id| *id < KeyId::FIRST_SUBJECT).max();
+        let mut all = stored.to_vec();
+        let missing = |purpose: &KeyPurpose| !stored.iter().any(|key| key.purpose == *purpose);
+        let ids = (last.map_or(1, |last| u32::from(last) + 1)..).map(KeyId::from);
+        for (purpose, id) in KeyPurpose::LATER.into_iter().filter(missing).zip(ids) {
+            if id >= KeyId::FIRST_SUBJECT {
+                return Err(KeyError::Reserved(id));
+            }
+            let key = Material::random(wrapper.suite, &*wrapper.entropy)?;
+            all.push(wrap(&wrapper, id, purpose, None, &key)?);
         }
-        Self::open(wrapper(tenant, wrapped.id, &own, entropy), stored)
+        let keys = Self::open(wrapper, &all)?;
+        Ok((keys, all.split_off(stored.len())))
     }
 
     /// Makes a person's key under an `id` never used in this tenant, from [`KeyId::FIRST_SUBJECT`] on.
@@ -153,6 +181,11 @@ impl TenantKeys {
         &self.import
     }
 
+    /// Tokens that travel in links.
+    pub fn token(&self) -> &TokenKey {
+        &self.token
+    }
+
     fn subject(&self, id: KeyId, key: &Material) -> SubjectKey {
         SubjectKey::new(self.wrapper.tenant, id, key, self.wrapper.entropy.clone())
     }
@@ -180,7 +213,9 @@ impl TenantKeys {
         let log = log.ok_or(KeyError::Missing(KeyPurpose::Log))?;
         let queue = secret(KeyPurpose::Queue)?;
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
-        Ok(Self { wrapper, index, audit, leaf, log, idempotency, request, queue, api_key, import })
+        let (id, token) = key(KeyPurpose::Token)?;
+        let token = TokenKey::new(wrapper.tenant, id, &token);
+        Ok(Self { wrapper, index, audit, leaf, log, idempotency, request, queue, api_key, import, token })
     }
 }
 
@@ -189,6 +224,21 @@ redacted!(TenantKeys);
 fn wrapper(tenant: TenantId, id: KeyId, own: &TenantKey, entropy: Arc<dyn Entropy>) -> Sealing {
     let cipher = Cipher::new(own.0.suite, &own.0.derive(b"ward v1 wrap"));
     Sealing { tenant, id, suite: own.0.suite, cipher, entropy }
+}
+
+/// What the tenant's own key wraps and unwraps with, once `service` has unwrapped it.
+async fn unwrapped(
+    tenant: TenantId,
+    service: &dyn KeyService,
+    stored: &[WrappedKey],
+    entropy: Arc<dyn Entropy>,
+) -> Result<Sealing, KeyError> {
+    let wrapped = single(stored, KeyPurpose::Tenant)?;
+    let own = service.unwrap(tenant, &wrapped.bytes).await?;
+    if !own.0.is_that_of(&wrapped.commitment) {
+        return Err(KeyError::Broken(wrapped.id));
+    }
+    Ok(wrapper(tenant, wrapped.id, &own, entropy))
 }
 
 fn single(stored: &[WrappedKey], purpose: KeyPurpose) -> Result<&WrappedKey, KeyError> {

@@ -57,14 +57,27 @@ pub enum KeyPurpose {
     Import,
     /// Signs the heads of the tenant's audit log.
     Log,
+    /// Signs tokens that travel in links.
+    Token,
 }
 
 impl KeyPurpose {
     /// Those that a tenant has one key for, beside its own.
-    pub(crate) const SINGLE: [Self; 7] =
-        [Self::Index, Self::Audit, Self::Idempotency, Self::Queue, Self::ApiKey, Self::Import, Self::Log];
+    pub(crate) const SINGLE: [Self; 8] = [
+        Self::Index,
+        Self::Audit,
+        Self::Idempotency,
+        Self::Queue,
+        Self::ApiKey,
+        Self::Import,
+        Self::Log,
+        Self::Token,
+    ];
 
-    const ALL: [Self; 9] = [
+    /// Those of them that a tenant may have been founded without, by a Ward that didn't know them yet.
+    pub(crate) const LATER: [Self; 1] = [Self::Token];
+
+    const ALL: [Self; 10] = [
         Self::Tenant,
         Self::Subject,
         Self::Index,
@@ -74,6 +87,7 @@ impl KeyPurpose {
         Self::ApiKey,
         Self::Import,
         Self::Log,
+        Self::Token,
     ];
 
     /// The id of the key that a tenant is made with.
@@ -93,6 +107,7 @@ impl KeyPurpose {
             Self::ApiKey => "api_key",
             Self::Import => "import",
             Self::Log => "log",
+            Self::Token => "token",
         }
     }
 

@@ -5,5 +5,7 @@ mod format;
 mod keyring;
 mod keys;
 mod places;
+mod silent;
 mod support;
+mod tokens;
 mod vault;
