@@ -59,6 +59,16 @@
 #![doc = concat!("```no_run\n", include_str!("../examples/clinic/service.rs"), "\n# fn main() {}\n```")]
 //!
 //! `cargo run -p ward --example clinic` starts it on a PostgreSQL that is thrown away.
+//!
+//! # Sealed columns
+//!
+//! A column of an own table is sealed in three lines: a derive, an attribute and a type. Tenant, table, column and row are bound
+//! to each value by the code that the derive writes, so that a value opens nowhere else; writing takes the person's key, reading a receipt.
+//!
+#![doc = concat!("```no_run\n", include_str!("../examples/sealed_field.rs"), "\n```")]
+//!
+//! `cargo run -p ward --example sealed_field` runs it. Ward's own fields of people and records need none of this: they are
+//! [`subject::Catalogue`]'s.
 
 mod credentials;
 mod delivery;

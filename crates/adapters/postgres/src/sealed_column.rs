@@ -23,6 +23,80 @@ pub trait SealedTable: TenantTable {
 ///
 /// Only a [`ColumnSealer`] makes one from a text, and only a receipt opens it, so no text comes to lie in its column in clear:
 /// bytes that were never sealed are no value of this type, be they read or written.
+///
+/// ```
+/// use sea_orm::entity::prelude::*;
+/// use ward_postgres::{SealedColumns, SealedText, TenantTable};
+///
+/// #[derive(Clone, Debug, DeriveEntityModel, SealedColumns)]
+/// #[sea_orm(schema_name = "clinic", table_name = "visit")]
+/// pub struct Model {
+///     #[sea_orm(primary_key, auto_increment = false)]
+///     tenant: Uuid,
+///     #[sea_orm(primary_key, auto_increment = false)]
+///     id: Uuid,
+///     #[sealed]
+///     note: SealedText,
+/// }
+/// # #[derive(Clone, Copy, Debug, DeriveRelation, EnumIter)]
+/// # pub enum Relation {}
+/// # impl ActiveModelBehavior for ActiveModel {}
+/// # impl TenantTable for Entity { const TENANT: Column = Column::Tenant; }
+/// # use ward::crypto::{Clear, OpenError, SubjectKey, Vault};
+/// # use ward::audit::Receipt;
+///
+/// fn read(visit: &Model, vault: &Vault, key: &SubjectKey, receipt: &Receipt) -> Result<Clear, OpenError> {
+///     visit.note().open(vault, key, receipt)
+/// }
+/// ```
+///
+/// A text is none, and nothing but a receipt opens one:
+///
+/// ```compile_fail
+/// let note: ward_postgres::SealedText = String::from("sleeps well").into();
+/// ```
+/// ```compile_fail
+/// # use ward::crypto::{SubjectKey, Vault};
+/// # fn read(note: ward_postgres::SealedField<'_>, vault: &Vault, key: &SubjectKey) {
+/// note.open(vault, key); // no receipt
+/// # }
+/// ```
+/// ```compile_fail
+/// # use sea_orm::entity::prelude::*;
+/// # use ward_postgres::{SealedColumns, TenantTable};
+/// #[derive(Clone, Debug, DeriveEntityModel, SealedColumns)]
+/// #[sea_orm(schema_name = "clinic", table_name = "visit")]
+/// pub struct Model {
+///     #[sea_orm(primary_key, auto_increment = false)]
+///     tenant: Uuid,
+///     #[sea_orm(primary_key, auto_increment = false)]
+///     id: Uuid,
+///     #[sealed]
+///     note: String, // not sealed
+/// }
+/// # #[derive(Clone, Copy, Debug, DeriveRelation, EnumIter)]
+/// # pub enum Relation {}
+/// # impl ActiveModelBehavior for ActiveModel {}
+/// # impl TenantTable for Entity { const TENANT: Column = Column::Tenant; }
+/// ```
+/// ```compile_fail
+/// # use sea_orm::entity::prelude::*;
+/// # use ward_postgres::{SealedColumns, SealedText};
+/// #[derive(Clone, Debug, DeriveEntityModel, SealedColumns)]
+/// #[sea_orm(schema_name = "clinic", table_name = "visit")]
+/// pub struct Model {
+///     #[sea_orm(primary_key, auto_increment = false)]
+///     tenant: Uuid,
+///     #[sea_orm(primary_key, auto_increment = false)]
+///     id: Uuid,
+///     #[sealed]
+///     note: SealedText,
+/// }
+/// # #[derive(Clone, Copy, Debug, DeriveRelation, EnumIter)]
+/// # pub enum Relation {}
+/// # impl ActiveModelBehavior for ActiveModel {}
+/// // no `TenantTable`: a table that isn't a tenant's has no sealed columns
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct SealedText(Vec<u8>);
 

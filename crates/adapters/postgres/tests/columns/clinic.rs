@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use sea_orm::entity::prelude::*;
+use ward::Store as _;
 use ward::audit::Receipt;
 use ward::kernel::{Action, Ids as _, Operation, SubjectId, TenantId, authority};
 use ward::rbac::{Permit, Policy};
 use ward::subject::subject::{Draft, create};
 use ward::subject::{Catalogue, Fields, Kind, SUBJECT_CREATED};
-use ward::Store as _;
 use ward_postgres::{IndexedText, Postgres, SealedColumns, SealedText, TenantTable};
 use ward_testkit::{Database, Machine, found, open};
 
