@@ -46,7 +46,7 @@ impl TenantTable for Entity {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let (db, machine) = (Database::create().await?, Arc::new(Machine::default()));
     db.run("ward_owner", TABLE).await?;
     let store = open(&db.url("ward_app"), 4, &machine).await?;
@@ -82,6 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shown = Event::of(&SHOW_VISIT, SHOWN, visit.row()).disclosing(["note"]);
     let receipt = store.read(permit()?).await?.disclose(shown).await?;
     let note = visit.note().open(&Vault::new(machine), &*key.ok_or("erased")?, &receipt)?;
+    assert_eq!(note.as_str(), Some("sleeps well"));
     println!("in the database {:?}, against a receipt {:?}", visit.note, note.as_str());
     Ok(())
 }
