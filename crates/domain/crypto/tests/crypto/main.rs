@@ -4,6 +4,7 @@
 mod format;
 mod keyring;
 mod keys;
+mod logs;
 mod places;
 mod silent;
 mod support;
