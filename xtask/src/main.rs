@@ -3,6 +3,7 @@
 mod artifacts;
 mod bench;
 mod lint;
+mod mutants;
 mod process;
 mod provide;
 mod test;
@@ -21,6 +22,7 @@ Usage: cargo xtask COMMAND
   lint              format, clippy, documentation, licences, bans, arrows between crates, committed artifacts
   openapi           writes docs/openapi.json and docs/permissions/ anew
   bench [--help]    measures what Ward costs beside doing without it; builds for minutes at first
+  mutants [FILES]   changes the crypto crate's code in every small way, and says which changes its tests don't notice; an hour
   soak [OPERATIONS [CYCLES]]
                     a million operations dropped at random, then 200 kills of each kind, tampered logs, and
                     three minutes of fuzzing for each part of the verifier
@@ -47,6 +49,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         "lint" => lint::run_lints(),
         "openapi" => artifacts::write(),
         "bench" => bench::measure(rest),
+        "mutants" => mutants::hunt(rest),
         "soak" => bench::soak(rest),
         "-h" | "--help" | "help" => {
             println!("{HELP}");

@@ -1,6 +1,5 @@
 //! The operation table: the handlers, the policy, the OpenAPI document and the tests all read it.
 
-use ward::ROTATE_LOG_KEY;
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
 use ward::audit::keeping::PRUNE_LOG;
 use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, TILE};
@@ -14,6 +13,7 @@ use ward::subject::{
     LIST_RECORDS, SHOW_RECORD, SHOW_SUBJECT,
 };
 use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
+use ward::{ADD_KEYS, ROTATE_LOG_KEY};
 
 use crate::archived::ARCHIVE_LOG;
 use crate::delivered::DELIVER_LOG;
@@ -67,6 +67,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &FOUND_TENANT,
     &LOOK_AT_JOBS,
     &ROTATE_LOG_KEY,
+    &ADD_KEYS,
     &PREPARE_CANARY,
     &SCHEDULE_PROBES,
     &RUN_PROBE,

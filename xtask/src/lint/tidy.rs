@@ -76,13 +76,14 @@ impl Member {
     fn may_know(&self, other: &Self) -> bool {
         let (adapter, domain) = (other.directory.starts_with("crates/adapters/"), other.is_domain());
         match self.directory.as_str() {
-            "crates/domain/kernel" | "xtask" => false,
+            "crates/domain/kernel" | "crates/derive" | "xtask" => false,
             "crates/domain/audit" => other.name == "ward-kernel",
             directory if directory.starts_with("crates/domain/") => {
                 matches!(&*other.name, "ward-kernel" | "ward-audit")
             }
             "crates/ward" => domain,
             "crates/testkit" => other.name == "ward" || adapter || domain,
+            "crates/adapters/postgres" => matches!(&*other.name, "ward" | "ward-derive"),
             directory if directory.starts_with("crates/adapters/") => other.name == "ward",
             "apps/cli" => other.name == "ward-audit",
             directory if directory.starts_with("apps/") => other.name == "ward" || adapter,
@@ -145,7 +146,11 @@ mod tests {
             package("crates/domain/rbac", "ward-rbac", &[("ward-kernel", None), ("tokio", Some("dev"))]),
             package("crates/domain/crypto", "ward-crypto", &of(&["ward-kernel", "ward-audit"])),
             package("crates/ward", "ward", &of(&["ward-kernel", "ward-rbac", "ward-crypto"])),
-            package("crates/adapters/postgres", "ward-postgres", &of(&["ward", "sqlx", "sea-orm", "tokio"])),
+            package(
+                "crates/adapters/postgres",
+                "ward-postgres",
+                &of(&["ward", "ward-derive", "sqlx", "sea-orm", "tokio"]),
+            ),
             package("crates/testkit", "ward-testkit", &of(&["ward", "ward-postgres", "tokio"])),
             package(
                 "apps/api",
@@ -154,6 +159,8 @@ mod tests {
             ),
             package("xtask", "xtask", &of(&["ureq"])),
             package("apps/cli", "ward-cli", &of(&["ward-audit", "ureq"])),
+            package("crates/derive", "ward-derive", &of(&["syn"])),
+            package("crates/adapters/sink", "ward-sink", &of(&["ward"])),
         ]
     }
 
@@ -185,6 +192,8 @@ mod tests {
             (8, "ward-postgres", Value::Null),
             (9, "ward-postgres", Value::Null),
             (9, "tokio", Value::Null),
+            (10, "ward-kernel", Value::Null),
+            (11, "ward-derive", Value::Null),
         ] {
             let mut packages = workspace();
             packages[index]["dependencies"].as_array_mut().unwrap().push(json!({"name": used, "kind": kind}));

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::process::{Outcome, root};
 
 pub(crate) use browser::browser;
-pub(crate) use cargo::{cargo_deny, cargo_fuzz};
+pub(crate) use cargo::{cargo_deny, cargo_fuzz, cargo_mutants};
 pub(crate) use postgres::postgres;
 pub(crate) use python::{export_readers, s3_locked, schemathesis};
 

@@ -36,19 +36,33 @@ const KEEP: &str = "
 /// Ids below those of subjects are given one after the other.
 const LAST: &str = "SELECT id FROM ward.wrapped_key WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT 1";
 
-pub(crate) async fn load(
-    pool: &Shared,
-    keyring: &Keyring,
-    tenant: TenantId,
-) -> Result<Arc<TenantKeys>, StoreError> {
+/// The keys stored for a tenant, all but its subjects'.
+pub(crate) async fn stored(pool: &Shared, tenant: TenantId) -> Result<Vec<WrappedKey>, StoreError> {
     let gate = Gated::new(pool.clone(), tenant.into());
     let rows = Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?;
     let wrapped = |row: &PgRow| {
         let (until, known) = (row.try_get("until").map_err(failed)?, row.try_get("known").map_err(failed)?);
-        Ok::<_, StoreError>(WrappedKey { until, known, ..wrapped(row)? })
+        Ok(WrappedKey { until, known, ..wrapped(row)? })
     };
-    let wrapped: Vec<_> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
-    keyring.load(tenant, &wrapped).await.map_err(unavailable)
+    rows.iter().map(wrapped).collect()
+}
+
+pub(crate) async fn load(
+    keyring: &Keyring,
+    tenant: TenantId,
+    stored: &[WrappedKey],
+) -> Result<Arc<TenantKeys>, StoreError> {
+    keyring.load(tenant, stored).await.map_err(unavailable)
+}
+
+/// The keys of a tenant that was founded too early to have them all, and those that it lacks.
+pub(crate) async fn complete(
+    keyring: &Keyring,
+    tenant: TenantId,
+    stored: &[WrappedKey],
+) -> Result<(Arc<TenantKeys>, Vec<WrappedKey>), StoreError> {
+    let (keys, made) = keyring.complete(tenant, stored).await.map_err(unavailable)?;
+    Ok((Arc::new(keys), made))
 }
 
 /// The keys of a tenant that is being founded.

@@ -75,6 +75,7 @@ pub mod prover;
 mod reading;
 mod record;
 mod scoped;
+mod sealed_column;
 mod sealed_fields;
 mod store;
 #[cfg(test)]
@@ -100,6 +101,10 @@ pub use local::is_local;
 pub use log::PrunedLog;
 pub use migrate::{MigrateError, migrate, schema};
 pub use reading::PgReading;
+pub use sealed_column::{
+    ColumnSealer, IndexedText, NotSealed, SealedCell, SealedField, SealedTable, SealedText,
+};
 pub use store::{OpenError, Postgres};
 pub use table::TenantTable;
 pub use unit::PgUnit;
+pub use ward_derive::SealedColumns;

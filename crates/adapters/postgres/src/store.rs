@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
-use ward::audit::{self, Writer};
-use ward::crypto::{Keyring, Suite, TenantKeys};
-use ward::kernel::{Entity, Machine, Operation, Principal, StoreError, TenantId};
+use ward::audit::{self, RecordError, Writer};
+use ward::crypto::{Keyring, Suite, TenantKeys, WrappedKey};
+use ward::kernel::{Entity, Machine, Operation, Principal, StoreError, TenantId, authority};
 use ward::rbac::{Denied, Permit};
-use ward::{Reading, Store, Unit};
+use ward::{ADD_KEYS, Reading, Store, Unit};
 
 use crate::connection::Connection;
 use crate::error::failed;
@@ -143,7 +143,33 @@ impl Postgres {
     pub(crate) async fn keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
         match self.keyring.cached(tenant) {
             Some(keys) => Ok(keys),
-            None => keys::load(&self.shared, &self.keyring, tenant).await,
+            None => self.load_keys(tenant).await,
+        }
+    }
+
+    async fn load_keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
+        let mut stored = keys::stored(&self.shared, tenant).await?;
+        if TenantKeys::are_fewer(&stored) {
+            self.add_keys(tenant, &stored).await?;
+            stored = keys::stored(&self.shared, tenant).await?;
+        }
+        keys::load(&self.keyring, tenant, &stored).await
+    }
+
+    /// Makes the keys that a tenant was founded too early to have. Of several that do so one finds their ids free; the others
+    /// wait until it has committed, and use what it stored.
+    async fn add_keys(&self, tenant: TenantId, stored: &[WrappedKey]) -> Result<(), StoreError> {
+        let (keys, made) = keys::complete(&self.keyring, tenant, stored).await?;
+        #[expect(clippy::disallowed_methods, reason = "nothing else is written, and nobody asked for it")]
+        let who = Arc::new(authority::system(tenant, ward::KEY_MAKER));
+        let unit = self.open_unit(self.writer(who, &ADD_KEYS), keys).await?;
+        if keys::keep(&unit, &made).await?.len() != made.len() {
+            return Ok(());
+        }
+        match unit.commit(ward::keys_added(tenant, made.iter().map(|key| key.purpose))).await {
+            Ok(_) => Ok(()),
+            Err(RecordError::Store(error)) => Err(error),
+            Err(error) => Err(StoreError::Failed(Box::new(error))),
         }
     }
 

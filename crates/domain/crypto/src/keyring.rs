@@ -89,6 +89,16 @@ impl Keyring {
         Ok(made.1)
     }
 
+    /// Makes the keys that a tenant was founded too early to have: [`TenantKeys::complete`]. None are kept, as with
+    /// [`Self::create`].
+    pub async fn complete(
+        &self,
+        tenant: TenantId,
+        stored: &[WrappedKey],
+    ) -> Result<(TenantKeys, Vec<WrappedKey>), KeyError> {
+        TenantKeys::complete(tenant, &*self.service, stored, self.entropy.clone()).await
+    }
+
     /// Drops the tenant's keys, and keeps out those being loaded now.
     pub fn forget(&self, tenant: TenantId) {
         let mut held = self.held();

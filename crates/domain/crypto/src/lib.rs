@@ -20,7 +20,7 @@
 //!
 //! let tenant = TenantId::from(Uuid::from_u128(1));
 //! let (keys, stored) = TenantKeys::create(tenant, &service, Suite::XChaCha20Poly1305, entropy.clone()).await?;
-//! assert_eq!(stored.len(), 8); // one for the tenant, seven for its purposes; all are to be stored
+//! assert_eq!(stored.len(), 9); // one for the tenant, eight for its purposes; all are to be stored
 //!
 //! let subject = SubjectId::from(Uuid::from_u128(2));
 //! let (key, wrapped) = keys.make_subject_key(ward_crypto::KeyId::FIRST_SUBJECT, subject)?;
@@ -53,6 +53,7 @@ mod service;
 mod subject;
 mod suite;
 mod tenant;
+mod token;
 mod turn;
 mod vault;
 #[cfg(test)]
@@ -71,6 +72,7 @@ pub use service::{KeyError, KeyService, ServiceError, TenantKey};
 pub use subject::SubjectKey;
 pub use suite::Suite;
 pub use tenant::TenantKeys;
+pub use token::{InvalidToken, PresentedToken, Token, TokenKey, TokenPurpose, Unsignable};
 pub use turn::{Turn, TurnError};
 pub use vault::{Clear, OpenError, Vault};
 pub use wrapped::{KeyId, KeyPurpose, WrappedKey};

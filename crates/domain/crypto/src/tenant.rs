@@ -10,7 +10,7 @@ use crate::versions::{Versions, newest_first};
 use crate::wrapped::{unwrap, wrap};
 use crate::{
     DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, LogKeyring, SecretKey, SubjectKey,
-    Suite, TenantKey, Turn, WrappedKey,
+    Suite, TenantKey, TokenKey, Turn, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
@@ -28,6 +28,7 @@ pub struct TenantKeys {
     queue: SecretKey,
     api_key: DigestKey,
     import: DigestKey,
+    token: TokenKey,
 }
 
 impl TenantKeys {
@@ -56,20 +57,37 @@ impl TenantKeys {
         stored: &[WrappedKey],
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, KeyError> {
-        let mut own = Vec::new();
-        for wrapped in newest_first(stored, KeyPurpose::Tenant)? {
-            let key = service.unwrap(tenant, &wrapped.bytes).await?;
-            if !key.0.is_that_of(&wrapped.commitment) {
-                return Err(KeyError::Broken(wrapped.id));
-            }
-            own.push((wrapped.id, key));
+        Self::open(unwrapped(tenant, service, stored, entropy).await?, stored)
+    }
+
+    /// Whether the tenant was founded by a Ward that made fewer keys: then [`Self::complete`] makes the others.
+    pub fn are_fewer(stored: &[WrappedKey]) -> bool {
+        let has = |purpose: KeyPurpose| stored.iter().any(|key| key.purpose == purpose);
+        has(KeyPurpose::Tenant) && !KeyPurpose::LATER.into_iter().all(has)
+    }
+
+    /// Unwraps the keys stored for a tenant as [`Self::load`] does, and makes those that it was founded too early to
+    /// have; these are to be stored, every one, before anything is done with them. No other that is missing is made.
+    ///
+    /// Each has the least id that is above those of `stored`, so of two who complete the same keys one alone can store them.
+    pub async fn complete(
+        tenant: TenantId,
+        service: &dyn KeyService,
+        stored: &[WrappedKey],
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Vec<WrappedKey>), KeyError> {
+        let wrappers = unwrapped(tenant, service, stored, entropy).await?;
+        let wrapper = wrappers.current();
+        let own = stored.iter().filter(|key| key.subject.is_none());
+        let last = own.map(|key| u32::from(key.id)).max().unwrap_or_default();
+        let mut all = stored.to_vec();
+        let missing = |purpose: &KeyPurpose| !stored.iter().any(|key| key.purpose == *purpose);
+        for (purpose, id) in KeyPurpose::LATER.into_iter().filter(missing).zip(last + 1..) {
+            let key = Material::random(wrapper.header.suite, &*wrapper.entropy)?;
+            all.push(wrap(wrapper, KeyId::from(id), purpose, None, &key)?);
         }
-        let wrappers = Versions::open(stored, KeyPurpose::Tenant, |wrapped| {
-            let (id, key) =
-                own.iter().find(|(id, _)| *id == wrapped.id).ok_or(KeyError::Broken(wrapped.id))?;
-            Ok(wrapper(tenant, *id, key, entropy.clone()))
-        })?;
-        Self::open(wrappers, stored)
+        let keys = Self::open(wrappers, &all)?;
+        Ok((keys, all.split_off(stored.len())))
     }
 
     /// Makes a person's key under an `id` never used in this tenant, from [`KeyId::FIRST_SUBJECT`] on.
@@ -192,6 +210,11 @@ impl TenantKeys {
         &self.import
     }
 
+    /// Tokens that travel in links.
+    pub fn token(&self) -> &TokenKey {
+        &self.token
+    }
+
     fn wrapper(&self) -> &Sealing {
         self.wrappers.current()
     }
@@ -241,7 +264,9 @@ impl TenantKeys {
         let log = LogKeyring::new(logs.collect::<Result<_, KeyError>>()?);
         let queue = secret(KeyPurpose::Queue)?;
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
-        Ok(Self { wrappers, index, audit, leaf, log, idempotency, request, queue, api_key, import })
+        let token = |wrapped: &WrappedKey| Ok(TokenKey::version(&unwrap(&wrappers, wrapped)?));
+        let token = TokenKey::new(tenant, Versions::open(stored, KeyPurpose::Token, token)?);
+        Ok(Self { wrappers, index, audit, leaf, log, idempotency, request, queue, api_key, import, token })
     }
 }
 
@@ -262,4 +287,26 @@ pub(crate) async fn make_own(
 
 fn wrapper(tenant: TenantId, id: KeyId, own: &TenantKey, entropy: Arc<dyn Entropy>) -> Sealing {
     Sealing::new(tenant, id, (&own.0, b"ward v1 wrap"), entropy)
+}
+
+/// What the tenant's own keys wrap and unwrap with, once `service` has unwrapped them.
+async fn unwrapped(
+    tenant: TenantId,
+    service: &dyn KeyService,
+    stored: &[WrappedKey],
+    entropy: Arc<dyn Entropy>,
+) -> Result<Versions<Sealing>, KeyError> {
+    let mut own = Vec::new();
+    for wrapped in newest_first(stored, KeyPurpose::Tenant)? {
+        let key = service.unwrap(tenant, &wrapped.bytes).await?;
+        if !key.0.is_that_of(&wrapped.commitment) {
+            return Err(KeyError::Broken(wrapped.id));
+        }
+        own.push((wrapped.id, key));
+    }
+    Versions::open(stored, KeyPurpose::Tenant, |wrapped| {
+        let own = own.iter().find(|(id, _)| *id == wrapped.id);
+        let (id, key) = own.ok_or(KeyError::Broken(wrapped.id))?;
+        Ok(wrapper(tenant, *id, key, entropy.clone()))
+    })
 }

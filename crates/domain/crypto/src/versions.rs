@@ -35,6 +35,12 @@ impl<K> Versions<K> {
         &self.all[self.current].1
     }
 
+    /// Which one that is.
+    #[expect(clippy::indexing_slicing, reason = "`open` and `only` see to it that it is there")]
+    pub(crate) fn current_id(&self) -> KeyId {
+        self.all[self.current].0
+    }
+
     pub(crate) fn of(&self, id: KeyId) -> Option<&K> {
         self.all.iter().find(|(of, _)| *of == id).map(|(_, key)| key)
     }

@@ -58,16 +58,29 @@ pub enum KeyPurpose {
     Import,
     /// Signs the heads of the tenant's audit log.
     Log,
+    /// Signs tokens that travel in links.
+    Token,
     /// What stays of a subject's key that another followed: it checks commitments made under it, and opens nothing.
     Commitment,
 }
 
 impl KeyPurpose {
     /// Those that a tenant has one key for, beside its own.
-    pub(crate) const SINGLE: [Self; 7] =
-        [Self::Index, Self::Audit, Self::Idempotency, Self::Queue, Self::ApiKey, Self::Import, Self::Log];
+    pub(crate) const SINGLE: [Self; 8] = [
+        Self::Index,
+        Self::Audit,
+        Self::Idempotency,
+        Self::Queue,
+        Self::ApiKey,
+        Self::Import,
+        Self::Log,
+        Self::Token,
+    ];
 
-    const ALL: [Self; 10] = [
+    /// Those of them that a tenant may have been founded without, by a Ward that didn't know them yet.
+    pub(crate) const LATER: [Self; 1] = [Self::Token];
+
+    const ALL: [Self; 11] = [
         Self::Tenant,
         Self::Subject,
         Self::Index,
@@ -77,6 +90,7 @@ impl KeyPurpose {
         Self::ApiKey,
         Self::Import,
         Self::Log,
+        Self::Token,
         Self::Commitment,
     ];
 
@@ -97,6 +111,7 @@ impl KeyPurpose {
             Self::ApiKey => "api_key",
             Self::Import => "import",
             Self::Log => "log",
+            Self::Token => "token",
             Self::Commitment => "commitment",
         }
     }

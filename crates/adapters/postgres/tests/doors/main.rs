@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may")]
 
 mod due;
+mod early;
 mod group;
 mod isolation;
 mod lookup;

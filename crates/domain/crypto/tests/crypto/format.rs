@@ -3,9 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use chrono::DateTime;
 use futures::executor::block_on;
 use sha2::{Digest, Sha256};
-use ward_crypto::{KeyId, LocalKeys, RootKey, Suite, TenantKeys};
+use ward_crypto::{KeyId, LocalKeys, RootKey, Suite, TenantKeys, TokenPurpose};
 use ward_kernel::{Entropy, Indexer, Sealer};
 
 use crate::support::{email, subject, tenant};
@@ -32,6 +33,7 @@ struct Expected {
     commitment: &'static str,
     secret: &'static str,
     digest: &'static str,
+    token: &'static str,
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -44,12 +46,15 @@ fn holds(suite: Suite, expected: &Expected) {
     let service = LocalKeys::new(root, entropy.clone());
     let (keys, mut stored) =
         block_on(TenantKeys::create(tenant(1), &service, suite, entropy.clone())).unwrap();
-    // The key of the log came later than what is expected, which was computed as if it drew nothing.
-    let log = stored.pop().unwrap();
-    assert_eq!(log.purpose.as_str(), "log");
+    // The last two came later than what is expected, which was computed as if they drew nothing.
     let mut drawn = entropy.0.lock().unwrap();
-    *drawn -= (*drawn - 56) / stored.len(); // 56 for the tenant's own, under the root key
+    *drawn -= 2 * ((*drawn - 56) / (stored.len() - 1)); // 56 for the tenant's own, under the root key
     drop(drawn);
+    let later = stored.split_off(7);
+    assert!(later.iter().map(|key| key.purpose.as_str()).eq(["log", "token"]));
+    let expiry = DateTime::from_timestamp(1_800_000_000, 0);
+    let token = keys.token().sign(TokenPurpose::Invitation, b"ada@example.org", expiry).unwrap();
+    assert_eq!(token.as_str(), expected.token);
     let (key, wrapped) = keys.make_subject_key(KeyId::FIRST_SUBJECT, subject(1)).unwrap();
     let sealed = key.seal(email(1), b"ada@example.org").unwrap();
     let secret = keys.idempotency().seal(email(1), b"ada@example.org").unwrap();
@@ -83,6 +88,7 @@ fn xchacha20_poly1305_is_stored_as_documented() {
             secret: "010100000005922bc059ee871cb54ae37811a63fd46d029b30c95ef78c2538ec355998f4785b6d9d758015a309222109\
                  235530b7a11ac49dac0e8d95c8",
             digest: "c1a9d607a00aea1bfa61e13ed1ccebf218d902569d566e1448e2d49ab7650fd2",
+            token: "AQAAAAoAAAAAAAAAAAAAAAAAAAABAAAAAGtJ0gBhZGFAZXhhbXBsZS5vcmeoQWrpTyLVamw9okaUEYtatL4fFhQ70xBYGc4B3ckilg",
         },
     );
 }
@@ -103,6 +109,7 @@ fn aes_256_gcm_is_stored_as_documented() {
             secret: "010200000005f28b20b94ee77c15aa43d871d709a019aa5d6f2898537f42e68da4a298b65adf139f6376a10bd80b85fd\
                  83",
             digest: "23eabf201284d2ebe953dc6519007232649b345de4fcdb01ac22a2ea03e541a3",
+            token: "AQAAAAoAAAAAAAAAAAAAAAAAAAABAAAAAGtJ0gBhZGFAZXhhbXBsZS5vcmcTFK-xHOnPv32SeisDqcaKX3G4QoK7gjANqJmPjhjLOA",
         },
     );
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 use ward_crypto::{
-    InvalidKey, KeyError, KeyId, KeyPurpose, KeyService, LocalKeys, RootKey, ServiceError, Suite, TenantKeys,
-    WrappedKey,
+    InvalidKey, KeyError, KeyId, KeyPurpose, KeyService, PresentedToken, RootKey, ServiceError, Suite,
+    TenantKeys, TokenPurpose, WrappedKey,
 };
-use ward_kernel::{Entropy, Indexer, Sealer, TenantId};
+use ward_kernel::{Clock as _, Entropy, Indexer, Sealer, TenantId};
 
 use crate::support::{
     Fault, HandClock, Os, SUITES, Switched, created, email, local, one_key, os, receipt, subject, tenant,
@@ -96,10 +96,11 @@ fn stored_keys_come_back_as_they_were() {
 fn a_tenant_is_made_with_a_key_for_each_purpose_and_no_two_are_alike() {
     let (_, stored) = created(1, &local(), Suite::default());
     let words: Vec<_> = stored.iter().map(|key| key.purpose.as_str()).collect();
-    assert_eq!(words, ["tenant", "index", "audit", "idempotency", "queue", "api_key", "import", "log"]);
+    let made = ["tenant", "index", "audit", "idempotency", "queue", "api_key", "import", "log", "token"];
+    assert_eq!(words, made);
     let ids: HashSet<_> = stored.iter().map(|key| key.id).collect();
     let commitments: HashSet<_> = stored.iter().map(|key| key.commitment).collect();
-    assert_eq!((ids.len(), commitments.len()), (8, 8));
+    assert_eq!((ids.len(), commitments.len()), (9, 9));
     assert!(ids.iter().all(|id| *id < KeyId::FIRST_SUBJECT));
     for word in words {
         assert_eq!(KeyPurpose::parse(word).map(KeyPurpose::as_str), Some(word));
@@ -151,6 +152,68 @@ fn a_tenant_with_a_key_missing_or_twice_has_none() {
     }
 }
 
+/// Stored by a Ward that knew no tokens.
+fn founded_early(stored: &[WrappedKey]) -> Vec<WrappedKey> {
+    stored.iter().filter(|key| key.purpose != KeyPurpose::Token).cloned().collect()
+}
+
+fn complete(
+    service: &dyn KeyService,
+    stored: &[WrappedKey],
+) -> Result<(TenantKeys, Vec<WrappedKey>), KeyError> {
+    block_on(TenantKeys::complete(tenant(1), service, stored, os()))
+}
+
+#[test]
+fn a_tenant_founded_before_there_were_tokens_is_given_their_key_once() {
+    let service = local();
+    let (keys, stored) = created(1, &service, Suite::default());
+    let early = founded_early(&stored);
+    assert_eq!(early.len(), 8);
+    assert!(TenantKeys::are_fewer(&early) && !TenantKeys::are_fewer(&stored));
+    assert!(matches!(load(1, &service, &early), Err(KeyError::Missing(KeyPurpose::Token))));
+
+    let (completed, made) = complete(&service, &early).unwrap();
+    assert_eq!(
+        made.iter().map(|key| (key.purpose, key.id)).collect::<Vec<_>>(),
+        [(KeyPurpose::Token, 10.into())]
+    );
+    let loaded = load(1, &service, &[early, made].concat()).unwrap();
+    assert_eq!(loaded.index().index("email", b"ada"), keys.index().index("email", b"ada"));
+    let token = completed.token().sign(TokenPurpose::Reset, b"", None).unwrap();
+    let (presented, now) = (PresentedToken::parse(token.as_str()).unwrap(), HandClock::new().now());
+    assert!(loaded.token().verify(TokenPurpose::Reset, &presented, now).is_ok());
+    assert!(keys.token().verify(TokenPurpose::Reset, &presented, now).is_err());
+    assert!(complete(&service, &stored).unwrap().1.is_empty());
+}
+
+#[test]
+fn a_key_given_later_takes_no_id_that_was_given() {
+    let service = local();
+    let (keys, stored) = created(1, &service, Suite::default());
+    let (_, log) = keys.make_log_key(KeyId::from(10), HandClock::new().now()).unwrap();
+    let (_, subject) = keys.make_subject_key(KeyId::FIRST_SUBJECT, subject(1)).unwrap();
+    let early = [founded_early(&stored), vec![log, subject]].concat();
+    assert_eq!(complete(&service, &early).unwrap().1[0].id, KeyId::from(11));
+    let (_, log) = keys.make_log_key(KeyId::from(70), HandClock::new().now()).unwrap();
+    let full = [founded_early(&stored), vec![log]].concat();
+    assert_eq!(complete(&service, &full).unwrap().1[0].id, KeyId::from(71));
+}
+
+#[test]
+fn no_key_that_a_tenant_was_founded_with_is_made_again() {
+    let service = local();
+    let (_, stored) = created(1, &service, Suite::default());
+    let early = founded_early(&stored);
+    for (at, key) in early.iter().enumerate() {
+        let mut fewer = early.clone();
+        fewer.remove(at);
+        let completed = complete(&service, &fewer);
+        assert!(matches!(completed, Err(KeyError::Missing(purpose)) if purpose == key.purpose));
+    }
+    assert!(!TenantKeys::are_fewer(&early[1..]) && !TenantKeys::are_fewer(&[]));
+}
+
 #[test]
 fn ids_of_the_tenants_own_keys_are_not_given_to_subjects() {
     let (keys, _) = one_key(Suite::default());
@@ -195,17 +258,4 @@ fn a_key_service_that_fails_gives_an_error_and_no_key() {
     assert!(matches!(load(1, &*service, &stored), Err(KeyError::Broken(id)) if id == stored[0].id));
     service.set(None);
     assert!(load(1, &*service, &stored).is_ok() && check().is_ok());
-}
-
-#[test]
-fn no_key_and_no_clear_value_prints_itself() {
-    let root = RootKey::parse(&(0..32).map(|n| n * 7 + 3).collect::<Vec<_>>()).unwrap();
-    assert_eq!(format!("{root:?}"), "RootKey(..)");
-    assert_eq!(format!("{:?}", LocalKeys::new(root, os())), "LocalKeys(..)");
-    let (keys, key) = one_key(Suite::default());
-    assert_eq!(format!("{keys:?} {key:?}"), "TenantKeys(..) SubjectKey(64)");
-    let all = format!("{:?} {:?} {:?}", keys.index(), keys.audit(), keys.api_key());
-    assert_eq!(all, "IndexKey(..) SecretKey(..) DigestKey(..)");
-    let sealed = keys.audit().seal(email(1), b"192.0.2.7").unwrap();
-    assert_eq!(format!("{:?}", keys.audit().open(email(1), &sealed).unwrap()), "Clear(..)");
 }

@@ -4,7 +4,10 @@
 mod format;
 mod keyring;
 mod keys;
+mod logs;
 mod places;
+mod silent;
 mod support;
+mod tokens;
 mod turns;
 mod vault;

@@ -46,6 +46,93 @@ fn a_value_opens_at_its_own_place_only() {
     }
 }
 
+/// What a sealed value is bound to, by name; the key's version is the id of the key.
+const BOUND: [&str; 5] = ["tenant", "table", "column", "row", "version"];
+
+/// One of two spots that differ in whatever `differs` has a bit for, as [`BOUND`] orders them.
+fn spot(differs: usize) -> (u128, u32, Entity, &'static str) {
+    let other = |at: usize| differs >> at & 1 == 1;
+    let (tenant, version) = (if other(0) { 2 } else { 1 }, if other(4) { 65 } else { 64 });
+    let table = if other(1) { "record" } else { "subject" };
+    let row = Entity::new(table, Uuid::from_u128(if other(3) { 2 } else { 1 }));
+    (tenant, version, row, if other(2) { "phone" } else { "email" })
+}
+
+fn names(differs: usize) -> String {
+    let named = BOUND.iter().enumerate().filter(|(at, _)| differs >> at & 1 == 1);
+    named.map(|(_, name)| *name).collect::<Vec<_>>().join(" and ")
+}
+
+/// Alone, in pairs, and all further ones together: both ways, as it lies and with its header made to name the key that is tried.
+#[test]
+fn a_value_swapped_with_that_of_another_spot_opens_at_neither() {
+    for suite in SUITES {
+        let (service, mut pairs) = (local(), 0);
+        let keys = [1, 2].map(|n| created(n, &service, suite).0);
+        let versions: Vec<_> = [(0, 64), (0, 65), (1, 64), (1, 65)]
+            .map(|(n, id): (usize, u32)| keys[n].make_subject_key(KeyId::from(id), subject(1)).unwrap().0)
+            .into();
+        let at = |differs| {
+            let (n, version, row, column) = spot(differs);
+            let key = &versions[(n as usize - 1) * 2 + (version as usize - 64)];
+            (key, Place { tenant: tenant(n), row, column })
+        };
+        let here = at(0);
+        for differs in 1..1 << BOUND.len() {
+            let there = at(differs);
+            for ((key, place), (other, elsewhere)) in [(here, there), (there, here)] {
+                let sealed = other.seal(elsewhere, b"ada@example.org").unwrap().bytes;
+                let mut renamed = sealed.clone();
+                renamed[2..6].copy_from_slice(&u32::from(key.id()).to_be_bytes());
+                assert_eq!(open(other, elsewhere, &sealed).unwrap(), b"ada@example.org");
+                assert!(open(key, place, &sealed).is_err(), "{suite:?}: {}", names(differs));
+                assert_eq!(
+                    open(key, place, &renamed),
+                    Err(OpenError::Forged),
+                    "{suite:?}: {}",
+                    names(differs)
+                );
+            }
+            pairs += usize::from(differs.count_ones() == 2);
+        }
+        assert_eq!(pairs, 10);
+    }
+}
+
+#[test]
+fn a_secret_swapped_with_that_of_another_spot_opens_at_neither() {
+    for suite in SUITES {
+        let service = local();
+        let keys = [1, 2].map(|n| created(n, &service, suite).0);
+        let at = |differs| {
+            let (n, _, row, column) = spot(differs);
+            (keys[n as usize - 1].queue(), Place { tenant: tenant(n), row, column })
+        };
+        let (key, place) = at(0);
+        let here = key.seal(place, b"job").unwrap();
+        assert_eq!(key.open(place, &here).unwrap().as_bytes(), b"job");
+        for differs in 1..1 << 4 {
+            let (other, elsewhere) = at(differs);
+            let there = other.seal(elsewhere, b"job").unwrap();
+            assert!(key.open(place, &there).is_err(), "{suite:?}: {}", names(differs));
+            assert!(other.open(elsewhere, &here).is_err(), "{suite:?}: {}", names(differs));
+        }
+        let mut renamed = keys[0].audit().seal(place, b"job").unwrap();
+        renamed[2..6].copy_from_slice(&here[2..6]);
+        assert!(key.open(place, &renamed).is_err(), "{suite:?}: one purpose for another");
+    }
+}
+
+#[test]
+fn a_value_of_one_suite_does_not_open_as_of_the_other() {
+    for (suite, other) in [SUITES, [SUITES[1], SUITES[0]]].map(|[suite, other]| (suite, other)) {
+        let (_, key) = one_key(suite);
+        let mut sealed = key.seal(email(1), b"ada@example.org").unwrap().bytes;
+        sealed[1] = other as u8;
+        assert_eq!(open(&key, email(1), &sealed), Err(OpenError::Forged));
+    }
+}
+
 #[test]
 fn a_row_is_sealed_as_its_values_are_each_under_a_nonce_of_its_own() {
     for suite in SUITES {

@@ -2,20 +2,21 @@
 
 use futures::executor::block_on;
 use ward_crypto::{
-    KeyError, KeyId, KeyPurpose, KeyService, Keyring, OpenError, Suite, TenantKeys, TurnError, Vault,
-    WrappedKey,
+    KeyError, KeyId, KeyPurpose, KeyService, Keyring, OpenError, PresentedToken, Suite, TenantKeys,
+    TokenPurpose, TurnError, Vault, WrappedKey,
 };
-use ward_kernel::{Commitment, Indexer as _, SealedBytes, Sealer as _};
+use ward_kernel::{Clock as _, Commitment, Indexer as _, SealedBytes, Sealer as _};
 
 use crate::support::{HandClock, SUITES, created, email, local, os, receipt, subject, tenant};
 
-const PURPOSES: [KeyPurpose; 6] = [
+const PURPOSES: [KeyPurpose; 7] = [
     KeyPurpose::Index,
     KeyPurpose::Audit,
     KeyPurpose::Idempotency,
     KeyPurpose::Queue,
     KeyPurpose::ApiKey,
     KeyPurpose::Import,
+    KeyPurpose::Token,
 ];
 
 /// A person whose key was followed `times` times, with a value that was sealed before.
@@ -156,6 +157,14 @@ fn a_new_version_serves_for_what_is_new_from_when_it_is_known_and_the_old_one_fo
             assert_eq!((all.len(), all[0]), (2, new.digest(b"text")));
             assert!(all.contains(&old.digest(b"text")));
         }
+        let (old, new) = (before.token(), after.token());
+        let link = old.sign(TokenPurpose::Reset, b"id", None).unwrap();
+        let presented = PresentedToken::parse(link.as_str()).unwrap();
+        assert_eq!(new.verify(TokenPurpose::Reset, &presented, HandClock::new().now()), Ok(&b"id"[..]));
+        assert_eq!(new.id() != old.id(), known);
+        let link = new.sign(TokenPurpose::Reset, b"id", None).unwrap();
+        let presented = PresentedToken::parse(link.as_str()).unwrap();
+        assert_eq!(presented.key(), new.id());
         let (old, new) = (before.index(), after.index());
         assert_eq!(new.index("email", b"ada") != old.index("email", b"ada"), known);
         let all = new.indexes("email", b"ada");
