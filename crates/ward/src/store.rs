@@ -17,6 +17,7 @@ use crate::delivery::Sinks;
 use crate::job::Queue;
 use crate::log_keys::LogKeyStore;
 use crate::once::Answers;
+use crate::rotation::{KeyUpkeep, Rotations, RotationsView};
 
 /// Port: the only way to data, and only with a [`Permit`].
 #[async_trait]
@@ -40,10 +41,12 @@ pub trait Unit:
     Answers
     + ApiKeys
     + Erasure
+    + KeyUpkeep
     + Ledger
     + LogKeyStore
     + Queue
     + Records
+    + Rotations
     + Sinks
     + SubjectKeys
     + Subjects
@@ -86,6 +89,7 @@ pub trait Reading:
     + AuditView
     + LedgerView
     + RecordsView
+    + RotationsView
     + StoredLog
     + SubjectsView
     + TenantsView

@@ -67,6 +67,10 @@ id!(
     /// One transaction.
     UnitId
 );
+id!(
+    /// Keys that are followed by others.
+    RotationId
+);
 
 impl TenantId {
     /// A tenant known before there is a database.
@@ -120,5 +124,5 @@ macro_rules! entity {
 
 entity!(
     TenantId: "tenant", UserId: "user", ApiKeyId: "api_key", SubjectId: "subject", RecordId: "record",
-    EventId: "event", JobId: "job"
+    EventId: "event", JobId: "job", RotationId: "rotation"
 );
