@@ -1,0 +1,100 @@
+//! Versions of a tenant's keys: made, known, and destroyed once nothing needs them.
+
+use sqlx::Row as _;
+use ward::KeyVersion;
+use ward::crypto::{KeyId, KeyPurpose};
+use ward::kernel::StoreError;
+
+use crate::error::failed;
+use crate::keys;
+use crate::scoped::Scoped;
+use crate::unit::PgUnit;
+
+const VERSIONS: &str = "
+    SELECT k.id, k.created_at, k.created_at <= now() - interval '60 s' AS known FROM ward.wrapped_key k
+    WHERE k.tenant = $1 AND k.purpose = $2 AND k.subject IS NULL AND k.bytes IS NOT NULL ORDER BY k.id DESC";
+/// Ids of the tenant's own keys and of those for its purposes are given one after the other; those of subjects are drawn.
+const NEXT: &str = "SELECT max(k.id) + 1 AS id FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL";
+/// Versions that another has followed for an hour.
+const FOLLOWED: &str = "
+    SELECT k.id FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.purpose = $2 AND k.subject IS NULL AND k.bytes IS NOT NULL
+        AND k.id < (SELECT max(n.id) FROM ward.wrapped_key n WHERE n.tenant = $1 AND n.purpose = $2 AND n.subject IS NULL
+            AND n.bytes IS NOT NULL AND n.created_at <= now() - interval '1 hour')
+    ORDER BY k.id FOR UPDATE";
+const DESTROY: &str =
+    "UPDATE ward.wrapped_key SET bytes = NULL WHERE tenant = $1 AND id = ANY ($2) AND subject IS NULL";
+
+/// Whether something names the version, whose id is `$2` as four bytes.
+const WRAPS: &str = "
+    SELECT EXISTS (SELECT FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.purpose <> 'tenant' AND k.bytes IS NOT NULL
+        AND substring(k.bytes FROM 3 FOR 4) = $2) AS needed";
+const SEALS_JOBS: &str =
+    "SELECT EXISTS (SELECT FROM ward.job j WHERE j.tenant = $1 AND substring(j.payload FROM 3 FOR 4) = $2) AS needed";
+const SEALS_ANSWERS: &str = "
+    SELECT EXISTS (SELECT FROM ward.idempotency i WHERE i.tenant = $1 AND substring(i.answer FROM 3 FOR 4) = $2) AS needed";
+const SEALS_SOURCES: &str = "
+    SELECT EXISTS (SELECT FROM ward.audit_leaf l WHERE l.tenant = $1 AND substring(l.source FROM 3 FOR 4) = $2)
+        OR EXISTS (SELECT FROM ward.tenant t WHERE t.tenant = $1 AND substring(t.owner FROM 3 FOR 4) = $2) AS needed";
+
+impl PgUnit {
+    pub(super) async fn versions_of(&self, purpose: KeyPurpose) -> Result<Vec<KeyVersion>, StoreError> {
+        let rows = self.scoped(VERSIONS).bind(purpose.as_str()).within(&self.conn).await?;
+        let version = |row| {
+            let (id, made_at, known) = (keys::id_of(row)?, row.try_get("created_at"), row.try_get("known"));
+            Ok(KeyVersion { id, made_at: made_at.map_err(failed)?, known: known.map_err(failed)? })
+        };
+        rows.iter().map(version).collect()
+    }
+
+    pub(super) async fn next_version(&self, purpose: KeyPurpose) -> Result<KeyId, StoreError> {
+        let id = self.next_id().await?;
+        let made = if purpose == KeyPurpose::Tenant {
+            self.keyring.make_own(self.writer.tenant(), id, self.keys.suite()).await
+        } else {
+            self.keys.make_version(purpose, id)
+        };
+        let made = made.map_err(keys::unavailable)?;
+        if keys::keep(self, &[made]).await?.is_empty() {
+            return Err(StoreError::Raced("another key was made at the same time".into()));
+        }
+        Ok(id)
+    }
+
+    pub(crate) async fn next_id(&self) -> Result<KeyId, StoreError> {
+        let rows = self.scoped(NEXT).within(&self.conn).await?;
+        let missing = StoreError::Corrupt { table: "wrapped_key", column: "id" };
+        rows.first().map_or(Err(missing), keys::id_of)
+    }
+
+    pub(super) async fn destroy_unused(&self, purpose: KeyPurpose) -> Result<Vec<KeyId>, StoreError> {
+        let mut unused = Vec::new();
+        for row in self.scoped(FOLLOWED).bind(purpose.as_str()).within(&self.conn).await? {
+            let id = keys::id_of(&row)?;
+            if !self.needs(purpose, id).await? {
+                unused.push(id);
+            }
+        }
+        if !unused.is_empty() {
+            let ids: Vec<_> = unused.iter().map(|id| i64::from(u32::from(*id))).collect();
+            self.scoped(DESTROY).bind(ids).within(&self.conn).await?;
+        }
+        Ok(unused)
+    }
+
+    async fn needs(&self, purpose: KeyPurpose, id: KeyId) -> Result<bool, StoreError> {
+        let statement = match purpose {
+            KeyPurpose::Tenant => WRAPS,
+            KeyPurpose::Queue => SEALS_JOBS,
+            KeyPurpose::Idempotency => SEALS_ANSWERS,
+            KeyPurpose::Audit => SEALS_SOURCES,
+            // What is stored under the others names no version: it is looked for under all of them.
+            _ => return Ok(true),
+        };
+        self.is_so(self.scoped(statement).bind(super::octets(id))).await
+    }
+
+    async fn is_so(&self, statement: Scoped) -> Result<bool, StoreError> {
+        let rows = statement.within(&self.conn).await?;
+        rows.first().map_or(Ok(true), |row| row.try_get("needed")).map_err(failed)
+    }
+}
