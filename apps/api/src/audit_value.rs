@@ -94,7 +94,7 @@ impl Held {
         for row in history.rows() {
             values.extend(present(reading, row).await?);
         }
-        Ok(Self { key: reading.subject_keys(&[subject]).await?.pop().flatten(), values })
+        Ok(Self { key: reading.committing_key(subject).await?, values })
     }
 }
 

@@ -7,6 +7,7 @@ use poem::{Request, Result};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::ApiKey;
 use sha2::{Digest as _, Sha256};
+use ward::KeyHolder;
 use ward::kernel::{Principal, Source, TenantId, authority};
 
 use crate::app::App;
@@ -69,16 +70,26 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
 async fn principal(app: &App, key: &str) -> Result<Option<(Principal, [u8; 32])>, Refused> {
     // A malformed key is refused before any work at the database.
     let Ok(secret) = app.profile.api_key.parse(key) else { return Ok(None) };
-    let digest = secret.digest(app.store.credential_code().await?);
+    let codes = app.store.credential_codes().await?;
     let now = app.clock().now();
-    let holder = app.credentials.api_key(digest.0).await?.filter(|holder| holder.is_good(now));
-    Ok(holder.map(|holder| {
+    let Some((holder, digest)) = holder(app, secret.digests(codes)).await? else { return Ok(None) };
+    Ok(Some(holder).filter(|holder| holder.is_good(now)).map(|holder| {
         let (grants, _) = app.policy.grants(holder.permissions.iter().map(String::as_str));
         app.usage.note(holder.id, now);
         #[expect(clippy::disallowed_methods, reason = "the key was just checked")]
         let who = authority::api_key(holder.tenant, holder.id, grants);
-        (who, digest.0)
+        (who, digest)
     }))
+}
+
+/// Whose credential it is, and the digest it is stored under: another than the first only while the deployment's key is followed.
+async fn holder(app: &App, digests: Vec<[u8; 32]>) -> Result<Option<(KeyHolder, [u8; 32])>, Refused> {
+    for digest in digests {
+        if let Some(holder) = app.credentials.api_key(digest).await? {
+            return Ok(Some((holder, digest)));
+        }
+    }
+    Ok(None)
 }
 
 fn idempotency_key(request: &Request) -> Result<Option<[u8; 32]>, Refused> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use ward::audit::{Event, Receipt};
 use ward::kernel::{Entity, Place, SubjectId};
-use ward::subject::subject::{Draft, Patch, email_index, phone_index, ref_index};
+use ward::subject::subject::{Draft, Patch, email_indexes, phone_indexes, ref_indexes};
 use ward::subject::{
     CHANGE_SUBJECT, CREATE_SUBJECT, ExternalRef, FIND_SUBJECTS, Fields, SHOW_SUBJECT, SUBJECT_DISCLOSED,
     SUBJECT_SEARCHED, StoredSubject, SubjectError, SubjectSearch,
@@ -78,11 +78,11 @@ impl Api {
         let indexer = reading.keys().index();
         let named = external_ref.0.map(|name| {
             let kind = kind.ok_or_else(|| Refused::at("?kind", "is needed beside `external_ref`"))?;
-            Ok::<_, Refused>(ref_index(&*indexer, kind, name.trim()))
+            Ok::<_, Refused>(ref_indexes(&*indexer, kind, name.trim()))
         });
         let search = SubjectSearch {
-            email: email.0.map(|email| email_index(&*indexer, &email.0)),
-            phone: phone.0.map(|phone| phone_index(&*indexer, &phone.0)),
+            email: email.0.map(|email| email_indexes(&*indexer, &email.0)),
+            phone: phone.0.map(|phone| phone_indexes(&*indexer, &phone.0)),
             external_ref: named.transpose()?,
             kind,
         };

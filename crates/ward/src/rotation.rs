@@ -32,8 +32,11 @@ pub const KEY_MOVED: Action = Action::new("key.values_moved");
 pub const KEY_RETIRED: Action = Action::new("key.retired");
 
 /// Begins rotations.
-pub static ROTATE_KEYS: Operation =
-    Operation { controls: &["C4"], idempotent: true, ..Operation::change("rotateKeys", "keys.rotate", &[ROTATION_STARTED]) };
+pub static ROTATE_KEYS: Operation = Operation {
+    controls: &["C4"],
+    idempotent: true,
+    ..Operation::change("rotateKeys", "keys.rotate", &[ROTATION_STARTED])
+};
 
 /// Lists rotations.
 pub static LIST_ROTATIONS: Operation =
@@ -48,11 +51,14 @@ pub static PAUSE_ROTATION: Operation =
     Operation { controls: &["C4"], ..Operation::change("pauseRotation", "keys.rotate", &[ROTATION_PAUSED]) };
 
 /// Has one go on.
-pub static RESUME_ROTATION: Operation =
-    Operation { controls: &["C4"], ..Operation::change("resumeRotation", "keys.rotate", &[ROTATION_RESUMED]) };
+pub static RESUME_ROTATION: Operation = Operation {
+    controls: &["C4"],
+    ..Operation::change("resumeRotation", "keys.rotate", &[ROTATION_RESUMED])
+};
 
 /// Takes a rotation a step further.
-pub static ADVANCE_ROTATION: Operation = job("advanceRotation", &[KEY_ROTATED, KEY_MOVED, ROTATION_COMPLETED, ROTATION_INTERRUPTED]);
+pub static ADVANCE_ROTATION: Operation =
+    job("advanceRotation", &[KEY_ROTATED, KEY_MOVED, ROTATION_COMPLETED, ROTATION_INTERRUPTED]);
 
 /// Begins the rotations that are due.
 pub static SCHEDULE_ROTATIONS: Operation = job("scheduleRotations", &[ROTATION_STARTED]);
@@ -147,8 +153,9 @@ pub struct KeyVersion {
     pub id: KeyId,
     /// Since when.
     pub made_at: DateTime<Utc>,
-    /// See [`WrappedKey::known`](ward_crypto::WrappedKey::known).
-    pub known: bool,
+    /// Whether it has been [known](ward_crypto::WrappedKey::known) for longer than anybody keeps keys that were loaded before it was:
+    /// nothing new is put under the version before.
+    pub settled: bool,
 }
 
 /// What was moved at once.
@@ -185,7 +192,8 @@ pub trait RotationsView: Send {
     async fn rotation(&mut self, id: RotationId) -> Result<Option<Rotation>, StoreError>;
 
     /// Up to `most`, the newest first, before `before`.
-    async fn rotations(&mut self, before: Option<RotationId>, most: u32) -> Result<Vec<Rotation>, StoreError>;
+    async fn rotations(&mut self, before: Option<RotationId>, most: u32)
+    -> Result<Vec<Rotation>, StoreError>;
 }
 
 /// Port: a tenant's keys, made anew and let go.
@@ -213,8 +221,8 @@ pub trait KeyUpkeep: Send {
 pub enum Next {
     /// Another step, at once.
     Now,
-    /// Another step, once every replica has the new version.
-    Known,
+    /// Another step, once nothing new is put under the version before.
+    Settled,
     /// Nothing.
     Nothing,
 }
@@ -233,9 +241,9 @@ pub async fn advance(
         match newest.filter(|newest| newest.made_at > rotation.begun_at) {
             None => {
                 let id = unit.add_version(rotation.purpose).await?;
-                return Ok((Next::Known, Some(of(KEY_ROTATED).noting("id", id))));
+                return Ok((Next::Settled, Some(of(KEY_ROTATED).noting("id", id))));
             }
-            Some(newest) if !newest.known => return Ok((Next::Known, None)),
+            Some(newest) if !newest.settled => return Ok((Next::Settled, None)),
             Some(_) => {}
         }
     }

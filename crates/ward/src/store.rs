@@ -110,6 +110,9 @@ pub trait Reading:
         &mut self,
         subjects: &[SubjectId],
     ) -> Result<Vec<Option<Arc<SubjectKey>>>, StoreError>;
+
+    /// The key that `subject` has now, which also confirms what those committed to that it followed.
+    async fn committing_key(&mut self, subject: SubjectId) -> Result<Option<Arc<SubjectKey>>, StoreError>;
 }
 
 impl dyn Reading {

@@ -62,7 +62,7 @@ impl Batches {
             tenant: self.caller.0.who.tenant(),
             now: self.app.clock().now(),
             ids: &*self.app.machine,
-            digest: &|row| keys.import().digest(row),
+            digests: &|row| keys.import().digests(row),
         };
         let mut stored = batch(&mut *unit, &importer, rows).await?;
         if let Some(events) = Events::all(std::mem::take(&mut stored.events)) {

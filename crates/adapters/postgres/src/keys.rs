@@ -25,16 +25,18 @@ const OF_TENANT: &str = "
     FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL AND bytes IS NOT NULL";
 
 pub(crate) const OF_SUBJECTS: &str = "
-    SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = ANY ($2)";
+    SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key
+    WHERE tenant = $1 AND subject = ANY ($2) AND purpose = 'subject' AND bytes IS NOT NULL";
+
+/// A subject's key, and what is left of those that it followed.
+pub(crate) const WHOLE: &str = "
+    SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = $2 AND bytes IS NOT NULL";
 
 /// A key id begins at random in four bytes, so another key may have it: that row is left out, and another id is tried.
 const KEEP: &str = "
     INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment, until)
     SELECT $1, k.* FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[], $7::timestamptz[]) k
     ON CONFLICT (tenant, id) DO NOTHING RETURNING id";
-
-/// Ids below those of subjects are given one after the other.
-const LAST: &str = "SELECT id FROM ward.wrapped_key WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT 1";
 
 /// The keys stored for a tenant, all but its subjects'.
 pub(crate) async fn stored(pool: &Shared, tenant: TenantId) -> Result<Vec<WrappedKey>, StoreError> {
@@ -103,6 +105,14 @@ pub(crate) fn by_subject(rows: &[PgRow]) -> Result<Vec<(SubjectId, WrappedKey)>,
     rows.iter().map(keyed).collect()
 }
 
+/// The key among a subject's, with what is left of the others.
+pub(crate) fn whole(keys: &TenantKeys, rows: &[PgRow]) -> Result<Option<Arc<SubjectKey>>, StoreError> {
+    let all: Vec<_> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
+    let (own, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|key| key.purpose == KeyPurpose::Subject);
+    let key = own.first().map(|key| keys.subject_key(key, &left).map(Arc::new));
+    key.transpose().map_err(unavailable)
+}
+
 pub(crate) fn unwrap(keys: &TenantKeys, wrapped: &WrappedKey) -> Result<Arc<SubjectKey>, StoreError> {
     keys.subject_key(wrapped, &[]).map(Arc::new).map_err(unavailable)
 }
@@ -113,7 +123,7 @@ pub(crate) fn beside(row: &PgRow) -> Result<Option<WrappedKey>, StoreError> {
     id.map(|id| named(key_id(id)?, row)).transpose()
 }
 
-fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
+pub(crate) fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
     named(id_of(row)?, row)
 }
 
@@ -132,7 +142,7 @@ fn named(id: KeyId, row: &PgRow) -> Result<WrappedKey, StoreError> {
     })
 }
 
-fn id_of(row: &PgRow) -> Result<KeyId, StoreError> {
+pub(crate) fn id_of(row: &PgRow) -> Result<KeyId, StoreError> {
     key_id(row.try_get("id").map_err(failed)?)
 }
 
@@ -141,13 +151,13 @@ fn key_id(id: i64) -> Result<KeyId, StoreError> {
     Ok(KeyId::from(id))
 }
 
-fn unavailable(error: KeyError) -> StoreError {
+pub(crate) fn unavailable(error: KeyError) -> StoreError {
     StoreError::KeyUnavailable(Box::new(error))
 }
 
 impl PgUnit {
     /// Key ids for subjects, each given once: from a random one on, so that those stored together lie together.
-    fn key_ids(&self) -> impl Iterator<Item = KeyId> {
+    pub(crate) fn key_ids(&self) -> impl Iterator<Item = KeyId> {
         let mut first = [0; 4];
         self.machine.fill(&mut first);
         let ids = successors(Some(u32::from_be_bytes(first)), |id| Some(id.wrapping_add(1)));
@@ -158,10 +168,8 @@ impl PgUnit {
 #[async_trait]
 impl LogKeyStore for PgUnit {
     async fn add_log_key(&mut self, until: DateTime<Utc>) -> Result<LogKey, StoreError> {
-        let rows =
-            self.scoped(LAST).bind(i64::from(u32::from(KeyId::FIRST_SUBJECT))).within(&self.conn).await?;
-        let last = rows.first().map(id_of).transpose()?.map_or(0, u32::from);
-        let (key, wrapped) = self.keys.make_log_key(KeyId::from(last + 1), until).map_err(unavailable)?;
+        let id = self.next_id().await?;
+        let (key, wrapped) = self.keys.make_log_key(id, until).map_err(unavailable)?;
         if keep(self, &[wrapped]).await?.is_empty() {
             return Err(StoreError::Raced("another key was made at the same time".into()));
         }

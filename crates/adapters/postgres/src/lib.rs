@@ -74,6 +74,7 @@ mod probe;
 pub mod prover;
 mod reading;
 mod record;
+mod rotation;
 mod scoped;
 mod sealed_column;
 mod sealed_fields;

@@ -34,21 +34,26 @@ impl PgUnit {
         self.writer.who.actor().id().unwrap_or_default()
     }
 
-    /// What is stored of the client's key and of its request: nobody without the tenant's key can check a guess.
-    fn digests(&self, once: &Once) -> (Vec<u8>, Vec<u8>) {
-        let digest = |of: &[u8; 32]| self.keys.request().digest(of).to_vec();
-        (digest(&once.key), digest(&once.request))
+    /// Claims the key under every digest that may be stored of it.
+    async fn try_claim(&self, once: &Once) -> Result<Earlier, StoreError> {
+        for key in self.keys.request().digests(&once.key) {
+            match self.try_claim_as(key, once).await? {
+                Earlier::None => {}
+                earlier => return Ok(earlier),
+            }
+        }
+        Ok(Earlier::None)
     }
 
-    async fn try_claim(&self, once: &Once) -> Result<Earlier, StoreError> {
-        let (key, request) = self.digests(once);
-        let claim = self.scoped(CLAIM).bind(self.actor()).bind(key);
+    /// What is stored of the client's key and of its request are digests: nobody without the tenant's key can check a guess.
+    async fn try_claim_as(&self, key: [u8; 32], once: &Once) -> Result<Earlier, StoreError> {
+        let claim = self.scoped(CLAIM).bind(self.actor()).bind(key.to_vec());
         let rows = claim.within(&self.conn).await?;
         let row = rows.first().ok_or(StoreError::Corrupt { table: "idempotency", column: "key" })?;
         let digest: Option<Vec<u8>> = row.try_get("digest").map_err(failed)?;
         let free: bool = row.try_get("free").map_err(failed)?;
         match digest {
-            Some(digest) if digest != request => Ok(Earlier::Different),
+            Some(digest) if !self.keys.request().is_of(&once.request, &digest) => Ok(Earlier::Different),
             Some(_) => {
                 let sealed: Vec<u8> = row.try_get("answer").map_err(failed)?;
                 let opened = self.keys.idempotency().open(self.answer_place(&column(once)), &sealed);
@@ -85,9 +90,9 @@ impl Answers for PgUnit {
     async fn keep(&mut self, once: &Once, answer: &[u8]) -> Result<(), StoreError> {
         let sealed = self.keys.idempotency().seal(self.answer_place(&column(once)), answer);
         let sealed = sealed.map_err(|error| StoreError::Failed(Box::new(error)))?;
-        let (key, request) = self.digests(once);
-        let keep = self.scoped(KEEP).bind(self.actor()).bind(key);
-        let kept = keep.bind(request).bind(sealed).within(&self.conn).await?;
+        let digest = |of: &[u8; 32]| self.keys.request().digest(of).to_vec();
+        let keep = self.scoped(KEEP).bind(self.actor()).bind(digest(&once.key));
+        let kept = keep.bind(digest(&once.request)).bind(sealed).within(&self.conn).await?;
         // A unit that goes on although its claim was refused.
         kept.first().map(drop).ok_or_else(|| StoreError::Taken { constraint: "idempotency_pkey".into() })
     }

@@ -73,4 +73,9 @@ impl Reading for PgReading {
         let unwrap = |id: &SubjectId| self.wrapped.get(id).map(|wrapped| keys::unwrap(&self.keys, wrapped));
         subjects.iter().map(|id| unwrap(id).transpose()).collect()
     }
+
+    async fn committing_key(&mut self, subject: SubjectId) -> Result<Option<Arc<SubjectKey>>, StoreError> {
+        let rows = self.scoped(keys::WHOLE).bind(Uuid::from(subject)).through(&self.gate).await?;
+        keys::whole(&self.keys, &rows)
+    }
 }

@@ -31,12 +31,12 @@ const REMOVE: &str = "DELETE FROM ward.record WHERE tenant = $1 AND id = $2";
 const SHOW: &str = "
     SELECT r.id, r.subject AS about, r.category, r.occurred_on, r.fields, r.version, r.created_at, r.updated_at,
         k.id AS key, k.purpose, k.subject, k.bytes, k.commitment
-    FROM ward.record r LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = r.subject
+    FROM ward.record r LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = r.subject AND k.purpose = 'subject' AND k.bytes IS NOT NULL
     WHERE r.tenant = $1 AND r.id = $2";
 const OF_SUBJECT: &str = "
     SELECT r.id, r.subject AS about, r.category, r.occurred_on, r.fields, r.version, r.created_at, r.updated_at,
         k.id AS key, k.purpose, k.subject, k.bytes, k.commitment
-    FROM ward.record r LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = r.subject
+    FROM ward.record r LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = r.subject AND k.purpose = 'subject' AND k.bytes IS NOT NULL
     WHERE r.tenant = $1 AND r.subject = $2 AND ($3::uuid IS NULL OR r.id > $3)
     ORDER BY r.id LIMIT $4";
 

@@ -128,10 +128,16 @@ impl Postgres {
         self.pool.close().await;
     }
 
-    /// The keyed code by which credentials are stored and found: the deployment's, since no tenant is known by then.
+    /// The keyed code by which credentials are stored: the deployment's, since no tenant is known by then.
     pub async fn credential_code(&self) -> Result<impl Fn(&[u8]) -> [u8; 32] + use<>, StoreError> {
         let keys = self.keys(TenantId::DEPLOYMENT).await?;
         Ok(move |text: &[u8]| keys.api_key().digest(text))
+    }
+
+    /// The codes under one of which a credential was stored, that of [`credential_code`](Self::credential_code) first.
+    pub async fn credential_codes(&self) -> Result<impl Fn(&[u8]) -> Vec<[u8; 32]> + use<>, StoreError> {
+        let keys = self.keys(TenantId::DEPLOYMENT).await?;
+        Ok(move |text: &[u8]| keys.api_key().digests(text))
     }
 
     /// Drops the keys that have been held for long enough; to be called about as often as that is.
@@ -180,7 +186,7 @@ impl Postgres {
     async fn open_unit(&self, writer: Writer, keys: Arc<TenantKeys>) -> Result<PgUnit, StoreError> {
         let (tenant, writes) = (writer.tenant().into(), writer.operation.writes);
         let conn = Connection::open(&self.shared, tenant, writes).await.map_err(failed)?;
-        Ok(PgUnit::new(conn, keys, self.machine.clone(), writer))
+        Ok(PgUnit::new(conn, (keys, self.keyring.clone()), self.machine.clone(), writer))
     }
 }
 

@@ -30,15 +30,17 @@ const HOLD: &str =
     "SELECT * FROM ward.subject WHERE tenant = $1 AND id = ANY ($2) ORDER BY id FOR NO KEY UPDATE";
 const KNOWN: &str = "
     SELECT id, ref_index, import_digest FROM ward.subject WHERE tenant = $1 AND ref_index = ANY ($2)";
+/// One name has several indexes while their key is followed, so that no unique index keeps two from being made known by it.
+const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtextextended('ward.name ' || $1::text, 0))";
 const SHOW: &str = "
     SELECT s.*, k.id AS key, k.purpose, k.subject, k.bytes, k.commitment
-    FROM ward.subject s LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = s.id
+    FROM ward.subject s LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = s.id AND k.purpose = 'subject' AND k.bytes IS NOT NULL
     WHERE s.tenant = $1 AND s.id = $2";
 const FIND: &str = "
     SELECT s.*, k.id AS key, k.purpose, k.subject, k.bytes, k.commitment
-    FROM ward.subject s LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = s.id
-    WHERE s.tenant = $1 AND ($2::bytea IS NULL OR s.email_index = $2) AND ($3::bytea IS NULL OR s.phone_index = $3)
-        AND ($4::bytea IS NULL OR s.ref_index = $4) AND ($5::text IS NULL OR s.kind = $5) AND ($6::uuid IS NULL OR s.id > $6)
+    FROM ward.subject s LEFT JOIN ward.wrapped_key k ON k.tenant = $1 AND k.subject = s.id AND k.purpose = 'subject' AND k.bytes IS NOT NULL
+    WHERE s.tenant = $1 AND ($2::bytea[] IS NULL OR s.email_index = ANY ($2)) AND ($3::bytea[] IS NULL OR s.phone_index = ANY ($3))
+        AND ($4::bytea[] IS NULL OR s.ref_index = ANY ($4)) AND ($5::text IS NULL OR s.kind = $5) AND ($6::uuid IS NULL OR s.id > $6)
     ORDER BY s.id LIMIT $7";
 
 #[async_trait]
@@ -88,6 +90,9 @@ impl Subjects for PgUnit {
     }
 
     async fn known(&mut self, refs: &[BlindIndex]) -> Result<Vec<Known>, StoreError> {
+        if self.keys.index().is_turning() {
+            self.scoped(TAKE_TURNS).within(&self.conn).await?;
+        }
         let known = self.scoped(KNOWN).bind(refs.iter().map(|index| index.0.to_vec()).collect::<Vec<_>>());
         let known = known.within(&self.conn).await?;
         known
@@ -116,9 +121,9 @@ impl SubjectsView for PgReading {
     ) -> Result<Vec<StoredSubject>, StoreError> {
         let find = self
             .scoped(FIND)
-            .bind(index(search.email))
-            .bind(index(search.phone))
-            .bind(index(search.external_ref))
+            .bind(indexes(search.email.as_ref()))
+            .bind(indexes(search.phone.as_ref()))
+            .bind(indexes(search.external_ref.as_ref()))
             .bind(search.kind.map(Kind::as_str))
             .bind(after.map(Uuid::from))
             .bind(i64::from(most));
@@ -147,6 +152,10 @@ fn column<T>(subjects: &[StoredSubject], of: impl Fn(&StoredSubject) -> T) -> Ve
 
 fn index(index: Option<BlindIndex>) -> Option<Vec<u8>> {
     index.map(|index| index.0.to_vec())
+}
+
+fn indexes(indexes: Option<&Vec<BlindIndex>>) -> Option<Vec<Vec<u8>>> {
+    indexes.map(|indexes| indexes.iter().map(|index| index.0.to_vec()).collect())
 }
 
 fn corrupt(column: &'static str) -> StoreError {

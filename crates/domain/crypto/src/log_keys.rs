@@ -15,9 +15,10 @@ struct Source {
 }
 
 impl TenantKeys {
-    /// The word by which entries are found whose requests came from `address`: it has the blind index of it.
+    /// The word by which entries are found whose requests came from `address`: it has the blind index of it, under the first
+    /// version of the key: entries are found by the words that they had when they were made.
     pub fn address_word(&self, address: IpAddr) -> String {
-        let index = self.index().index("audit.ip", address.to_string().as_bytes());
+        let index = self.index().lasting("audit.ip", address.to_string().as_bytes());
         format!("{}{:032x}", Words::ADDRESS, u128::from_be_bytes(index.0))
     }
 }

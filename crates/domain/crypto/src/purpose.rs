@@ -18,6 +18,16 @@ impl IndexKey {
         Self(versions)
     }
 
+    /// Whether there is more than one version: then a value may be stored under an index that isn't the newest.
+    pub fn is_turning(&self) -> bool {
+        self.0.count() > 1
+    }
+
+    /// The index under the oldest version, which stays the same for good: for what is never indexed anew.
+    pub(crate) fn lasting(&self, column: &str, value: &[u8]) -> BlindIndex {
+        index(self.0.oldest(), column, value)
+    }
+
     pub(crate) fn version(key: &Material) -> Hmac256 {
         Hmac256::new(&key.derive(b"ward v1 index"))
     }

@@ -151,6 +151,11 @@ impl TenantKeys {
         self.wrapper().tenant
     }
 
+    /// The cipher that the tenant's keys are for.
+    pub fn suite(&self) -> Suite {
+        self.wrapper().header.suite
+    }
+
     /// Which of the tenant's own keys wraps what is new.
     pub fn own(&self) -> KeyId {
         self.wrapper().header.key

@@ -1,4 +1,4 @@
-use ward_kernel::Place;
+use ward_kernel::{BlindIndex, Indexer, Place};
 
 use crate::material::redacted;
 use crate::{Malformed, Sealed, SubjectKey};
@@ -34,6 +34,21 @@ impl Turn {
 }
 
 redacted!(Turn);
+
+impl SubjectKey {
+    /// The blind index by which the value at `place` is found, for indexes that are made anew. Nobody reads the value: `of` keeps
+    /// nothing of what it is called with, which is the indexer, `about`, and the text.
+    pub fn index(
+        &self,
+        (place, sealed): (Place<'_>, &[u8]),
+        (indexer, about): (&dyn Indexer, &str),
+        of: fn(&dyn Indexer, &str, &str) -> Option<BlindIndex>,
+    ) -> Result<BlindIndex, TurnError> {
+        let text = self.open(place, Sealed::parse(sealed)?).ok_or(TurnError::Forged)?;
+        let index = std::str::from_utf8(&text).ok().and_then(|text| of(indexer, about, text));
+        index.ok_or(TurnError::Forged)
+    }
+}
 
 /// Why a value stays under the key that it is under.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -41,6 +41,15 @@ impl<K> Versions<K> {
         self.all[self.current].0
     }
 
+    /// The first that was made of those that there are.
+    pub(crate) fn oldest(&self) -> &K {
+        self.all.last().map_or(self.current(), |(_, key)| key)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.all.len()
+    }
+
     pub(crate) fn of(&self, id: KeyId) -> Option<&K> {
         self.all.iter().find(|(of, _)| *of == id).map(|(_, key)| key)
     }

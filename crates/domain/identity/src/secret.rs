@@ -130,6 +130,11 @@ impl ApiKeySecret {
     pub fn digest(&self, code: impl Fn(&[u8]) -> [u8; 32]) -> SecretDigest {
         SecretDigest(code(self.text.as_bytes()))
     }
+
+    /// What may be stored of it: one digest for each version of that key.
+    pub fn digests(&self, codes: impl Fn(&[u8]) -> Vec<[u8; 32]>) -> Vec<[u8; 32]> {
+        codes(self.text.as_bytes())
+    }
 }
 
 impl fmt::Debug for ApiKeySecret {

@@ -30,9 +30,7 @@ mod seal;
 mod text;
 
 pub use card::{holds_card_number, is_luhn};
-pub use id::{
-    ApiKeyId, Entity, EventId, JobId, RecordId, RotationId, SubjectId, TenantId, UnitId, UserId,
-};
+pub use id::{ApiKeyId, Entity, EventId, JobId, RecordId, RotationId, SubjectId, TenantId, UnitId, UserId};
 pub use operation::{Action, Operation, Requires};
 pub use ports::{Clock, Entropy, Ids, Machine, StoreError};
 pub use principal::{Actor, Grants, Principal, Source};

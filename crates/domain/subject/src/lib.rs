@@ -38,4 +38,4 @@ pub use operations::{
 pub use stored::{
     Known, Records, RecordsView, StoredRecord, StoredSubject, SubjectSearch, Subjects, SubjectsView,
 };
-pub use subject::SubjectError;
+pub use subject::{SubjectError, email_index, phone_index, ref_index};

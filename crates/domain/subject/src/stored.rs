@@ -75,7 +75,8 @@ pub trait Subjects: Send {
     /// Replaces what is stored of a subject.
     async fn replace(&mut self, subject: &StoredSubject) -> Result<(), StoreError>;
 
-    /// Those that the tenant knows by these names.
+    /// Those that the tenant knows by these names. Where a name has several indexes, nobody else makes a subject known by one until
+    /// the unit ends.
     async fn known(&mut self, refs: &[BlindIndex]) -> Result<Vec<Known>, StoreError>;
 }
 
@@ -95,14 +96,14 @@ pub trait SubjectsView: Send {
 }
 
 /// Which subjects to find; all that is named must fit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SubjectSearch {
-    /// By mail address.
-    pub email: Option<BlindIndex>,
-    /// By telephone number.
-    pub phone: Option<BlindIndex>,
-    /// By the customer's own name.
-    pub external_ref: Option<BlindIndex>,
+    /// By any of the indexes of a mail address.
+    pub email: Option<Vec<BlindIndex>>,
+    /// By any of those of a telephone number.
+    pub phone: Option<Vec<BlindIndex>>,
+    /// By any of those of the customer's own name.
+    pub external_ref: Option<Vec<BlindIndex>>,
     /// Of this kind.
     pub kind: Option<Kind>,
 }

@@ -71,19 +71,60 @@ pub enum SubjectError {
     Store(#[from] StoreError),
 }
 
-/// Finds subjects by `email`, whatever its case.
+/// What subjects are found by: the column, and the text that is indexed.
+struct Found(&'static str, String);
+
+impl Found {
+    /// By mail address, whatever its case.
+    fn email(email: &str) -> Self {
+        Self("subject.email", email.trim().to_lowercase())
+    }
+
+    fn phone(phone: &str) -> Self {
+        Self("subject.phone", phone.trim().to_owned())
+    }
+
+    fn name(kind: Kind, external_ref: &str) -> Self {
+        Self("subject.external_ref", format!("{}\n{external_ref}", kind.as_str()))
+    }
+
+    fn index(&self, indexer: &dyn Indexer) -> BlindIndex {
+        indexer.index(self.0, self.1.as_bytes())
+    }
+
+    fn indexes(&self, indexer: &dyn Indexer) -> Vec<BlindIndex> {
+        indexer.indexes(self.0, self.1.as_bytes())
+    }
+}
+
+/// The index of `email`, as it is stored.
 pub fn email_index(indexer: &dyn Indexer, email: &str) -> BlindIndex {
-    indexer.index("subject.email", email.trim().to_lowercase().as_bytes())
+    Found::email(email).index(indexer)
 }
 
-/// Finds subjects by `phone`.
+/// All indexes that may be stored of `email`: finds subjects by it, whatever its case.
+pub fn email_indexes(indexer: &dyn Indexer, email: &str) -> Vec<BlindIndex> {
+    Found::email(email).indexes(indexer)
+}
+
+/// The index of `phone`, as it is stored.
 pub fn phone_index(indexer: &dyn Indexer, phone: &str) -> BlindIndex {
-    indexer.index("subject.phone", phone.trim().as_bytes())
+    Found::phone(phone).index(indexer)
 }
 
-/// Finds the subject of this kind that the tenant calls `external_ref`.
+/// All indexes that may be stored of `phone`: finds subjects by it.
+pub fn phone_indexes(indexer: &dyn Indexer, phone: &str) -> Vec<BlindIndex> {
+    Found::phone(phone).indexes(indexer)
+}
+
+/// The index of what the tenant calls a subject of this kind, as it is stored.
 pub fn ref_index(indexer: &dyn Indexer, kind: Kind, external_ref: &str) -> BlindIndex {
-    indexer.index("subject.external_ref", format!("{}\n{external_ref}", kind.as_str()).as_bytes())
+    Found::name(kind, external_ref).index(indexer)
+}
+
+/// All indexes that may be stored of that: finds the subject of this kind that the tenant calls `external_ref`.
+pub fn ref_indexes(indexer: &dyn Indexer, kind: Kind, external_ref: &str) -> Vec<BlindIndex> {
+    Found::name(kind, external_ref).indexes(indexer)
 }
 
 /// Adds a subject, under a key of their own, as part of `operation`.
@@ -94,6 +135,13 @@ pub async fn create(
     (id, now): (SubjectId, DateTime<Utc>),
     draft: &Draft,
 ) -> Result<(StoredSubject, Event), SubjectError> {
+    if let Some(name) = &draft.external_ref {
+        let all = ref_indexes(&*unit.indexer(), draft.kind, name.as_str());
+        // One index that is taken is refused by storage; of several, another may be.
+        if all.len() > 1 && !unit.known(&all).await?.is_empty() {
+            return Err(StoreError::Taken { constraint: "subject_ref".into() }.into());
+        }
+    }
     let keys = unit.make(&[id]).await?;
     let key = keys.first().ok_or(SubjectError::Erased)?;
     let (stored, named) = seal(tenant, id, draft, &**key, &*unit.indexer(), now)?;

@@ -143,7 +143,12 @@ impl PgUnit {
 }
 
 impl Turning {
-    fn reseal(&mut self, place: Place<'_>, sealed: Vec<u8>, table: &'static str) -> Result<Vec<u8>, StoreError> {
+    fn reseal(
+        &mut self,
+        place: Place<'_>,
+        sealed: Vec<u8>,
+        table: &'static str,
+    ) -> Result<Vec<u8>, StoreError> {
         self.values += 1;
         let anew = self.turn.reseal(place, &sealed).map_err(|_| corrupt(table))?;
         Ok(anew.unwrap_or(sealed))

@@ -76,7 +76,11 @@ impl RotationsView for PgReading {
         shown.first().map(rotation).transpose()
     }
 
-    async fn rotations(&mut self, before: Option<RotationId>, most: u32) -> Result<Vec<Rotation>, StoreError> {
+    async fn rotations(
+        &mut self,
+        before: Option<RotationId>,
+        most: u32,
+    ) -> Result<Vec<Rotation>, StoreError> {
         let list = self.scoped(LIST).bind(before.map(Uuid::from)).bind(i64::from(most));
         list.through(&self.gate).await?.iter().map(rotation).collect()
     }
@@ -143,7 +147,8 @@ fn rotation(row: &PgRow) -> Result<Rotation, StoreError> {
     Ok(Rotation {
         id: row.try_get::<Uuid, _>("id").map_err(failed)?.into(),
         purpose: purpose(row)?,
-        state: RotationState::parse(state).ok_or(StoreError::Corrupt { table: "rotation", column: "state" })?,
+        state: RotationState::parse(state)
+            .ok_or(StoreError::Corrupt { table: "rotation", column: "state" })?,
         begun_at: row.try_get("begun_at").map_err(failed)?,
         ended_at: row.try_get("ended_at").map_err(failed)?,
         total: number("total")?.map(i64::cast_unsigned),

@@ -10,8 +10,7 @@ use super::octets;
 use crate::error::failed;
 use crate::unit::PgUnit;
 
-pub(super) const COUNT_JOBS: &str =
-    "SELECT count(*) AS count FROM ward.job j WHERE j.tenant = $1 AND substring(j.payload FROM 3 FOR 4) <> $2";
+pub(super) const COUNT_JOBS: &str = "SELECT count(*) AS count FROM ward.job j WHERE j.tenant = $1 AND substring(j.payload FROM 3 FOR 4) <> $2";
 const JOBS: &str = "
     SELECT j.id, j.payload FROM ward.job j WHERE j.tenant = $1 AND substring(j.payload FROM 3 FOR 4) <> $2
     ORDER BY j.id LIMIT $3 FOR NO KEY UPDATE";

@@ -1,6 +1,7 @@
 //! Versions of a tenant's keys: made, known, and destroyed once nothing needs them.
 
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use ward::KeyVersion;
 use ward::crypto::{KeyId, KeyPurpose};
 use ward::kernel::StoreError;
@@ -11,10 +12,13 @@ use crate::scoped::Scoped;
 use crate::unit::PgUnit;
 
 const VERSIONS: &str = "
-    SELECT k.id, k.created_at, k.created_at <= now() - interval '60 s' AS known FROM ward.wrapped_key k
+    SELECT k.id, k.created_at, k.created_at <= now() - interval '3 min' AS settled FROM ward.wrapped_key k
     WHERE k.tenant = $1 AND k.purpose = $2 AND k.subject IS NULL AND k.bytes IS NOT NULL ORDER BY k.id DESC";
 /// Ids of the tenant's own keys and of those for its purposes are given one after the other; those of subjects are drawn.
-const NEXT: &str = "SELECT max(k.id) + 1 AS id FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL";
+const NEXT: &str = "
+    WITH last AS MATERIALIZED (SELECT max(k.id) AS id FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL)
+    SELECT n.id FROM last CROSS JOIN LATERAL generate_series(last.id + 1, last.id + 100) n (id)
+    WHERE NOT EXISTS (SELECT FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.id = n.id) ORDER BY n.id LIMIT 1";
 /// Versions that another has followed for an hour.
 const FOLLOWED: &str = "
     SELECT k.id FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.purpose = $2 AND k.subject IS NULL AND k.bytes IS NOT NULL
@@ -28,8 +32,7 @@ const DESTROY: &str =
 const WRAPS: &str = "
     SELECT EXISTS (SELECT FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.purpose <> 'tenant' AND k.bytes IS NOT NULL
         AND substring(k.bytes FROM 3 FOR 4) = $2) AS needed";
-const SEALS_JOBS: &str =
-    "SELECT EXISTS (SELECT FROM ward.job j WHERE j.tenant = $1 AND substring(j.payload FROM 3 FOR 4) = $2) AS needed";
+const SEALS_JOBS: &str = "SELECT EXISTS (SELECT FROM ward.job j WHERE j.tenant = $1 AND substring(j.payload FROM 3 FOR 4) = $2) AS needed";
 const SEALS_ANSWERS: &str = "
     SELECT EXISTS (SELECT FROM ward.idempotency i WHERE i.tenant = $1 AND substring(i.answer FROM 3 FOR 4) = $2) AS needed";
 const SEALS_SOURCES: &str = "
@@ -39,9 +42,10 @@ const SEALS_SOURCES: &str = "
 impl PgUnit {
     pub(super) async fn versions_of(&self, purpose: KeyPurpose) -> Result<Vec<KeyVersion>, StoreError> {
         let rows = self.scoped(VERSIONS).bind(purpose.as_str()).within(&self.conn).await?;
-        let version = |row| {
-            let (id, made_at, known) = (keys::id_of(row)?, row.try_get("created_at"), row.try_get("known"));
-            Ok(KeyVersion { id, made_at: made_at.map_err(failed)?, known: known.map_err(failed)? })
+        let version = |row: &PgRow| {
+            let (id, made_at, settled) =
+                (keys::id_of(row)?, row.try_get("created_at"), row.try_get("settled"));
+            Ok(KeyVersion { id, made_at: made_at.map_err(failed)?, settled: settled.map_err(failed)? })
         };
         rows.iter().map(version).collect()
     }

@@ -8,7 +8,7 @@ use super::revision::{Revision, canonical, categories};
 use super::{ImportRow, RowError};
 use crate::operations::SUBJECT_IMPORTED;
 use crate::record::imported;
-use crate::subject::{SubjectError, changes, plain_changes, ref_index};
+use crate::subject::{SubjectError, changes, plain_changes, ref_indexes};
 use crate::{FieldError, Records, StoredRecord, StoredSubject, Subjects};
 
 /// What became of a row.
@@ -43,8 +43,8 @@ pub struct Importer<'a> {
     pub now: DateTime<Utc>,
     /// New ids.
     pub ids: &'a dyn Ids,
-    /// A keyed digest: recognises a row that says nothing new.
-    pub digest: &'a (dyn Fn(&[u8]) -> [u8; 32] + Sync),
+    /// Keyed digests, any of which may be stored: they recognise a row that says nothing new. The first is the one to store.
+    pub digests: &'a (dyn Fn(&[u8]) -> Vec<[u8; 32]> + Sync),
 }
 
 /// Adds or changes the subjects of `rows`, as if row by row; rows that change nothing leave nothing.
@@ -78,7 +78,7 @@ fn distinct(rows: &[ImportRow]) -> Vec<&[ImportRow]> {
 struct Planned<'a> {
     row: &'a ImportRow,
     id: SubjectId,
-    digest: [u8; 32],
+    digests: Vec<[u8; 32]>,
 }
 
 impl Importer<'_> {
@@ -89,28 +89,28 @@ impl Importer<'_> {
         batch: &mut Batch,
     ) -> Result<(), SubjectError> {
         let indexer = unit.indexer();
-        let index = |row: &ImportRow| {
+        let indexes = |row: &ImportRow| {
             let name = row.subject.external_ref.as_ref().map_or("", |name| name.as_str());
-            ref_index(&*indexer, row.subject.kind, name)
+            ref_indexes(&*indexer, row.subject.kind, name)
         };
-        let indexes: Vec<BlindIndex> = rows.iter().map(index).collect();
+        let indexes: Vec<Vec<BlindIndex>> = rows.iter().map(indexes).collect();
         let known: HashMap<_, _> =
-            unit.known(&indexes).await?.into_iter().map(|known| (known.index, known)).collect();
+            unit.known(&indexes.concat()).await?.into_iter().map(|known| (known.index, known)).collect();
         let (mut fresh, mut updates) = (Vec::new(), Vec::new());
-        for (row, index) in rows.iter().zip(indexes) {
-            let digest = (self.digest)(&canonical(row)?);
-            match known.get(&index) {
-                None => fresh.push((index, row, digest)),
-                Some(known) if known.digest == Some(digest) => {
+        for (row, indexes) in rows.iter().zip(indexes) {
+            let digests = (self.digests)(&canonical(row)?);
+            match indexes.iter().find_map(|index| known.get(index)) {
+                None => fresh.push((indexes, row, digests)),
+                Some(known) if known.digest.is_some_and(|digest| digests.contains(&digest)) => {
                     batch.outcomes.push((row.line, Outcome::Unchanged));
                 }
-                Some(known) => updates.push(Planned { row, id: known.id, digest }),
+                Some(known) => updates.push(Planned { row, id: known.id, digests }),
             }
         }
         // In one order, so that two imports of the same people never wait for each other; ids in the same, since what is
         // beside each other is found, and stored, together.
-        fresh.sort_unstable_by_key(|(index, ..)| *index);
-        let planned = |(_, row, digest)| Planned { row, id: self.ids.next().into(), digest };
+        fresh.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        let planned = |(_, row, digests)| Planned { row, id: self.ids.next().into(), digests };
         self.add(unit, &fresh.into_iter().map(planned).collect::<Vec<_>>(), batch).await?;
         self.update(unit, &updates, batch).await
     }
@@ -168,7 +168,7 @@ impl Importer<'_> {
         let (keys, indexer) = (unit.of(&ids).await?, unit.indexer());
         for (update, key) in updates.iter().zip(keys) {
             let (line, before) = (update.row.line, held.get(&update.id).ok_or(SubjectError::Absent)?);
-            if before.import_digest == Some(update.digest) {
+            if before.import_digest.is_some_and(|digest| update.digests.contains(&digest)) {
                 batch.outcomes.push((line, Outcome::Unchanged));
                 continue;
             }
@@ -188,8 +188,8 @@ impl Importer<'_> {
     }
 
     fn revision<'a>(&self, planned: &Planned<'a>, key: &'a dyn ward_kernel::Sealer) -> Revision<'a> {
-        let Planned { row, id, digest } = *planned;
-        Revision { tenant: self.tenant, now: self.now, id, row, digest, key }
+        let (row, digest) = (planned.row, planned.digests.first().copied());
+        Revision { tenant: self.tenant, now: self.now, id: planned.id, row, digest, key }
     }
 }
 

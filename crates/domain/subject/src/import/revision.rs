@@ -16,7 +16,7 @@ pub(super) struct Revision<'a> {
     pub(super) now: DateTime<Utc>,
     pub(super) id: SubjectId,
     pub(super) row: &'a ImportRow,
-    pub(super) digest: [u8; 32],
+    pub(super) digest: Option<[u8; 32]>,
     pub(super) key: &'a dyn Sealer,
 }
 
@@ -28,7 +28,7 @@ impl Revision<'_> {
         indexer: &dyn Indexer,
     ) -> Result<(StoredSubject, Option<Change>), SealError> {
         let (new, named) = seal(self.tenant, self.id, &self.row.subject, self.key, indexer, self.now)?;
-        let new = StoredSubject { import_digest: Some(self.digest), ..new };
+        let new = StoredSubject { import_digest: self.digest, ..new };
         let Some(before) = before.cloned() else { return Ok((new, named)) };
         let gone = |field| self.row.cleared.contains(&Target::Field(field));
         let stays = |target| !self.row.cleared.contains(&target);
