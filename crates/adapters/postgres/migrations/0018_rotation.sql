@@ -5,6 +5,7 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 ALTER TABLE ward.wrapped_key
     ALTER COLUMN bytes DROP NOT NULL,
     ADD COLUMN destroyed_at timestamptz,
+    ADD COLUMN lent boolean NOT NULL DEFAULT false, -- it seals columns of a product's own tables, which nobody here could seal anew
     ADD CONSTRAINT wrapped_key_destroyed CHECK ((bytes IS NULL) = (destroyed_at IS NOT NULL)),
     DROP CONSTRAINT wrapped_key_check,
     ADD CONSTRAINT wrapped_key_owner CHECK ((purpose IN ('subject', 'commitment')) = (subject IS NOT NULL));
@@ -28,12 +29,13 @@ BEGIN
         kept.commitment := OLD.commitment;
     ELSIF OLD.destroyed_at IS NULL THEN
         kept.bytes := OLD.bytes;
+        IF NEW.lent THEN kept.lent := OLD.lent; END IF;
     END IF;
     IF kept IS NOT DISTINCT FROM OLD THEN RETURN NEW; END IF;
     RAISE EXCEPTION 'a key is wrapped anew or destroyed, and stays what it is' USING ERRCODE = '42501';
 END $$;
 CREATE TRIGGER only_turn BEFORE UPDATE ON ward.wrapped_key FOR EACH ROW EXECUTE FUNCTION ward.only_turn();
-GRANT UPDATE (purpose, bytes, commitment, destroyed_at) ON ward.wrapped_key TO ward_app;
+GRANT UPDATE (purpose, bytes, commitment, destroyed_at, lent) ON ward.wrapped_key TO ward_app;
 
 -- What is sealed anew.
 GRANT UPDATE (sealed) ON ward.audit_value TO ward_app;

@@ -162,10 +162,16 @@ impl fmt::Debug for ColumnSealer {
     }
 }
 
+/// From now on nobody has another key follow this one: values under it lie where Ward doesn't see them.
+const LEND: &str = "
+    UPDATE ward.wrapped_key SET lent = true
+    WHERE tenant = $1 AND subject = $2 AND purpose = 'subject' AND bytes IS NOT NULL AND NOT lent";
+
 impl PgUnit {
     /// What seals a person's texts in this tenant, for columns of a product team's own tables; nothing, where the person was
-    /// erased, or never was.
+    /// erased, or never was. The person keeps their key from then on: a [rotation](ward::Rotation) of subjects' keys passes it over.
     pub async fn column_sealer(&mut self, subject: SubjectId) -> Result<Option<ColumnSealer>, StoreError> {
+        self.scoped(LEND).bind(Uuid::from(subject)).within(&self.conn).await?;
         let key = self.of(&[subject]).await?.pop().flatten();
         let (tenant, indexer) = (self.writer.tenant(), self.indexer());
         Ok(key.map(|key| ColumnSealer { tenant, key, indexer }))

@@ -5,7 +5,6 @@ use serde::Deserialize;
 use ward_audit::note::{InvalidKey, NoteSigner, VerifierKey};
 use ward_audit::sequence::LogKeys;
 use ward_audit::{Entry, Words};
-use ward_kernel::Indexer as _;
 
 use crate::TenantKeys;
 

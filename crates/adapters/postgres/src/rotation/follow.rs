@@ -18,11 +18,15 @@ use crate::unit::PgUnit;
 
 pub(super) const COUNT: &str = "
     SELECT count(*) AS count FROM ward.wrapped_key k
-    WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND k.created_at < $2";
+    WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND NOT k.lent AND k.created_at < $2";
 const PICK: &str = "
     SELECT k.subject FROM ward.wrapped_key k
-    WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND k.created_at < $2 AND ($3::uuid IS NULL OR k.subject > $3)
+    WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND NOT k.lent AND k.created_at < $2 AND ($3::uuid IS NULL OR k.subject > $3)
     ORDER BY k.subject LIMIT $4";
+/// Whoever lends a key holds it so.
+const KEYS: &str = "
+    SELECT k.id, k.purpose, k.subject, k.bytes, k.commitment FROM ward.wrapped_key k
+    WHERE k.tenant = $1 AND k.subject = ANY ($2) AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND NOT k.lent ORDER BY k.id FOR UPDATE";
 const RECORDS: &str = "
     SELECT r.id, r.subject, r.fields FROM ward.record r WHERE r.tenant = $1 AND r.subject = ANY ($2) ORDER BY r.id FOR NO KEY UPDATE";
 const VALUES: &str = "
@@ -68,7 +72,7 @@ impl PgUnit {
 
     /// Has another key follow that of each of `people`, whom this unit holds.
     async fn turn(&mut self, people: &[SubjectId]) -> Result<Turns, StoreError> {
-        let rows = keys::of_subjects(self.scoped(keys::OF_SUBJECTS), people).within(&self.conn).await?;
+        let rows = keys::of_subjects(self.scoped(KEYS), people).within(&self.conn).await?;
         let (mut turns, mut new, mut left) = (Turns::new(), Vec::new(), Vec::new());
         for ((subject, key), id) in keys::by_subject(&rows)?.into_iter().zip(self.key_ids()) {
             let (turn, [follows, leaves]) = self.keys.follow(&key, id).map_err(keys::unavailable)?;
