@@ -17,7 +17,7 @@ use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
     api_key, audit_event, audit_export, audit_log, audit_value, claim, health, import, me, operations,
-    record, subject, tenant, trust,
+    record, rotation, subject, tenant, trust,
 };
 
 /// Every route; refuses an operation that the table doesn't know.
@@ -54,6 +54,7 @@ fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
             subject::Api(app.clone()),
             record::Api(app.clone()),
             import::Api(app.clone()),
+            rotation::Api(app.clone()),
         ),
         (
             audit_event::Api(app.clone()),

@@ -38,6 +38,7 @@ mod profile;
 mod record;
 mod refusals;
 mod root_key;
+mod rotation;
 mod routes;
 mod sequencing;
 mod serve;

@@ -13,7 +13,10 @@ use ward::subject::{
     LIST_RECORDS, SHOW_RECORD, SHOW_SUBJECT,
 };
 use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
-use ward::{ADD_KEYS, ROTATE_LOG_KEY};
+use ward::{
+    ADD_KEYS, ADVANCE_ROTATION, LIST_ROTATIONS, PAUSE_ROTATION, RESUME_ROTATION, RETIRE_KEYS, ROTATE_KEYS,
+    ROTATE_LOG_KEY, SCHEDULE_ROTATIONS, SHOW_ROTATION,
+};
 
 use crate::archived::ARCHIVE_LOG;
 use crate::delivered::DELIVER_LOG;
@@ -40,6 +43,11 @@ pub(crate) static TABLE: &[&Operation] = &[
     &api_key::LIST,
     &api_key::ROTATE,
     &api_key::REVOKE,
+    &ROTATE_KEYS,
+    &LIST_ROTATIONS,
+    &SHOW_ROTATION,
+    &PAUSE_ROTATION,
+    &RESUME_ROTATION,
     &CREATE_SUBJECT,
     &FIND_SUBJECTS,
     &SHOW_SUBJECT,
@@ -80,4 +88,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &RECORD_REFUSALS,
     &FORGET_ANSWERS,
     &PRUNE_LOG,
+    &ADVANCE_ROTATION,
+    &SCHEDULE_ROTATIONS,
+    &RETIRE_KEYS,
 ];

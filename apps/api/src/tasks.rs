@@ -16,7 +16,7 @@ use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
-use crate::{due, heads, keeping, sequencing};
+use crate::{due, heads, keeping, rotation, sequencing};
 
 /// The kind of job that runs a check.
 const PROBE: &str = "probe";
@@ -47,6 +47,12 @@ type Cause<'a> = &'a (dyn std::error::Error + 'static);
 pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     beside.spawn(lasting(app.clone(), admission::keep));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move { run_due(&app).await }));
+    beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move {
+        rotation::work::run_due(&app).await
+    }));
+    beside.spawn(every(Duration::from_secs(3600), app.clone(), |app| async move {
+        rotation::work::keep(&app).await
+    }));
     beside.spawn(every(Duration::from_millis(100), app.clone(), |app| async move {
         sequencing::sweep(&app).await
     }));

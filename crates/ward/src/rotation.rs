@@ -84,7 +84,7 @@ const fn job(id: &'static str, events: &'static [Action]) -> Operation {
 
 /// The kinds of keys that are rotated so. A log's keys, whose signatures others check, follow each other by
 /// [`rotate_log_key`](crate::rotate_log_key).
-pub const ROTATED: [KeyPurpose; 8] = [
+pub const ROTATED: [KeyPurpose; 9] = [
     KeyPurpose::Tenant,
     KeyPurpose::Subject,
     KeyPurpose::Index,
@@ -93,6 +93,7 @@ pub const ROTATED: [KeyPurpose; 8] = [
     KeyPurpose::Queue,
     KeyPurpose::ApiKey,
     KeyPurpose::Import,
+    KeyPurpose::Token,
 ];
 
 /// How many rows are moved in one commit, at most.
@@ -172,7 +173,7 @@ pub struct Moved {
 /// Port: a tenant's rotations, to change.
 #[async_trait]
 pub trait Rotations: Send {
-    /// Begins the rotation of `purpose`; [Taken](StoreError::Taken), while another of it is under way.
+    /// Begins the rotation of `purpose`, unless one is under way: then that one is answered, under its own id.
     async fn begin_rotation(&mut self, id: RotationId, purpose: KeyPurpose) -> Result<Rotation, StoreError>;
 
     /// One that nobody else changes until the unit ends.

@@ -36,6 +36,8 @@ pub(crate) struct Profile {
     pub(crate) suite: Suite,
     /// How its API keys look.
     pub(crate) api_key: Format,
+    /// After how many days other keys follow a tenant's; when somebody says so, if absent.
+    pub(crate) rotate_days: Option<u32>,
     /// The roles that its users may hold.
     pub(crate) roles: Vec<Role>,
     /// What it claims, in the order of its trust page.
@@ -82,11 +84,12 @@ impl Profile {
         let mut fields = Fields::new("", table, &mut faults);
         let (name, title) = (fields.id("name"), fields.text("title"));
         let (suite, api_key) = (suite(&mut fields), api_key(&mut fields));
+        let rotate_days = rotate_days(&mut fields);
         let (roles, claims) = (roles(&mut fields), claim::all(&mut fields));
         fields.end();
         match (name, title, suite, api_key) {
             (Some(name), Some(title), Some(suite), Some(api_key)) if faults.is_empty() => {
-                Ok(Self { name, title, suite, api_key, roles, claims })
+                Ok(Self { name, title, suite, api_key, rotate_days, roles, claims })
             }
             _ => Err(faults),
         }
@@ -102,6 +105,14 @@ fn suite(fields: &mut Fields<'_>) -> Option<Suite> {
             None
         }
     }
+}
+
+fn rotate_days(fields: &mut Fields<'_>) -> Option<u32> {
+    let days = fields.want::<u32>("rotate_keys_after_days");
+    if days.is_some_and(|days| !(1..=3650).contains(&days)) {
+        fields.fault("`rotate_keys_after_days` must be 1 to 3650");
+    }
+    days
 }
 
 fn api_key(fields: &mut Fields<'_>) -> Option<Format> {

@@ -45,7 +45,8 @@ impl Case {
 pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
     Ok(match operation {
         "health" | "ready" | "trustPage" | "trustDocument" | "whoAmI" | "showTenant" | "listApiKeys"
-        | "findSubjects" | "listAuditEvents" | "auditCheckpoint" | "auditKey" | "listClaims" => Case::plain(),
+        | "findSubjects" | "listRotations" | "listAuditEvents" | "auditCheckpoint" | "auditKey"
+        | "listClaims" => Case::plain(),
         "exportAudit" => Case { query: "format=csv", ..Case::plain() },
         "changeTenant" => Case::plain().json(json!({
             "name": format!("Clinic {}", nobody()),
@@ -56,6 +57,8 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             Case::of(made(client, "/v1/api-keys", key()).await?).json(json!({ "overlap_seconds": 60 }))
         }
         "revokeApiKey" => Case::of(made(client, "/v1/api-keys", key()).await?),
+        "rotateKeys" => Case::plain().json(json!({ "keys": ["queue"] })),
+        "showRotation" | "pauseRotation" | "resumeRotation" => Case::of(a_rotation(client).await?),
         "createSubject" => Case::plain().json(subject()),
         "showSubject" | "listRecords" => {
             let id = a_subject(client).await?;
@@ -133,6 +136,16 @@ pub(crate) async fn a_subject(client: &Client) -> Outcome<String> {
 pub(crate) async fn a_record(client: &Client) -> Outcome<String> {
     let subject = a_subject(client).await?;
     made(client, &format!("/v1/subjects/{subject}/records"), record()).await
+}
+
+/// One that is under way, of whichever keys.
+async fn a_rotation(client: &Client) -> Outcome<String> {
+    let begun = client.post("/v1/keys/rotate", json!({})).await?;
+    let found = client.get("/v1/keys/rotations?limit=1").await?.expect(200)?;
+    match found["items"][0]["id"].as_str() {
+        Some(id) => Ok(id.to_owned()),
+        None => Err(format!("no rotation was begun: {begun:?}").into()),
+    }
 }
 
 /// An event that tells what became of personal values.

@@ -22,6 +22,7 @@ use crate::unit::PgUnit;
 const BEGIN: &str = "
     INSERT INTO ward.rotation (tenant, id, purpose, state, begun_at) VALUES ($1, $2, $3, 'running', clock_timestamp())
     ON CONFLICT DO NOTHING RETURNING *";
+const UNDER_WAY: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND purpose = $2 AND state <> 'ended'";
 const HOLD: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND id = $2 FOR UPDATE";
 const REPLACE: &str = "
     UPDATE ward.rotation SET state = $3, total = $4, done = $5, after = $6,
@@ -41,9 +42,12 @@ const DUE: &str = "
 impl Rotations for PgUnit {
     async fn begin_rotation(&mut self, id: RotationId, purpose: KeyPurpose) -> Result<Rotation, StoreError> {
         let begin = self.scoped(BEGIN).bind(Uuid::from(id)).bind(purpose.as_str());
-        let begun = begin.within(&self.conn).await?;
-        let taken = || StoreError::Taken { constraint: "rotation_under_way".into() };
-        rotation(begun.first().ok_or_else(taken)?)
+        if let Some(begun) = begin.within(&self.conn).await?.first() {
+            return rotation(begun);
+        }
+        let under_way = self.scoped(UNDER_WAY).bind(purpose.as_str()).within(&self.conn).await?;
+        let ended = || StoreError::Raced("the rotation that was under way has just ended".into());
+        rotation(under_way.first().ok_or_else(ended)?)
     }
 
     async fn hold_rotation(&mut self, id: RotationId) -> Result<Option<Rotation>, StoreError> {

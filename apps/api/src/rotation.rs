@@ -1,0 +1,145 @@
+//! `/keys/rotate` and `/keys/rotations`
+
+mod view;
+pub(crate) mod work;
+
+use std::sync::Arc;
+
+use poem::Request;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use uuid::Uuid;
+use ward::audit::{Event, Events};
+use ward::kernel::{Action, Operation, RotationId};
+use ward::{
+    LIST_ROTATIONS, PAUSE_ROTATION, RESUME_ROTATION, ROTATE_KEYS, ROTATED, ROTATION_PAUSED, ROTATION_RESUMED,
+    ROTATION_STARTED, RotationState, SHOW_ROTATION,
+};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::http::body::Body;
+use crate::http::given::{Cursor, Given, Limit};
+use crate::http::page::Page;
+use crate::http::problem::Refused;
+use crate::http::reply::{Created, Listed, Shown};
+use crate::tag::Tag;
+use view::{RotationList, RotationView, RotationsUnderWay, WhichKeys};
+
+pub(crate) struct Api(pub(crate) Arc<App>);
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Keys")]
+impl Api {
+    /// Have other keys follow the tenant's
+    ///
+    /// Nothing stops meanwhile. A next version of each key serves for what is new within a minute, once every replica has it; a person's key is
+    /// followed at once. What is under older versions is moved in the background, and an older version is destroyed once nothing needs it.
+    /// Of a kind of key that is being rotated already, that rotation is answered and no other begins.
+    #[oai(path = "/keys/rotate", method = "post", operation_id = "rotateKeys")]
+    async fn rotate(
+        &self,
+        caller: Caller,
+        body: Body<WhichKeys>,
+    ) -> Result<Created<RotationsUnderWay>, Refused> {
+        let mut act = self.0.begin(&caller, &ROTATE_KEYS, &body.digest).await?;
+
+        let (mut items, mut events) = (Vec::new(), Vec::new());
+        for purpose in body.value.purposes()?.unwrap_or(ROTATED.to_vec()) {
+            let id = RotationId::from(self.0.machine.next());
+            let begun = act.begin_rotation(id, purpose).await?;
+            if begun.id == id {
+                act.enqueue(&work::job(id, self.0.clock().now())).await?;
+                let event = Event::of(&ROTATE_KEYS, ROTATION_STARTED, id);
+                events.push(event.noting("key", purpose.as_str()));
+            }
+            items.push(RotationView::from(begun));
+        }
+
+        let begun = Created(RotationsUnderWay { items });
+        match Events::all(events) {
+            Some(events) => act.commit(events, begun).await,
+            None => Ok(begun),
+        }
+    }
+
+    /// List rotations of keys
+    ///
+    /// With how far they are, the newest first.
+    #[oai(path = "/keys/rotations", method = "get", operation_id = "listRotations")]
+    async fn list(
+        &self,
+        caller: Caller,
+        request: &Request,
+        /// How many, 1 to 200.
+        limit: Query<Option<Given<Limit>>>,
+        /// The `next_cursor` of an earlier page.
+        cursor: Query<Option<Given<Cursor>>>,
+    ) -> Result<Listed<RotationList>, Refused> {
+        let page = Page::new(limit.0, cursor.0);
+
+        let mut reading = self.0.read(&caller, &LIST_ROTATIONS).await?;
+        let mut found = reading.rotations(page.after.map(Into::into), page.fetch()).await?;
+
+        let next_cursor = page.cut(&mut found, |rotation| rotation.id.into());
+        let next = next_cursor.as_deref().map(|cursor| page.next(request, cursor));
+        let items = found.into_iter().map(RotationView::from).collect();
+        Ok(Listed { page: RotationList { items, next_cursor }, next })
+    }
+
+    /// Show a rotation of keys
+    #[oai(path = "/keys/rotations/:id", method = "get", operation_id = "showRotation")]
+    async fn show(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<RotationView>, Refused> {
+        let id = RotationId::from(id.0);
+        let mut reading = self.0.read(&caller, &SHOW_ROTATION).await?;
+
+        match reading.rotation(id).await? {
+            Some(rotation) => Ok(Shown(rotation.into())),
+            None => Err(self.0.absent(reading.absent(id)).await),
+        }
+    }
+
+    /// Pause a rotation of keys
+    ///
+    /// It stops after the batch that is under way, and everything stays readable for however long it rests.
+    #[oai(path = "/keys/rotations/:id/pause", method = "post", operation_id = "pauseRotation")]
+    async fn pause(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<RotationView>, Refused> {
+        let states = (RotationState::Running, RotationState::Paused);
+        self.turn(&caller, id.0.into(), states, (&PAUSE_ROTATION, ROTATION_PAUSED)).await
+    }
+
+    /// Resume a rotation of keys
+    ///
+    /// It goes on where it stopped.
+    #[oai(path = "/keys/rotations/:id/resume", method = "post", operation_id = "resumeRotation")]
+    async fn resume(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<RotationView>, Refused> {
+        let states = (RotationState::Paused, RotationState::Running);
+        self.turn(&caller, id.0.into(), states, (&RESUME_ROTATION, ROTATION_RESUMED)).await
+    }
+
+    async fn turn(
+        &self,
+        caller: &Caller,
+        id: RotationId,
+        (from, to): (RotationState, RotationState),
+        (operation, action): (&'static Operation, Action),
+    ) -> Result<Shown<RotationView>, Refused> {
+        let mut act = self.0.begin(caller, operation, &[0; 32]).await?;
+        let Some(mut rotation) = act.hold_rotation(id).await? else {
+            return Err(self.0.absent(act.absent(id)).await);
+        };
+        if rotation.state == to {
+            return Ok(Shown(rotation.into()));
+        }
+        if rotation.state != from {
+            return Err(Refused::conflict("ended", "the rotation has ended"));
+        }
+        rotation.state = to;
+        act.replace_rotation(&rotation).await?;
+        if to == RotationState::Running && !act.is_enqueued(work::job_id(id)).await? {
+            act.enqueue(&work::job(id, self.0.clock().now())).await?;
+        }
+
+        let event = Event::of(operation, action, id).noting("key", rotation.purpose.as_str());
+        act.commit(event.noting("rows", rotation.done), Shown(rotation.into())).await
+    }
+}

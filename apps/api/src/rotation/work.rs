@@ -1,0 +1,138 @@
+//! Rotations at work: each batch is a job of its own, leased by one replica, and commits what it moved together with the job for the next. Whoever
+//! is killed leaves a lease that runs out.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ward::audit::{Event, Events};
+use ward::kernel::{JobId, Operation, RotationId, TenantId, Uuid, authority};
+use ward::rbac::Permit;
+use ward::{
+    ADVANCE_ROTATION, Deployment as _, Job, KEY_RETIRED, Lease, Next, RETIRE_KEYS, ROTATED,
+    ROTATION_INTERRUPTED, ROTATION_STARTED, ROTATOR, Rotation, RotationState, SCHEDULE_ROTATIONS, Store as _,
+    Unit, advance,
+};
+
+use crate::app::App;
+use crate::heads::Failure;
+use crate::logs;
+
+/// The kind of job that takes a rotation a step further.
+const KIND: &str = "rotation";
+/// How long a batch may take before another replica tries.
+const LEASE_SECONDS: u32 = 60;
+/// After a version was made: until nothing new is put under the one before, and a moment more.
+const SETTLING: TimeDelta = TimeDelta::seconds(185);
+
+/// The job of a rotation, of which there is one at a time.
+pub(crate) fn job(rotation: RotationId, run_at: DateTime<Utc>) -> Job {
+    let id = Uuid::from(rotation);
+    Job { id: job_id(rotation), kind: KIND, payload: id.as_bytes().to_vec(), run_at }
+}
+
+pub(crate) fn job_id(rotation: RotationId) -> JobId {
+    Uuid::new_v5(&rotation.into(), KIND.as_bytes()).into()
+}
+
+/// Takes every rotation that is due a step further, until none is.
+pub(crate) async fn run_due(app: &App) -> Result<(), Failure> {
+    while let Some(lease) = app.store.lease(&[KIND], 1, LEASE_SECONDS).await?.pop() {
+        // A lease that isn't ended runs out, and is tried again then.
+        if let Err(error) = run(app, &lease).await {
+            tracing::warn!(tenant = %Uuid::from(lease.tenant), attempt = lease.attempt, error = logs::causes(&*error), "a rotation of keys waits");
+        }
+    }
+    Ok(())
+}
+
+async fn run(app: &App, lease: &Lease) -> Result<(), Failure> {
+    let mut unit = app.store.begin(permit(app, lease.tenant, &ADVANCE_ROTATION)?).await?;
+    let Some(payload) = unit.payload(lease).await? else { return Ok(()) };
+    let id = RotationId::from(Uuid::from_slice(&payload)?);
+    let Some(rotation) = unit.hold_rotation(id).await? else { return Err("no such rotation".into()) };
+    if rotation.state != RotationState::Running || lease.is_spent() {
+        return stop(unit, lease, rotation).await;
+    }
+    let (next, event) = advance(&mut *unit, rotation).await?;
+    // Nothing happened: the lease runs out, and by then something may.
+    let Some(event) = event else { return Ok(()) };
+    if !unit.finish(lease).await? {
+        return Ok(()); // another replica did it meanwhile
+    }
+    let now = app.clock().now();
+    match next {
+        Next::Now => unit.enqueue(&job(id, now)).await?,
+        Next::Settled => unit.enqueue(&job(id, now + SETTLING)).await?,
+        Next::Nothing => {}
+    }
+    unit.commit(event).await?;
+    Ok(())
+}
+
+/// It was paused, or failed again and again: either way it rests until somebody resumes it.
+async fn stop(mut unit: Box<dyn Unit>, lease: &Lease, mut rotation: Rotation) -> Result<(), Failure> {
+    if !unit.finish(lease).await? {
+        return Ok(());
+    }
+    if rotation.state == RotationState::Running {
+        tracing::error!(rotation = %rotation.id, attempts = lease.attempt, "a rotation of keys was stopped: it failed again and again");
+        rotation.state = RotationState::Paused;
+        unit.replace_rotation(&rotation).await?;
+    }
+    let event = Event::of(&ADVANCE_ROTATION, ROTATION_INTERRUPTED, rotation.id);
+    unit.commit(event.noting("key", rotation.purpose.as_str()).noting("rows", rotation.done)).await?;
+    Ok(())
+}
+
+/// Begins what the profile says is due, and destroys what nothing needs any more.
+pub(crate) async fn keep(app: &App) -> Result<(), Failure> {
+    for tenant in app.tenants().await? {
+        // One whose keys can't be had, say, keeps no other waiting.
+        if let Err(error) = keep_of(app, tenant).await {
+            tracing::warn!(tenant = %Uuid::from(tenant), error = logs::causes(&*error), "a tenant's keys are older than they should be");
+        }
+    }
+    Ok(())
+}
+
+async fn keep_of(app: &App, tenant: TenantId) -> Result<(), Failure> {
+    if let Some(days) = app.profile.rotate_days {
+        schedule(app, tenant, days).await?;
+    }
+    retire(app, tenant).await
+}
+
+async fn schedule(app: &App, tenant: TenantId, days: u32) -> Result<(), Failure> {
+    let mut unit = app.store.begin(permit(app, tenant, &SCHEDULE_ROTATIONS)?).await?;
+    let mut events = Vec::new();
+    for purpose in unit.due_rotations(days).await? {
+        let id = RotationId::from(app.machine.next());
+        unit.begin_rotation(id, purpose).await?;
+        unit.enqueue(&job(id, app.clock().now())).await?;
+        let event = Event::of(&SCHEDULE_ROTATIONS, ROTATION_STARTED, id);
+        events.push(event.noting("key", purpose.as_str()).noting("days", days));
+    }
+    if let Some(events) = Events::all(events) {
+        unit.commit(events).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn retire(app: &App, tenant: TenantId) -> Result<(), Failure> {
+    for purpose in ROTATED {
+        let mut unit = app.store.begin(permit(app, tenant, &RETIRE_KEYS)?).await?;
+        let gone = unit.retire(purpose).await?;
+        if !gone.is_empty() {
+            let ids: Vec<_> = gone.iter().map(ToString::to_string).collect();
+            let event = Event::of(&RETIRE_KEYS, KEY_RETIRED, tenant).noting("key", purpose.as_str());
+            unit.commit(event.noting("ids", ids.join(" "))).await?;
+        }
+    }
+    Ok(())
+}
+
+fn permit(app: &App, tenant: TenantId, operation: &'static Operation) -> Result<Permit, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "this is the job")]
+    let job = Arc::new(authority::system(tenant, ROTATOR));
+    Ok(app.policy.permit(&job, operation).map_err(|denied| denied.to_string())?)
+}
