@@ -17,6 +17,7 @@ mod own_events;
 mod problems;
 mod proofs;
 mod roles;
+mod rotations;
 mod stranger;
 mod strict;
 mod sweep;

@@ -6,14 +6,14 @@ use crate::imports::import;
 use crate::support::{Ask, Client, Deployment, Outcome, Tenant};
 
 /// Somebody whose mail address was changed twice, and a record about them that was changed and removed.
-struct Changed {
-    tenant: Tenant,
-    subject: String,
+pub(crate) struct Changed {
+    pub(crate) tenant: Tenant,
+    pub(crate) subject: String,
     record: String,
 }
 
 impl Changed {
-    async fn new(deployment: &Deployment) -> Outcome<Self> {
+    pub(crate) async fn new(deployment: &Deployment) -> Outcome<Self> {
         let tenant = deployment.tenant("Clinic").await?;
         let client = &tenant.client;
         let fields = json!({ "given_name": "Thea", "email": "one@example.org", "phone": "+447700900123" });
@@ -79,9 +79,8 @@ async fn values(client: &Client, event: &str) -> Outcome<Vec<String>> {
     Ok(told["items"].as_array().ok_or("no items")?.iter().map(line).collect())
 }
 
-#[tokio::test]
-async fn what_a_field_held_is_shown_as_it_was_before_and_after_each_change() -> Outcome {
-    let changed = Changed::new(Deployment::shared().await?).await?;
+/// What each change of theirs tells is shown, value by value.
+pub(crate) async fn all_is_told(changed: &Changed) -> Outcome {
     let client = &changed.tenant.client;
     let (subject, record) = (&*changed.subject, &*changed.record);
     for (entity, action, told) in [
@@ -115,6 +114,11 @@ async fn what_a_field_held_is_shown_as_it_was_before_and_after_each_change() -> 
         }
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn what_a_field_held_is_shown_as_it_was_before_and_after_each_change() -> Outcome {
+    all_is_told(&Changed::new(Deployment::shared().await?).await?).await
 }
 
 #[tokio::test]

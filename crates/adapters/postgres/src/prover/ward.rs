@@ -108,7 +108,12 @@ const APPEND_ONLY: [AppendOnly; 4] = [
     AppendOnly { table: "ward.probe_run", stamped: None, erased: None, check: None },
 ];
 
-const TRIGGERS: [Trigger; 7] = [
+const TRIGGERS: [Trigger; 8] = [
+    Trigger {
+        table: "ward.wrapped_key",
+        definition: "CREATE TRIGGER only_turn BEFORE UPDATE ON ward.wrapped_key FOR EACH ROW EXECUTE FUNCTION ward.only_turn()",
+        reason: "a key is wrapped anew or destroyed, and stays what it is",
+    },
     Trigger {
         table: "ward.api_key",
         definition: "CREATE TRIGGER keep_revoked BEFORE UPDATE ON ward.api_key FOR EACH ROW \
