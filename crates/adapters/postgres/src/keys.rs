@@ -10,7 +10,9 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::LogKeyStore;
-use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, LogKey, SubjectKey, Suite, TenantKeys, WrappedKey};
+use ward::crypto::{
+    KeyError, KeyId, KeyPurpose, Keyring, LogKey, StoredKeys, SubjectKey, Suite, TenantKeys, WrappedKey,
+};
 use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
 
 use crate::error::failed;
@@ -19,7 +21,11 @@ use crate::scoped::Scoped;
 use crate::turns::Shared;
 use crate::unit::PgUnit;
 
-const OF_TENANT: &str = "SELECT id, purpose, subject, bytes, commitment, until FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL";
+/// Who wraps them is read with them: one moment's answer to both.
+pub(crate) const OF_TENANT: &str = "
+    SELECT k.id, k.purpose, k.subject, k.bytes, k.commitment, k.until, k.created_at, e.address, e.since
+    FROM ward.wrapped_key k LEFT JOIN ward.external_key e ON e.tenant = $1
+    WHERE k.tenant = $1 AND k.subject IS NULL ORDER BY k.id";
 
 pub(crate) const OF_SUBJECTS: &str = "
     SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = ANY ($2)";
@@ -39,11 +45,28 @@ pub(crate) async fn load(
     tenant: TenantId,
 ) -> Result<Arc<TenantKeys>, StoreError> {
     let gate = Gated::new(pool.clone(), tenant.into());
-    let rows = Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?;
+    let read = async || stored(&Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?);
+    let loading = keyring.loading(tenant);
+    let found = read().await?;
+    let refused = match loading.unwrap(found.clone()).await {
+        Ok(keys) => return Ok(keys),
+        Err(refused) => refused,
+    };
+    // Whoever wrapped the key when it was read may have been relieved by another since.
+    let loading = keyring.loading(tenant);
+    let now = read().await?;
+    if now == found {
+        return Err(StoreError::KeyUnavailable(Box::new(refused)));
+    }
+    loading.unwrap(now).await.map_err(|refused| StoreError::KeyUnavailable(Box::new(refused)))
+}
+
+/// What [`OF_TENANT`] found.
+pub(crate) fn stored(rows: &[PgRow]) -> Result<StoredKeys, StoreError> {
+    let external = rows.first().map_or(Ok(None), |row| row.try_get("address")).map_err(failed)?;
     let until = |row: &PgRow| row.try_get("until").map_err(failed);
     let wrapped = |row| Ok::<_, StoreError>(WrappedKey { until: until(row)?, ..wrapped(row)? });
-    let wrapped: Vec<_> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
-    keyring.load(tenant, &wrapped).await.map_err(unavailable)
+    Ok(StoredKeys { external, keys: rows.iter().map(wrapped).collect::<Result<_, _>>()? })
 }
 
 /// The keys of a tenant that is being founded.

@@ -31,6 +31,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0014_log_upkeep",
     "0015_lighter_appends",
     "0016_log_guards",
+    "0017_external_keys",
 ];
 
 /// Serialises replicas that start together.

@@ -43,6 +43,7 @@
 
 mod external;
 mod keyring;
+mod loading;
 mod local;
 mod log;
 mod log_keys;
@@ -53,6 +54,7 @@ mod service;
 mod subject;
 mod suite;
 mod tenant;
+mod transfer;
 mod vault;
 #[cfg(test)]
 mod vectors;
@@ -60,6 +62,7 @@ mod wrapped;
 
 pub use external::ExternalKeys;
 pub use keyring::{Keyring, KeyringError};
+pub use loading::{Loading, StoredKeys, Unloaded};
 pub use local::{LocalKeys, RootKey};
 pub use log::{LogKey, LogKeyring, LogSigner};
 pub use material::InvalidKey;
@@ -69,5 +72,6 @@ pub use service::{KeyError, KeyService, ServiceError, TenantKey};
 pub use subject::SubjectKey;
 pub use suite::Suite;
 pub use tenant::TenantKeys;
+pub use transfer::TransferError;
 pub use vault::{Clear, OpenError, Vault};
 pub use wrapped::{KeyId, KeyPurpose, WrappedKey};

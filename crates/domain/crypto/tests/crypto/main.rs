@@ -4,6 +4,7 @@
 mod format;
 mod keyring;
 mod keys;
+mod own;
 mod places;
 mod support;
 mod vault;
