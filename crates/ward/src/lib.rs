@@ -61,6 +61,7 @@
 //! `cargo run -p ward --example clinic` starts it on a PostgreSQL that is thrown away.
 
 mod credentials;
+mod custody;
 mod delivery;
 mod job;
 mod keeping;
@@ -71,6 +72,11 @@ mod store;
 mod witnesses;
 
 pub use credentials::{Credentials, KeyHolder};
+pub use custody::{
+    BRING_KEY, Bringing, Custodian, Custody, CustodyView, EntrustError, Entrusted, GIVE_BACK_KEY, KEY_REFUSED,
+    KEY_RESTORED, KEY_TRANSFERRED, KeyMessage, KeyState, KeyWatch, LIST_KEYS, Seen, Standing, WATCH_KEYS,
+    Watched, entrust, wrapper,
+};
 pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
 pub use keeping::{Keeping, Prunable};

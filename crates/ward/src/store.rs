@@ -13,6 +13,7 @@ use ward_rbac::{Denied, Permit};
 use ward_subject::{Records, RecordsView, Subjects, SubjectsView};
 use ward_tenancy::{Tenants, TenantsView};
 
+use crate::custody::{Custodian, CustodyView};
 use crate::delivery::Sinks;
 use crate::job::Queue;
 use crate::log_keys::LogKeyStore;
@@ -39,6 +40,7 @@ pub trait Store: Send + Sync {
 pub trait Unit:
     Answers
     + ApiKeys
+    + Custodian
     + Erasure
     + Ledger
     + LogKeyStore
@@ -84,6 +86,7 @@ impl dyn Unit {
 pub trait Reading:
     ApiKeysView
     + AuditView
+    + CustodyView
     + LedgerView
     + RecordsView
     + StoredLog

@@ -135,7 +135,7 @@ fn named(id: KeyId, row: &PgRow) -> Result<WrappedKey, StoreError> {
     })
 }
 
-fn id_of(row: &PgRow) -> Result<KeyId, StoreError> {
+pub(crate) fn id_of(row: &PgRow) -> Result<KeyId, StoreError> {
     key_id(row.try_get("id").map_err(failed)?)
 }
 

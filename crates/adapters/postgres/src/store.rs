@@ -134,6 +134,11 @@ impl Postgres {
         Ok(move |text: &[u8]| keys.api_key().digest(text))
     }
 
+    /// Tenants' keys, as far as they are kept here.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// Drops the keys that have been held for long enough; to be called about as often as that is.
     pub fn sweep_keys(&self) {
         self.keyring.sweep();
