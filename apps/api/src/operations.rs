@@ -1,6 +1,6 @@
 //! The operation table: the handlers, the policy, the OpenAPI document and the tests all read it.
 
-use ward::ROTATE_LOG_KEY;
+use ward::{BRING_KEY, GIVE_BACK_KEY, LIST_KEYS, ROTATE_LOG_KEY, WATCH_KEYS};
 use ward::assurance::{CHECK_CLAIM, CLAIM_EVIDENCE, LIST_CLAIMS, RUN_PROBE, TRUST_DOCUMENT, TRUST_PAGE};
 use ward::audit::keeping::PRUNE_LOG;
 use ward::audit::log::{CHECKPOINT, KEY, PROVE_CONSISTENCY, TILE};
@@ -40,6 +40,9 @@ pub(crate) static TABLE: &[&Operation] = &[
     &api_key::LIST,
     &api_key::ROTATE,
     &api_key::REVOKE,
+    &LIST_KEYS,
+    &BRING_KEY,
+    &GIVE_BACK_KEY,
     &CREATE_SUBJECT,
     &FIND_SUBJECTS,
     &SHOW_SUBJECT,
@@ -67,6 +70,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &FOUND_TENANT,
     &LOOK_AT_JOBS,
     &ROTATE_LOG_KEY,
+    &WATCH_KEYS,
     &PREPARE_CANARY,
     &SCHEDULE_PROBES,
     &RUN_PROBE,

@@ -11,6 +11,8 @@ pub(crate) enum Tag {
     Tenant,
     /// Credentials of machines.
     ApiKeys,
+    /// The keys that wrap all others, and who holds them.
+    Keys,
     /// People whose data is held. Every field is sealed; reading one is in the audit log before it leaves.
     Subjects,
     /// What is held about them.

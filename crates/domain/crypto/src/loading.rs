@@ -6,7 +6,7 @@ use futures::lock::Mutex as Turn;
 use ward_kernel::TenantId;
 
 use crate::material::redacted;
-use crate::{KeyError, Keyring, ServiceError, TenantKeys, WrappedKey};
+use crate::{KeyError, KeyPurpose, Keyring, Sealed, ServiceError, Suite, TenantKeys, WrappedKey};
 
 /// For so long a failure is the answer to whoever asks next, so that a key service that says no isn't asked by every request.
 const REST: TimeDelta = TimeDelta::seconds(1);
@@ -18,6 +18,14 @@ pub struct StoredKeys {
     pub external: Option<String>,
     /// The keys.
     pub keys: Vec<WrappedKey>,
+}
+
+impl StoredKeys {
+    /// The suite of the tenant's own key, told by what it wraps; nothing, where it wraps nothing that can be read.
+    pub fn suite(&self) -> Option<Suite> {
+        let wrapped = self.keys.iter().find(|key| key.purpose != KeyPurpose::Tenant)?;
+        Sealed::parse(&wrapped.bytes).ok().map(|sealed| sealed.suite())
+    }
 }
 
 /// Why a tenant's keys aren't there, told to everybody who waited for them.
