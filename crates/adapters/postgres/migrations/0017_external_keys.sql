@@ -60,8 +60,9 @@ CREATE FUNCTION ward.keys_to_look_at(at timestamptz, pause interval, most intege
 BEGIN
     RETURN QUERY
     UPDATE ward.key_watch k SET looked = at
-    FROM (SELECT w.tenant FROM ward.key_watch w WHERE w.looked <= at - pause ORDER BY w.looked
-          LIMIT greatest(least(most, 1000), 0) FOR UPDATE SKIP LOCKED) due
+    FROM (SELECT w.tenant FROM ward.key_watch w
+          WHERE w.looked <= at - pause OR w.looked > at + pause -- by a clock that was set back since
+          ORDER BY w.looked LIMIT greatest(least(most, 1000), 0) FOR UPDATE SKIP LOCKED) due
     WHERE k.tenant = due.tenant
     RETURNING k.tenant, k.state, k.since, k.missed;
 END $$;
