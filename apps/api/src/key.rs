@@ -17,7 +17,7 @@ use crate::http::body::Body;
 use crate::http::problem::Refused;
 use crate::http::reply::{Answer, Done, Shown};
 use crate::tag::Tag;
-use view::{Brought, KeyList, NewCustodian};
+use view::{OwnKeyService, HeldKeyList, NewOwnKeyService};
 
 /// How often what was wrapped anew is thrown away, since somebody else was faster.
 const TRIES: u32 = 5;
@@ -31,11 +31,11 @@ impl Api {
     /// What each is for, how it stands and who wraps it; the keys of the tenant's people, each wrapped by the tenant's own, are not
     /// listed. No key can be read.
     #[oai(path = "/keys", method = "get", operation_id = "listKeys")]
-    async fn list(&self, caller: Caller) -> Result<Shown<KeyList>, Refused> {
+    async fn list(&self, caller: Caller) -> Result<Shown<HeldKeyList>, Refused> {
         let mut reading = self.0.read(&caller, &LIST_KEYS).await?;
 
         let custody = reading.custody().await?;
-        Ok(Shown(KeyList::of(&custody, self.0.clock().now())))
+        Ok(Shown(HeldKeyList::of(&custody, self.0.clock().now())))
     }
 
     /// Have a key service of the tenant's own wrap its key
@@ -44,15 +44,15 @@ impl Api {
     /// replica: when it says no, everything of the tenant's is answered with 503 within that time, until it says yes again. No data is
     /// migrated. The same address again changes nothing.
     #[oai(path = "/keys/external", method = "put", operation_id = "bringKey")]
-    async fn bring(&self, caller: Caller, body: Body<NewCustodian>) -> Result<Shown<Brought>, Refused> {
+    async fn bring(&self, caller: Caller, body: Body<NewOwnKeyService>) -> Result<Shown<OwnKeyService>, Refused> {
         let address = body.value.address()?;
         for _ in 0..TRIES {
             let custody = self.0.custody(&caller, &BRING_KEY).await?;
             if custody.stored.external.as_deref() == Some(&*address) {
-                return Ok(Shown(Brought::of(address, custody.since)));
+                return Ok(Shown(OwnKeyService::of(address, custody.since)));
             }
             let (request, answer) = (Request { operation: &BRING_KEY, digest: &body.digest }, |now| {
-                Shown(Brought::of(address.clone(), Some(now)))
+                Shown(OwnKeyService::of(address.clone(), Some(now)))
             });
             if let Some(done) = self.0.entrust(&caller, request, (&custody, Some(&address)), answer).await? {
                 return Ok(done);

@@ -14,7 +14,7 @@ use crate::http::time::Time;
 #[derive(Deserialize, Object)]
 #[oai(deny_unknown_fields)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewCustodian {
+pub(super) struct NewOwnKeyService {
     /// Where the tenant's key service and its key are. What addresses are taken is the deployment's decision; none holds a secret.
     address: Given<ServiceAddress>,
 }
@@ -49,7 +49,7 @@ impl Form for ServiceAddress {
     }
 }
 
-impl NewCustodian {
+impl NewOwnKeyService {
     /// The address, which everybody may see who may list keys.
     pub(super) fn address(&self) -> Result<String, Refused> {
         let (address, lower) = (&self.address.0, self.address.0.to_ascii_lowercase());
@@ -62,14 +62,14 @@ impl NewCustodian {
 
 /// Who wraps the tenant's key.
 #[derive(Object)]
-pub(super) struct Brought {
+pub(super) struct OwnKeyService {
     /// Where the tenant's key service and its key are.
     address: String,
     /// Since when it wraps the tenant's key.
     since: Option<Time>,
 }
 
-impl Brought {
+impl OwnKeyService {
     pub(super) fn of(address: String, since: Option<DateTime<Utc>>) -> Self {
         Self { address, since: since.map(Time::from) }
     }
@@ -77,15 +77,15 @@ impl Brought {
 
 /// The tenant's keys, all but those of its people.
 #[derive(Object)]
-pub(super) struct KeyList {
-    items: Vec<KeyView>,
+pub(super) struct HeldKeyList {
+    items: Vec<HeldKeyView>,
     /// Always null: a tenant has few.
     next_cursor: Option<String>,
 }
 
 /// A key, without anything of the key itself.
 #[derive(Object)]
-struct KeyView {
+struct HeldKeyView {
     /// Names it, within the tenant.
     id: u32,
     /// What it is for: `tenant` wraps the others.
@@ -121,10 +121,10 @@ enum KeySuite {
     Aes256Gcm,
 }
 
-impl KeyList {
+impl HeldKeyList {
     pub(super) fn of(custody: &Custody, now: DateTime<Utc>) -> Self {
         let suite = custody.stored.suite().unwrap_or_default();
-        let view = |(key, made, standing): (&ward::crypto::WrappedKey, Option<DateTime<Utc>>, Standing)| KeyView {
+        let view = |(key, made, standing): (&ward::crypto::WrappedKey, Option<DateTime<Utc>>, Standing)| HeldKeyView {
             id: key.id.into(),
             purpose: key.purpose.as_str().to_owned(),
             state: standing.into(),

@@ -116,7 +116,9 @@ async fn another_service_wraps_the_key_and_nothing_that_is_sealed_changes() -> O
     let brought = tenant.client.send(&bring).await?.expect(200)?;
     assert_eq!(brought["address"], json!(address));
     let after = digest(&deployment.database, &tenant.id).await?;
-    assert_eq!(changed(&before, &after), ["audit_leaf", "external_key", "wrapped_key"]);
+    let mut tables = changed(&before, &after);
+    tables.retain(|table| !table.starts_with("audit_leaf_")); // a month of the log
+    assert_eq!(tables, ["audit_leaf", "external_key", "wrapped_key"]);
     assert_eq!(wrapper(&tenant.client).await?, json!(address));
     assert_eq!(tenant.client.get(&person).await?.expect(200)?, shown);
     let events = left(&deployment.database, &bring.id).await?;

@@ -15,10 +15,11 @@ const SWITCHES: usize = 50;
 async fn work(client: Client, over: Arc<AtomicBool>) -> Outcome<Vec<String>> {
     let mut stored = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        let made = client.post("/v1/subjects", subject()).await?.expect(201)?;
+        let person = subject();
+        let made = client.post("/v1/subjects", person.clone()).await?.expect(201)?;
         let id = made["id"].as_str().ok_or("no id")?.to_owned();
         let shown = client.get(&format!("/v1/subjects/{id}")).await?.expect(200)?;
-        assert_eq!(shown["fields"], made["fields"]);
+        assert_eq!(shown["fields"], person["fields"]);
         stored.push(id);
     }
     Ok(stored)
