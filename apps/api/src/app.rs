@@ -17,6 +17,7 @@ use crate::archived::Archived;
 use crate::audit_export::Places;
 use crate::auth::Caller;
 use crate::config::Mode;
+use crate::custodian::Dark;
 use crate::delivered::Delivered;
 use crate::due::Work;
 use crate::gate::Gate;
@@ -39,6 +40,8 @@ pub(crate) struct App {
     pub(crate) sequencer: Sequencer,
     /// Logs that don't grow, and why.
     pub(crate) stuck: Stuck,
+    /// Tenants whose keys can't be had.
+    pub(crate) dark: Dark,
     /// For how long logs are kept; for good, if nobody says.
     pub(crate) keep: Option<KeptYears>,
     /// Who cosigns heads of logs.

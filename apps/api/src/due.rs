@@ -15,6 +15,7 @@ use futures::{StreamExt as _, stream};
 use ward::kernel::{TenantId, Uuid};
 
 use crate::app::App;
+use crate::custodian::is_dark;
 use crate::heads::Failure;
 use crate::logs;
 
@@ -99,7 +100,11 @@ async fn keep_at(app: &App, work: &dyn Work) {
             }
         }
         let take = |(log, turn)| async move {
-            let done = if due.rests() { Ok(Done::Nothing) } else { work.work(app, log).await };
+            let done = if due.rests() || app.dark.holds(log) {
+                Ok(Done::Nothing)
+            } else {
+                work.work(app, log).await
+            };
             due.note(log, turn, done, app.clock().now())
         };
         let failed = stream::iter(due.take()).map(take).buffer_unordered(AT_ONCE);
@@ -185,6 +190,11 @@ impl Due {
                 if done == Done::Some {
                     self.add([log]);
                 }
+                return None;
+            }
+            // Over when the key is there again, and nothing is wrong with whom it is done for.
+            Err(failure) if is_dark(&*failure) => {
+                self.turns().logs.insert(log, turn);
                 return None;
             }
             Err(failure) => failure,

@@ -86,7 +86,7 @@ async fn all(app: &App) -> Result<Vec<(TenantId, Checkpoint)>, Failure> {
         .ok()?
         .map(|head| (tenant, head))
     };
-    let heads = stream::iter(app.tenants().await?).map(head).buffer_unordered(AT_ONCE);
+    let heads = stream::iter(app.bright_tenants().await?).map(head).buffer_unordered(AT_ONCE);
     Ok(heads.filter_map(std::future::ready).collect().await)
 }
 

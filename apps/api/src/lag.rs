@@ -5,6 +5,7 @@ use std::fmt;
 use ward::Store as _;
 
 use crate::app::App;
+use crate::custodian::is_dark;
 use crate::heads::{self, Failure};
 use crate::witnessed::WITNESS_LOG;
 
@@ -40,7 +41,10 @@ pub(crate) async fn all(app: &App) -> Result<Vec<Lag>, Failure> {
     let sinks = app.delivered.iter().map(|sink| (sink, Lag::new(format!("delivered to {}", sink.name))));
     let mut delivered: Vec<_> = sinks.collect();
     for tenant in app.tenants().await? {
-        let mut reading = app.store.read(heads::permit(app, tenant, &WITNESS_LOG)?).await?;
+        let mut reading = match app.store.read(heads::permit(app, tenant, &WITNESS_LOG)?).await {
+            Err(error) if is_dark(&error) => continue, // it is behind until its tenant's key is there again
+            read => read?,
+        };
         let Some(head) = reading.head().await?.map(|head| head.checkpoint) else { continue };
         if let Some(lag) = &mut cosigned {
             lag.add(head.size, reading.witnessed().await?.map_or(0, |head| head.checkpoint.size));

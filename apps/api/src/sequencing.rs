@@ -10,6 +10,7 @@ use ward::{Reading, Store as _};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::custodian::is_dark;
 use crate::http::problem::Refused;
 use crate::logs;
 
@@ -49,7 +50,11 @@ impl Stuck {
 pub(crate) async fn sweep(app: &App) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let waiting: BTreeSet<_> =
         app.sequencer.waiting(LOGS).await?.into_iter().map(|(tenant, _)| tenant).collect();
-    let stuck = app.stuck.tenants().into_iter().filter(|tenant| !waiting.contains(tenant));
+    let stuck = app
+        .stuck
+        .tenants()
+        .into_iter()
+        .filter(|tenant| !waiting.contains(tenant) && !app.dark.holds(*tenant));
     let logs = stuck.map(|tenant| (tenant, false)).chain(waiting.iter().map(|tenant| (*tenant, true)));
     let grow = |(tenant, waits)| async move {
         loop {
@@ -58,6 +63,10 @@ pub(crate) async fn sweep(app: &App) -> Result<(), Box<dyn std::error::Error + S
                 Ok(Some(step)) if step.is_full() => set_aside(tenant, &step.rejected),
                 step => {
                     step.iter().flatten().for_each(|step| set_aside(tenant, &step.rejected));
+                    // A key that can't be had holds its tenant's log up, and says nothing against it.
+                    if step.as_ref().err().is_some_and(|error| is_dark(error)) {
+                        return;
+                    }
                     // Where nothing waits, only a log that isn't what was signed is in the way of what may come.
                     let failed = step
                         .as_ref()

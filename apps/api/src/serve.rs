@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
+use ward::kernel::Machine;
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
 use ward::{Logs as _, Sequencer};
@@ -20,6 +21,7 @@ use ward_postgres::launcher::{self, Binaries, Cluster, Durability};
 use ward_postgres::{Postgres, migrate};
 
 use crate::app::App;
+use crate::around::Around;
 use crate::config::{Config, Mode};
 use crate::gate::Gate;
 use crate::import::Share;
@@ -76,12 +78,12 @@ pub(crate) fn running_database(config: &Config) -> Result<String, Failure> {
 
 /// Everything that a handler may need, over the database at `url`.
 pub(crate) async fn app(config: &Config, url: &str) -> Result<Arc<App>, Failure> {
-    open(config, root_key::load(config, &System)?, url).await
+    open(config, root_key::load(config, &System)?, url, Around::default()).await
 }
 
-async fn open(config: &Config, root: RootKey, url: &str) -> Result<Arc<App>, Failure> {
-    let machine = Arc::new(System);
-    let ring = keyring(root, &machine)?;
+async fn open(config: &Config, root: RootKey, url: &str, around: Around) -> Result<Arc<App>, Failure> {
+    let ring = keyring(root, &around)?;
+    let machine = around.machine;
     let profile = Profile::load(&config.profile)?;
     let store = Postgres::open(url, config.connections, ring, profile.suite, machine.clone()).await?;
     assemble(store, profile, machine, config)
@@ -89,22 +91,24 @@ async fn open(config: &Config, root: RootKey, url: &str) -> Result<Arc<App>, Fai
 
 /// The same without a database: enough to describe what would be served.
 pub(crate) fn unconnected(config: &Config) -> Result<Arc<App>, Failure> {
-    let machine = Arc::new(System);
-    let ring = keyring(RootKey::random(&*machine)?, &machine)?;
+    let around = Around::default();
+    let ring = keyring(RootKey::random(&System)?, &around)?;
+    let machine = around.machine;
     let profile = Profile::load(&config.profile)?;
     let store = Postgres::unconnected(ring, profile.suite, machine.clone());
     assemble(store, profile, machine, config)
 }
 
-fn keyring(root: RootKey, machine: &Arc<System>) -> Result<Arc<Keyring>, Failure> {
+fn keyring(root: RootKey, Around { machine, external }: &Around) -> Result<Arc<Keyring>, Failure> {
     let service = Arc::new(LocalKeys::new(root, machine.clone()));
-    Ok(Arc::new(Keyring::new(service, machine.clone(), machine.clone(), TimeDelta::seconds(60), 10_000)?))
+    let ring = Keyring::new(service, machine.clone(), machine.clone(), Keyring::LONGEST, 10_000)?;
+    Ok(Arc::new(ring.with_external(external.clone())))
 }
 
 fn assemble(
     store: Postgres,
     profile: Profile,
-    machine: Arc<System>,
+    machine: Arc<dyn Machine>,
     config: &Config,
 ) -> Result<Arc<App>, Failure> {
     let store = Arc::new(store);
@@ -113,6 +117,7 @@ fn assemble(
         sequencer: Sequencer::new(store.clone(), config.log_origin.clone(), machine.clone()),
         witnessed: others::witnessed(config, store.clone())?,
         stuck: Default::default(),
+        dark: Default::default(),
         keep: config.log_keep_years,
         archived: others::archived(config)?,
         delivered: others::delivered(config, &*machine)?,
@@ -153,6 +158,11 @@ impl Server {
     /// Starts what `config` describes: the listener, a private database if it names none, migrations, then the proof of
     /// isolation. Requests are answered from now on; where isolation is refuted, those for health alone.
     pub async fn start(config: Config) -> Result<Self, Failure> {
+        Self::start_among(config, Around::default()).await
+    }
+
+    /// The same, with something else around it than this machine.
+    pub async fn start_among(config: Config, around: Around) -> Result<Self, Failure> {
         // What can be refused is refused before anything is made.
         Profile::load(&config.profile)?;
         let root = root_key::load(&config, &System)?;
@@ -168,7 +178,7 @@ impl Server {
         {
             migrate(owner, config.log_keep_years).await?;
         }
-        let app = open(&config, root, &database.app_url).await?;
+        let app = open(&config, root, &database.app_url, around).await?;
         up_to_date(&app).await?;
         app.store.keep_months(tasks::MONTHS).await?;
         let _first = app.address.set(address);

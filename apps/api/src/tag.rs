@@ -11,7 +11,7 @@ pub(crate) enum Tag {
     Tenant,
     /// Credentials of machines.
     ApiKeys,
-    /// Keys that data is sealed under, and those that follow them.
+    /// Keys that data is sealed under: who holds them, and which follow them.
     Keys,
     /// People whose data is held. Every field is sealed; reading one is in the audit log before it leaves.
     Subjects,

@@ -16,7 +16,7 @@ use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
-use crate::{due, heads, keeping, rotation, sequencing};
+use crate::{custodian, due, heads, keeping, rotation, sequencing};
 
 /// The kind of job that runs a check.
 const PROBE: &str = "probe";
@@ -55,6 +55,10 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     }));
     beside.spawn(every(Duration::from_millis(100), app.clone(), |app| async move {
         sequencing::sweep(&app).await
+    }));
+    beside.spawn(lasting(app.clone(), custodian::forget));
+    beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move {
+        Ok(custodian::watch(&app).await?)
     }));
     beside.spawn(lasting(app.clone(), heads::keep));
     beside.spawn(lasting(app.clone(), due::keep));
@@ -186,7 +190,7 @@ async fn put_off(app: &App, lease: &Lease) -> Result<(), Failure> {
 }
 
 async fn forget_answers(app: &App) -> Result<(), Failure> {
-    for tenant in app.tenants().await? {
+    for tenant in app.bright_tenants().await? {
         // One whose keys can't be had, say, keeps no other waiting.
         if let Err(error) = forget_all_answers_of(app, tenant).await {
             tracing::warn!(tenant = %Uuid::from(tenant), error = &*error as Cause, "answers are kept longer than a day");

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 use ward::kernel::{Clock, Entropy, Ids};
 
@@ -29,7 +29,7 @@ impl Clock for Machine {
     fn now(&self) -> DateTime<Utc> {
         #[expect(clippy::disallowed_methods, reason = "this is the clock")]
         let now = Utc::now();
-        now + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
+        now.trunc_subsecs(6) + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
     }
 }
 

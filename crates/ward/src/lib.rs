@@ -71,6 +71,7 @@
 //! [`subject::Catalogue`]'s.
 
 mod credentials;
+mod custody;
 mod delivery;
 mod job;
 mod keeping;
@@ -83,6 +84,11 @@ mod store;
 mod witnesses;
 
 pub use credentials::{Credentials, KeyHolder};
+pub use custody::{
+    BRING_KEY, Bringing, Custodian, Custody, CustodyView, EntrustError, Entrusted, GIVE_BACK_KEY,
+    KEY_REFUSED, KEY_RESTORED, KEY_TRANSFERRED, KeyMessage, KeyState, KeyWatch, LIST_KEYS, Seen, Standing,
+    WATCH_KEYS, Watched, entrust, wrapper,
+};
 pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
 pub use keeping::{Keeping, Prunable};

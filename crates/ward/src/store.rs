@@ -13,6 +13,7 @@ use ward_rbac::{Denied, Permit};
 use ward_subject::{Records, RecordsView, Subjects, SubjectsView};
 use ward_tenancy::{Tenants, TenantsView};
 
+use crate::custody::{Custodian, CustodyView};
 use crate::delivery::Sinks;
 use crate::job::Queue;
 use crate::log_keys::LogKeyStore;
@@ -40,6 +41,7 @@ pub trait Store: Send + Sync {
 pub trait Unit:
     Answers
     + ApiKeys
+    + Custodian
     + Erasure
     + KeyUpkeep
     + Ledger
@@ -87,6 +89,7 @@ impl dyn Unit {
 pub trait Reading:
     ApiKeysView
     + AuditView
+    + CustodyView
     + LedgerView
     + RecordsView
     + RotationsView

@@ -14,6 +14,7 @@ use ward::crypto::OpenError;
 use ward::kernel::{InvalidText, StoreError};
 use ward::rbac::{Denied, Reason};
 
+use crate::custodian::is_dark;
 use crate::http::given;
 use crate::logs;
 
@@ -129,6 +130,12 @@ impl Refused {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail).with(header::RETRY_AFTER, "5")
     }
 
+    /// For what nobody can open: the tenant's key isn't to be had.
+    pub(crate) fn dark() -> Self {
+        let detail = "the tenant's key can't be had; nothing was changed or shown";
+        Self::unavailable("key-unavailable", detail)
+    }
+
     /// Fails closed: logs what happened, tells the caller nothing.
     pub(crate) fn logged(error: &(dyn StdError + 'static)) -> Self {
         tracing::error!(error = logs::causes(error), "failed closed");
@@ -230,10 +237,14 @@ impl From<InvalidText> for Fault {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::KeyUnavailable(_) => {
-                tracing::error!(error = logs::causes(&error), "a tenant's key can't be had");
-                let detail = "the tenant's key can't be had; nothing was changed or shown";
-                Self::unavailable("key-unavailable", detail)
+            error @ StoreError::KeyUnavailable(_) => {
+                let causes = logs::causes(&error);
+                if is_dark(&error) {
+                    tracing::debug!(error = causes, "a tenant's key can't be had"); // told when it began, once
+                } else {
+                    tracing::error!(error = causes, "a tenant's key can't be had");
+                }
+                Self::dark()
             }
             StoreError::Taken { constraint } if constraint.starts_with("idempotency") => in_flight(),
             StoreError::Taken { .. } => Self::conflict("taken", "it exists already"),

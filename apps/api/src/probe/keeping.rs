@@ -17,7 +17,7 @@ pub(super) async fn keeping(app: &App) -> Result<Seen, ProbeError> {
     if app.store.kept_from().await?.is_some_and(|from| Some(from) > floor) {
         wrong.push(format!("the database would drop what is younger than {} years", least.years));
     }
-    let (tenants, mut pruned) = (app.tenants().await?, 0);
+    let (tenants, mut pruned) = (app.bright_tenants().await?, 0);
     for &tenant in &tenants {
         let Some(log) = app.store.pruned(tenant).await? else { continue };
         pruned += 1;

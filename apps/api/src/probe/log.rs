@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use ward::audit::sequence::SequenceError;
 use ward::audit::tree::Tile;
 use ward::kernel::{EventId, StoreError, TenantId, Uuid};
-use ward::{Look, Store as _};
+use ward::{KeyWatch as _, Look, Store as _};
 
 use self::turns::Turns;
 use super::{INSPECT_LOG, ProbeError, Seen};
 use crate::app::App;
+use crate::custodian::is_dark;
 use crate::{due, logs};
 
 /// A1: a write and a refusal leave exactly their events, with actor, address and request.
@@ -130,6 +131,9 @@ impl Round<'_> {
     /// Looks at a part of a log; nothing, where it isn't what was signed.
     async fn look(&mut self, tenant: TenantId, tiles: u64) -> Result<Option<Look>, ProbeError> {
         let mut reading = match self.app.store.read(self.app.prober(tenant, &INSPECT_LOG)?).await {
+            Err(error) if is_dark(&error) && self.app.store.brought(tenant).await?.is_some() => {
+                return Ok(None);
+            }
             Err(error @ StoreError::KeyUnavailable(_)) => {
                 let (tenant, causes) = (Uuid::from(tenant), logs::causes(&error));
                 tracing::error!(%tenant, error = causes, "a log can't be looked at");

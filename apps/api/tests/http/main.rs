@@ -14,6 +14,8 @@ mod keeping;
 mod keys;
 mod looks;
 mod own_events;
+mod own_keys;
+mod own_keys_raced;
 mod problems;
 mod proofs;
 mod roles;

@@ -10,7 +10,9 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::LogKeyStore;
-use ward::crypto::{KeyError, KeyId, KeyPurpose, Keyring, LogKey, SubjectKey, Suite, TenantKeys, WrappedKey};
+use ward::crypto::{
+    KeyError, KeyId, KeyPurpose, Keyring, LogKey, StoredKeys, SubjectKey, Suite, TenantKeys, WrappedKey,
+};
 use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
 
 use crate::error::failed;
@@ -19,10 +21,13 @@ use crate::scoped::Scoped;
 use crate::turns::Shared;
 use crate::unit::PgUnit;
 
-/// A version is known everywhere once it is older than keys are kept anywhere, by the one clock that all replicas share.
-const OF_TENANT: &str = "
-    SELECT id, purpose, subject, bytes, commitment, until, created_at <= now() - interval '60 s' AS known
-    FROM ward.wrapped_key WHERE tenant = $1 AND subject IS NULL AND bytes IS NOT NULL";
+/// Who wraps them is read with them: one moment's answer to both. A version is known everywhere once it is older than keys are kept
+/// anywhere, by the one clock that all replicas share.
+pub(crate) const OF_TENANT: &str = "
+    SELECT k.id, k.purpose, k.subject, k.bytes, k.commitment, k.until, k.created_at,
+        k.created_at <= now() - interval '60 s' AS known, e.address, e.since
+    FROM ward.wrapped_key k LEFT JOIN ward.external_key e ON e.tenant = $1
+    WHERE k.tenant = $1 AND k.subject IS NULL AND k.bytes IS NOT NULL ORDER BY k.id";
 
 pub(crate) const OF_SUBJECTS: &str = "
     SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key
@@ -38,30 +43,50 @@ const KEEP: &str = "
     SELECT $1, k.* FROM unnest($2::bigint[], $3::text[], $4::uuid[], $5::bytea[], $6::bytea[], $7::timestamptz[]) k
     ON CONFLICT (tenant, id) DO NOTHING RETURNING id";
 
-/// The keys stored for a tenant, all but its subjects'.
-pub(crate) async fn stored(pool: &Shared, tenant: TenantId) -> Result<Vec<WrappedKey>, StoreError> {
-    let gate = Gated::new(pool.clone(), tenant.into());
-    let rows = Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?;
-    let wrapped = |row: &PgRow| {
-        let (until, known) = (row.try_get("until").map_err(failed)?, row.try_get("known").map_err(failed)?);
-        Ok(WrappedKey { until, known, ..wrapped(row)? })
-    };
-    rows.iter().map(wrapped).collect()
+/// Keys that were asked for.
+pub(crate) enum Loaded {
+    Whole(Arc<TenantKeys>),
+    /// The tenant was founded too early to have them all.
+    Fewer(StoredKeys),
 }
 
-pub(crate) async fn load(
-    keyring: &Keyring,
-    tenant: TenantId,
-    stored: &[WrappedKey],
-) -> Result<Arc<TenantKeys>, StoreError> {
-    keyring.load(tenant, stored).await.map_err(unavailable)
+pub(crate) async fn load(pool: &Shared, keyring: &Keyring, tenant: TenantId) -> Result<Loaded, StoreError> {
+    let gate = Gated::new(pool.clone(), tenant.into());
+    let read = async || stored(&Scoped::new(tenant.into(), OF_TENANT).through(&gate).await?);
+    let loading = keyring.loading(tenant);
+    let found = read().await?;
+    if TenantKeys::are_fewer(&found.keys) {
+        return Ok(Loaded::Fewer(found));
+    }
+    let refused = match loading.unwrap(found.clone()).await {
+        Ok(keys) => return Ok(Loaded::Whole(keys)),
+        Err(refused) => refused,
+    };
+    // Whoever wrapped the key when it was read may have been relieved by another since.
+    let loading = keyring.loading(tenant);
+    let now = read().await?;
+    if now == found {
+        return Err(StoreError::KeyUnavailable(Box::new(refused)));
+    }
+    let keys = loading.unwrap(now).await.map_err(|refused| StoreError::KeyUnavailable(Box::new(refused)))?;
+    Ok(Loaded::Whole(keys))
+}
+
+/// What [`OF_TENANT`] found.
+pub(crate) fn stored(rows: &[PgRow]) -> Result<StoredKeys, StoreError> {
+    let external = rows.first().map_or(Ok(None), |row| row.try_get("address")).map_err(failed)?;
+    let wrapped = |row: &PgRow| {
+        let (until, known) = (row.try_get("until").map_err(failed)?, row.try_get("known").map_err(failed)?);
+        Ok::<_, StoreError>(WrappedKey { until, known, ..wrapped(row)? })
+    };
+    Ok(StoredKeys { external, keys: rows.iter().map(wrapped).collect::<Result<_, _>>()? })
 }
 
 /// The keys of a tenant that was founded too early to have them all, and those that it lacks.
 pub(crate) async fn complete(
     keyring: &Keyring,
     tenant: TenantId,
-    stored: &[WrappedKey],
+    stored: &StoredKeys,
 ) -> Result<(Arc<TenantKeys>, Vec<WrappedKey>), StoreError> {
     let (keys, made) = keyring.complete(tenant, stored).await.map_err(unavailable)?;
     Ok((Arc::new(keys), made))

@@ -53,6 +53,7 @@ mod api_key;
 mod audit;
 mod audit_value;
 mod connection;
+mod custody;
 #[cfg(test)]
 mod equivalence;
 mod error;
@@ -62,6 +63,7 @@ mod job;
 mod keys;
 pub mod launcher;
 mod ledger;
+mod listen;
 mod local;
 mod log;
 mod lookup;

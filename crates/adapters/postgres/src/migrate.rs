@@ -32,6 +32,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0015_lighter_appends",
     "0016_log_guards",
     "0017_rotation",
+    "0018_external_keys",
 ];
 
 /// Serialises replicas that start together.

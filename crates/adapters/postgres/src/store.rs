@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use ward::audit::{self, RecordError, Writer};
-use ward::crypto::{Keyring, Suite, TenantKeys, WrappedKey};
+use ward::crypto::{Keyring, StoredKeys, Suite, TenantKeys};
 use ward::kernel::{Entity, Machine, Operation, Principal, StoreError, TenantId, authority};
 use ward::rbac::{Denied, Permit};
 use ward::{ADD_KEYS, Reading, Store, Unit};
@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::error::failed;
 use crate::gated::Gated;
 use crate::group::Group;
+use crate::keys::Loaded;
 use crate::reading::PgReading;
 use crate::scoped::Scoped;
 use crate::turns::Shared;
@@ -140,6 +141,11 @@ impl Postgres {
         Ok(move |text: &[u8]| keys.api_key().digests(text))
     }
 
+    /// Tenants' keys, as far as they are kept here.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// Drops the keys that have been held for long enough; to be called about as often as that is.
     pub fn sweep_keys(&self) {
         self.keyring.sweep();
@@ -154,17 +160,20 @@ impl Postgres {
     }
 
     async fn load_keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
-        let mut stored = keys::stored(&self.shared, tenant).await?;
-        if TenantKeys::are_fewer(&stored) {
-            self.add_keys(tenant, &stored).await?;
-            stored = keys::stored(&self.shared, tenant).await?;
+        let stored = match keys::load(&self.shared, &self.keyring, tenant).await? {
+            Loaded::Whole(keys) => return Ok(keys),
+            Loaded::Fewer(stored) => stored,
+        };
+        self.add_keys(tenant, &stored).await?;
+        match keys::load(&self.shared, &self.keyring, tenant).await? {
+            Loaded::Whole(keys) => Ok(keys),
+            Loaded::Fewer(_) => Err(StoreError::Raced("the tenant's missing keys were not stored".into())),
         }
-        keys::load(&self.keyring, tenant, &stored).await
     }
 
     /// Makes the keys that a tenant was founded too early to have. Of several that do so one finds their ids free; the others
     /// wait until it has committed, and use what it stored.
-    async fn add_keys(&self, tenant: TenantId, stored: &[WrappedKey]) -> Result<(), StoreError> {
+    async fn add_keys(&self, tenant: TenantId, stored: &StoredKeys) -> Result<(), StoreError> {
         let (keys, made) = keys::complete(&self.keyring, tenant, stored).await?;
         #[expect(clippy::disallowed_methods, reason = "nothing else is written, and nobody asked for it")]
         let who = Arc::new(authority::system(tenant, ward::KEY_MAKER));

@@ -4,21 +4,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use ward_kernel::{Clock, Entropy, TenantId};
 
+use crate::loading::{Flights, Loading};
 use crate::material::redacted;
 use crate::tenant::make_own;
-use crate::{KeyError, KeyId, KeyService, ServiceError, Suite, TenantKeys, WrappedKey};
+use crate::{
+    ExternalKeys, KeyError, KeyId, KeyService, ServiceError, StoredKeys, Suite, TenantKeys, Unloaded,
+    WrappedKey,
+};
 
-/// Tenants' unwrapped keys, kept for a minute at most: whoever revokes a key at the [`KeyService`] has been
-/// obeyed by then.
+/// Tenants' unwrapped keys, kept for a minute at most: whoever revokes a key at the [`KeyService`], the deployment's or one that a
+/// tenant [brought](ExternalKeys), has been obeyed by then.
 ///
 /// Never keep what it lends longer than one request or one piece of work.
 pub struct Keyring {
     service: Arc<dyn KeyService>,
+    external: Option<Arc<dyn ExternalKeys>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     ttl: TimeDelta,
     capacity: usize,
     held: Mutex<Held>,
+    pub(crate) flights: Flights,
 }
 
 #[derive(Default)]
@@ -46,7 +52,13 @@ impl Keyring {
         if capacity == 0 {
             return Err(KeyringError::Capacity);
         }
-        Ok(Self { service, clock, entropy, ttl, capacity, held: Mutex::default() })
+        let (held, flights) = (Mutex::default(), Flights::default());
+        Ok(Self { service, external: None, clock, entropy, ttl, capacity, held, flights })
+    }
+
+    /// The same, where tenants may bring services of their own; without it, what those wrapped stays closed.
+    pub fn with_external(self, external: Arc<dyn ExternalKeys>) -> Self {
+        Self { external: Some(external), ..self }
     }
 
     /// The tenant's keys, if they were loaded within the TTL.
@@ -61,16 +73,14 @@ impl Keyring {
         None
     }
 
-    /// Unwraps the keys stored for a tenant, and keeps them. Where the service refuses, none stay.
-    pub async fn load(&self, tenant: TenantId, stored: &[WrappedKey]) -> Result<Arc<TenantKeys>, KeyError> {
-        let (asked, forgotten) = (self.clock.now(), self.held().forgotten);
-        let loaded = TenantKeys::load(tenant, &*self.service, stored, self.entropy.clone()).await;
-        if matches!(loaded, Err(KeyError::Service(ServiceError::Refused))) {
-            self.forget(tenant);
-        }
-        let keys = Arc::new(loaded?);
-        self.keep(asked, forgotten, keys.clone());
-        Ok(keys)
+    /// Begins to load a tenant's keys: before reading what is stored, so that what is forgotten meanwhile stays out.
+    pub fn loading(&self, tenant: TenantId) -> Loading<'_> {
+        Loading::new(self, tenant, self.clock.now(), self.held().forgotten)
+    }
+
+    /// Unwraps keys stored for a tenant that the deployment's service wraps, and keeps them. Where the service refuses, none stay.
+    pub async fn load(&self, tenant: TenantId, stored: &[WrappedKey]) -> Result<Arc<TenantKeys>, Unloaded> {
+        self.loading(tenant).unwrap(StoredKeys { external: None, keys: stored.to_vec() }).await
     }
 
     /// Makes the keys of a new tenant. They are not kept: they count from when they are stored, so load them
@@ -84,8 +94,15 @@ impl Keyring {
     }
 
     /// Makes the next version of a tenant's own key, under an `id` never used in this tenant and above that of the version before.
-    pub async fn make_own(&self, tenant: TenantId, id: KeyId, suite: Suite) -> Result<WrappedKey, KeyError> {
-        let made = make_own(tenant, &*self.service, (id, suite), &*self.entropy).await?;
+    /// Whoever wraps the tenant's key, at `external` or the deployment's, wraps it.
+    pub async fn make_own(
+        &self,
+        tenant: TenantId,
+        external: Option<&str>,
+        (id, suite): (KeyId, Suite),
+    ) -> Result<WrappedKey, KeyError> {
+        let service = self.service_at(tenant, external).await?;
+        let made = make_own(tenant, &*service, (id, suite), &*self.entropy).await?;
         Ok(made.1)
     }
 
@@ -94,30 +111,71 @@ impl Keyring {
     pub async fn complete(
         &self,
         tenant: TenantId,
-        stored: &[WrappedKey],
+        stored: &StoredKeys,
     ) -> Result<(TenantKeys, Vec<WrappedKey>), KeyError> {
-        TenantKeys::complete(tenant, &*self.service, stored, self.entropy.clone()).await
+        let service = self.service_at(tenant, stored.external.as_deref()).await?;
+        TenantKeys::complete(tenant, &*service, &stored.keys, self.entropy.clone()).await
     }
 
     /// Drops the tenant's keys, and keeps out those being loaded now.
     pub fn forget(&self, tenant: TenantId) {
+        self.flights.forget(tenant);
         let mut held = self.held();
         held.forgotten += 1;
         held.tenants.remove(&tenant);
     }
 
+    /// Drops all keys, and keeps out those being loaded now: for whoever may have missed that some were to be forgotten.
+    pub fn forget_all(&self) {
+        self.flights.forget_all();
+        let mut held = self.held();
+        held.forgotten += 1;
+        held.tenants.clear();
+    }
+
     /// Drops the keys of tenants not seen for the TTL; to be called about as often.
     pub fn sweep(&self) {
         let now = self.clock.now();
+        self.flights.sweep(now);
         self.held().tenants.retain(|_, (loaded, _)| self.is_fresh(*loaded, now));
     }
 
-    /// The service that wraps tenants' keys.
+    /// The service that wraps the keys of the deployment, and of every tenant that brought none.
     pub fn service(&self) -> &dyn KeyService {
         &*self.service
     }
 
-    fn keep(&self, asked: DateTime<Utc>, forgotten: u64, keys: Arc<TenantKeys>) {
+    /// The service that the tenant brought from `address`, or else the deployment's.
+    pub(crate) async fn service_at(
+        &self,
+        tenant: TenantId,
+        address: Option<&str>,
+    ) -> Result<Arc<dyn KeyService>, ServiceError> {
+        match (address, &self.external) {
+            (None, _) => Ok(self.service.clone()),
+            (Some(address), Some(external)) => external.at(tenant, address).await,
+            (Some(_), None) => Err(ServiceError::Refused),
+        }
+    }
+
+    pub(crate) async fn unwrap(
+        &self,
+        tenant: TenantId,
+        stored: &StoredKeys,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        let service = self.service_at(tenant, stored.external.as_deref()).await?;
+        TenantKeys::load(tenant, &*service, &stored.keys, self.entropy.clone()).await.map(Arc::new)
+    }
+
+    /// Drops what is held of a tenant whose key was refused, unless that is news of before it was forgotten.
+    pub(crate) fn refused(&self, tenant: TenantId, forgotten: u64) {
+        let mut held = self.held();
+        if held.forgotten == forgotten {
+            held.tenants.remove(&tenant);
+        }
+    }
+
+    pub(crate) fn keep(&self, asked: DateTime<Utc>, forgotten: u64, keys: Arc<TenantKeys>) {
         self.sweep();
         let mut held = self.held();
         if held.forgotten != forgotten {

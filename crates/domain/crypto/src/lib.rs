@@ -43,6 +43,7 @@
 
 mod external;
 mod keyring;
+mod loading;
 mod local;
 mod log;
 mod log_keys;
@@ -54,6 +55,7 @@ mod subject;
 mod suite;
 mod tenant;
 mod token;
+mod transfer;
 mod turn;
 mod vault;
 #[cfg(test)]
@@ -63,6 +65,7 @@ mod wrapped;
 
 pub use external::ExternalKeys;
 pub use keyring::{Keyring, KeyringError};
+pub use loading::{Loading, StoredKeys, Unloaded};
 pub use local::{LocalKeys, RootKey};
 pub use log::{LogKey, LogKeyring, LogSigner};
 pub use material::InvalidKey;
@@ -73,6 +76,7 @@ pub use subject::SubjectKey;
 pub use suite::Suite;
 pub use tenant::TenantKeys;
 pub use token::{InvalidToken, PresentedToken, Token, TokenKey, TokenPurpose, Unsignable};
+pub use transfer::TransferError;
 pub use turn::{Turn, TurnError};
 pub use vault::{Clear, OpenError, Vault};
 pub use wrapped::{KeyId, KeyPurpose, WrappedKey};

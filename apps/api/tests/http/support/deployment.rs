@@ -6,15 +6,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
-use ward_api::Server;
 use ward_api::config::Config;
-use ward_testkit::Database;
+use ward_api::{Around, Server};
+use ward_testkit::{Database, Machine};
 
-use super::{Client, Outcome};
+use super::{Client, Lockers, Outcome};
 
 /// Servers outlive the test that starts them, and so need a runtime that does.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -25,6 +26,7 @@ pub(crate) struct Deployment {
     server: Arc<Server>,
     profile: String,
     key: Vec<u8>,
+    machine: Arc<Machine>,
 }
 
 /// A customer, and a client that may do everything in its name.
@@ -48,10 +50,10 @@ impl Deployment {
 
     /// The same service, started anew with these settings beside its own.
     pub(crate) async fn set(self, settings: &[(&str, &str)]) -> Outcome<Self> {
-        let (profile, key) = (self.profile.clone(), self.key.clone());
+        let (profile, key, machine) = (self.profile.clone(), self.key.clone(), self.machine.clone());
         let database = self.stop().await?;
-        let (server, key) = serve(&database, &profile, Some(&key), settings).await?;
-        Ok(Self { database, server: Arc::new(server), profile, key })
+        let (server, key) = serve(&database, &profile, Some(&key), settings, &machine).await?;
+        Ok(Self { database, server: Arc::new(server), profile, key, machine })
     }
 
     /// The same service, over the same database with the same root key, started anew.
@@ -75,17 +77,23 @@ impl Deployment {
 
     /// Another replica over the same database; it ends with its handle.
     pub(crate) async fn replica(&self) -> Outcome<Replica> {
-        let (server, _) = serve(&self.database, &self.profile, Some(&self.key), &[]).await?;
+        let (server, _) = serve(&self.database, &self.profile, Some(&self.key), &[], &self.machine).await?;
         Ok(Replica(server))
     }
 
     async fn over(database: Database, profile: &str, key: Option<Vec<u8>>) -> Outcome<Self> {
-        let (server, key) = serve(&database, profile, key.as_deref(), &[]).await?;
-        Ok(Self { database, server: Arc::new(server), profile: profile.to_owned(), key })
+        let machine = Arc::new(Machine::default());
+        let (server, key) = serve(&database, profile, key.as_deref(), &[], &machine).await?;
+        Ok(Self { database, server: Arc::new(server), profile: profile.to_owned(), key, machine })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Moves the clock of all its replicas.
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.machine.advance(by);
     }
 
     /// What the key file held.
@@ -164,6 +172,7 @@ async fn serve(
     profile: &str,
     key: Option<&[u8]>,
     more: &[(&str, &str)],
+    machine: &Arc<Machine>,
 ) -> Outcome<(Server, Vec<u8>)> {
     if let Ok(filter) = env::var("WARD_TEST_LOG") {
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -185,6 +194,7 @@ async fn serve(
     let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
     let settings = settings.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value));
     let config = Config::from_settings(settings.collect())?;
-    let server = RUNTIME.spawn(Server::start(config)).await??;
+    let around = Around { machine: machine.clone(), external: Lockers::all() };
+    let server = RUNTIME.spawn(Server::start_among(config, around)).await??;
     Ok((server, fs::read(&file)?)) // it is in memory now
 }

@@ -45,8 +45,8 @@ impl Case {
 pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
     Ok(match operation {
         "health" | "ready" | "trustPage" | "trustDocument" | "whoAmI" | "showTenant" | "listApiKeys"
-        | "findSubjects" | "listRotations" | "listAuditEvents" | "auditCheckpoint" | "auditKey"
-        | "listClaims" => Case::plain(),
+        | "findSubjects" | "listKeys" | "listRotations" | "listAuditEvents" | "auditCheckpoint"
+        | "auditKey" | "listClaims" => Case::plain(),
         "exportAudit" => Case { query: "format=csv", ..Case::plain() },
         "changeTenant" => Case::plain().json(json!({
             "name": format!("Clinic {}", nobody()),
@@ -59,6 +59,12 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
         "revokeApiKey" => Case::of(made(client, "/v1/api-keys", key()).await?),
         "rotateKeys" => Case::plain().json(json!({ "keys": ["queue"] })),
         "showRotation" | "pauseRotation" | "resumeRotation" => Case::of(a_rotation(client).await?),
+        "bringKey" => Case::plain().json(json!({ "address": format!("locker:{}", nobody()) })),
+        "giveBackKey" => {
+            let brought = json!({ "address": format!("locker:{}", nobody()) });
+            client.send(&Ask::new("PUT", "/v1/keys/external").json(&brought)).await?.expect(200)?;
+            Case::plain()
+        }
         "createSubject" => Case::plain().json(subject()),
         "showSubject" | "listRecords" => {
             let id = a_subject(client).await?;

@@ -4,12 +4,14 @@ mod client;
 mod deployment;
 mod document;
 mod fixture;
+mod lockers;
 mod rows;
 
 pub(crate) use client::{Answer, Ask, Client, Stream};
 pub(crate) use deployment::{Deployment, Tenant};
 pub(crate) use document::{Operation, operations};
 pub(crate) use fixture::{Case, PERSONAL, Payload, case, subject};
+pub(crate) use lockers::{Lockers, State};
 pub(crate) use rows::{changed, digest, left};
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -13,7 +13,7 @@ const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, tr
 const DATED: &str = "CHECK ((abs(((((('x'::text || encode(uuid_send(id), 'hex'::text)))::bit(48))::bigint)::double precision \
                      - ((1000)::double precision * date_part('epoch'::text, at)))) <= (600000)::double precision))";
 
-const EXEMPT: [Exempt; 7] = [
+const EXEMPT: [Exempt; 8] = [
     Exempt {
         relation: "ward.migration",
         allows: &["SELECT"],
@@ -49,6 +49,11 @@ const EXEMPT: [Exempt; 7] = [
         allows: &[],
         reason: "ids of tenants: a month of all logs goes when each of them is ready",
     },
+    Exempt {
+        relation: "ward.key_watch",
+        allows: &[],
+        reason: "ids of tenants that brought a key, and how it is with each: whoever looks can't open what is theirs",
+    },
 ];
 
 const fn own(function: &'static str, reason: &'static str) -> Definer {
@@ -59,7 +64,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 24] = [
+const DEFINERS: [Definer; 29] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -99,6 +104,20 @@ const DEFINERS: [Definer; 24] = [
     crossing("ward.drop_month(integer)", "drops a month of all logs, in which nothing has to be kept"),
     own("ward.forget_places(integer)", "forgets where pruned entries of the current tenant stood"),
     own("ward.forget_words(integer)", "forgets in which pruned tiles of the current tenant words occur"),
+    own(
+        "ward.watch_key(timestamp with time zone)",
+        "has the key that the current tenant brought watched, or no more",
+    ),
+    crossing(
+        "ward.keys_to_look_at(timestamp with time zone,interval,integer)",
+        "takes keys that tenants brought and nobody has looked at for long: ids, states and times only",
+    ),
+    crossing(
+        "ward.note_key(uuid,text,timestamp with time zone,text,timestamp with time zone)",
+        "notes how it is with a key that a tenant brought, as the deployment saw it",
+    ),
+    crossing("ward.miss_key(uuid,timestamp with time zone)", "notes since when such a key can't be reached"),
+    crossing("ward.dark_tenants(integer)", "lists tenants whose keys can't be had: ids only"),
 ];
 
 const APPEND_ONLY: [AppendOnly; 4] = [
@@ -108,7 +127,7 @@ const APPEND_ONLY: [AppendOnly; 4] = [
     AppendOnly { table: "ward.probe_run", stamped: None, erased: None, check: None },
 ];
 
-const TRIGGERS: [Trigger; 8] = [
+const TRIGGERS: [Trigger; 12] = [
     Trigger {
         table: "ward.wrapped_key",
         definition: "CREATE TRIGGER only_turn BEFORE UPDATE ON ward.wrapped_key FOR EACH ROW EXECUTE FUNCTION ward.only_turn()",
@@ -152,6 +171,26 @@ const TRIGGERS: [Trigger; 8] = [
         definition: "CREATE TRIGGER only_onward BEFORE UPDATE OF next ON ward.log_delivery FOR EACH ROW \
                      EXECUTE FUNCTION ward.only_onward()",
         reason: "nobody passes entries over that are to be delivered",
+    },
+    Trigger {
+        table: "ward.wrapped_key",
+        definition: "CREATE TRIGGER tell_of_added AFTER INSERT ON ward.wrapped_key FOR EACH ROW WHEN ((new.subject IS NULL)) EXECUTE FUNCTION ward.tell_of_keys()",
+        reason: "whoever keeps a tenant's keys forgets them as soon as they change",
+    },
+    Trigger {
+        table: "ward.wrapped_key",
+        definition: "CREATE TRIGGER tell_of_changed AFTER UPDATE ON ward.wrapped_key FOR EACH ROW WHEN ((new.subject IS NULL)) EXECUTE FUNCTION ward.tell_of_keys()",
+        reason: "whoever keeps a tenant's keys forgets them as soon as they change",
+    },
+    Trigger {
+        table: "ward.wrapped_key",
+        definition: "CREATE TRIGGER tell_of_removed AFTER DELETE ON ward.wrapped_key FOR EACH ROW WHEN ((old.subject IS NULL)) EXECUTE FUNCTION ward.tell_of_keys()",
+        reason: "whoever keeps a tenant's keys forgets them as soon as they change",
+    },
+    Trigger {
+        table: "ward.external_key",
+        definition: "CREATE TRIGGER tell_of_keys AFTER INSERT OR DELETE OR UPDATE OF address ON ward.external_key FOR EACH ROW EXECUTE FUNCTION ward.tell_of_keys()",
+        reason: "whoever keeps a tenant's keys forgets them as soon as they change",
     },
 ];
 

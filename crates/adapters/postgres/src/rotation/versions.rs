@@ -2,9 +2,9 @@
 
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use ward::KeyVersion;
 use ward::crypto::{KeyId, KeyPurpose};
 use ward::kernel::StoreError;
+use ward::{Custodian as _, KeyVersion};
 
 use crate::error::failed;
 use crate::keys;
@@ -50,10 +50,12 @@ impl PgUnit {
         rows.iter().map(version).collect()
     }
 
-    pub(super) async fn next_version(&self, purpose: KeyPurpose) -> Result<KeyId, StoreError> {
+    pub(super) async fn next_version(&mut self, purpose: KeyPurpose) -> Result<KeyId, StoreError> {
+        let stored = self.hold_keys().await?.stored;
         let id = self.next_id().await?;
         let made = if purpose == KeyPurpose::Tenant {
-            self.keyring.make_own(self.writer.tenant(), id, self.keys.suite()).await
+            let new = (id, self.keys.suite());
+            self.keyring.make_own(self.writer.tenant(), stored.external.as_deref(), new).await
         } else {
             self.keys.make_version(purpose, id)
         };

@@ -5,6 +5,7 @@ mod format;
 mod keyring;
 mod keys;
 mod logs;
+mod own;
 mod places;
 mod silent;
 mod support;

@@ -193,7 +193,7 @@ fn all_keys_move_under_the_next_key_of_the_tenant_and_stay_what_they_are() {
 
     let service: std::sync::Arc<dyn KeyService> = std::sync::Arc::new(service);
     let ring = Keyring::new(service.clone(), HandClock::new(), os(), Keyring::LONGEST, 1).unwrap();
-    let own = block_on(ring.make_own(tenant(1), KeyId::from(20), Suite::default())).unwrap();
+    let own = block_on(ring.make_own(tenant(1), None, (KeyId::from(20), Suite::default()))).unwrap();
     let load = |stored: &[WrappedKey]| block_on(TenantKeys::load(tenant(1), &*service, stored, os()));
     stored[0].known = true;
     stored.push(own);

@@ -1,0 +1,155 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::lock::Mutex as Turn;
+use ward_kernel::TenantId;
+
+use crate::material::redacted;
+use crate::{KeyError, KeyPurpose, Keyring, Sealed, ServiceError, Suite, TenantKeys, WrappedKey};
+
+/// For so long a failure is the answer to whoever asks next, so that a key service that says no isn't asked by every request.
+const REST: TimeDelta = TimeDelta::seconds(1);
+
+/// A tenant's keys as they are stored, all but its subjects', and who wraps its own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredKeys {
+    /// Where the key service is that the tenant brought; `None`, if the deployment's wraps its key.
+    pub external: Option<String>,
+    /// The keys.
+    pub keys: Vec<WrappedKey>,
+}
+
+impl StoredKeys {
+    /// The suite of the tenant's own key, told by what it wraps; nothing, where it wraps nothing that can be read.
+    pub fn suite(&self) -> Option<Suite> {
+        let wrapped = self.keys.iter().find(|key| key.purpose != KeyPurpose::Tenant)?;
+        Sealed::parse(&wrapped.bytes).ok().map(|sealed| sealed.suite())
+    }
+}
+
+/// Why a tenant's keys aren't there, told to everybody who waited for them.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the tenant's keys were not loaded")]
+pub struct Unloaded(#[source] Arc<KeyError>);
+
+impl Unloaded {
+    /// What went wrong.
+    pub fn why(&self) -> &KeyError {
+        &self.0
+    }
+
+    fn is_out_of_reach(&self) -> bool {
+        matches!(*self.0, KeyError::Service(ServiceError::Unavailable(_)))
+    }
+}
+
+impl From<KeyError> for Unloaded {
+    fn from(error: KeyError) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+/// A tenant's keys on their way in: whoever asks for them meanwhile waits for the same answer.
+///
+/// Begin before reading what is stored: what is [forgotten](Keyring::forget) from then on stays out.
+pub struct Loading<'a> {
+    ring: &'a Keyring,
+    tenant: TenantId,
+    asked: DateTime<Utc>,
+    forgotten: u64,
+}
+
+impl<'a> Loading<'a> {
+    pub(crate) fn new(ring: &'a Keyring, tenant: TenantId, asked: DateTime<Utc>, forgotten: u64) -> Self {
+        Self { ring, tenant, asked, forgotten }
+    }
+
+    /// Unwraps what was read since, and keeps it; at once for all who bring the same, by one call of the key service for each key
+    /// that it wraps. Where the service refuses, none stay, and for a second it isn't asked again.
+    pub async fn unwrap(self, stored: StoredKeys) -> Result<Arc<TenantKeys>, Unloaded> {
+        let flight = self.ring.flights.join(self.tenant, stored, self.asked);
+        let _turn = flight.turn.lock().await;
+        if let Some((_, landed)) = flight.landed.get() {
+            return landed.clone();
+        }
+        let landed = self.ring.unwrap(self.tenant, &flight.stored).await.map_err(Unloaded::from);
+        match &landed {
+            Ok(keys) => {
+                self.ring.keep(self.asked, self.forgotten, keys.clone());
+                self.ring.flights.leave(self.tenant, &flight);
+            }
+            Err(unloaded) if !unloaded.is_out_of_reach() => self.ring.refused(self.tenant, self.forgotten),
+            Err(_) => {}
+        }
+        // Whoever lost its turn before this one left nothing here.
+        let _first = flight.landed.set((self.asked, landed.clone()));
+        landed
+    }
+}
+
+redacted!(Loading<'_>);
+
+/// What is being loaded, or failed just now.
+#[derive(Default)]
+pub(crate) struct Flights(Mutex<HashMap<TenantId, Arc<Flight>>>);
+
+type Landed = Result<Arc<TenantKeys>, Unloaded>;
+
+/// One call of the key service, for all who brought the same. Whoever has the turn makes it; should they be gone, the next one does.
+struct Flight {
+    stored: StoredKeys,
+    turn: Turn<()>,
+    landed: OnceLock<(DateTime<Utc>, Landed)>,
+}
+
+impl Flights {
+    fn join(&self, tenant: TenantId, stored: StoredKeys, now: DateTime<Utc>) -> Arc<Flight> {
+        let mut flights = self.all();
+        let known = flights.get(&tenant).filter(|flight| flight.stored == stored && flight.answers(now));
+        if let Some(flight) = known {
+            return flight.clone();
+        }
+        let flight = Arc::new(Flight { stored, turn: Turn::new(()), landed: OnceLock::new() });
+        flights.insert(tenant, flight.clone());
+        flight
+    }
+
+    fn leave(&self, tenant: TenantId, flight: &Arc<Flight>) {
+        let mut flights = self.all();
+        if flights.get(&tenant).is_some_and(|known| Arc::ptr_eq(known, flight)) {
+            flights.remove(&tenant);
+        }
+    }
+
+    /// Whoever asks from now on begins anew.
+    pub(crate) fn forget(&self, tenant: TenantId) {
+        self.all().remove(&tenant);
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.all().clear();
+    }
+
+    /// Drops what nobody waits for and nobody is to be told.
+    pub(crate) fn sweep(&self, now: DateTime<Utc>) {
+        let under_way = |flight: &Arc<Flight>| match flight.landed.get() {
+            Some(_) => flight.answers(now),
+            None => Arc::strong_count(flight) > 1,
+        };
+        self.all().retain(|_, flight| under_way(flight));
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<Flight>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    /// Whether it is under way, or failed just now. A clock set back ends the rest.
+    fn answers(&self, now: DateTime<Utc>) -> bool {
+        self.landed
+            .get()
+            .is_none_or(|(at, landed)| landed.is_err() && (TimeDelta::zero()..REST).contains(&(now - *at)))
+    }
+}
