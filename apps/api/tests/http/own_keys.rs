@@ -89,9 +89,9 @@ async fn well(client: &Client) -> Outcome {
 /// Waits until the deployment's queue holds so many messages, which nobody took, and its log so many events about the tenant.
 async fn told(deployment: &Deployment, tenant: &Tenant, messages: u64, action: &str, events: u64) -> Outcome {
     let queued = "SELECT FROM ward.job j JOIN ward.job_lease l USING (tenant, id) WHERE j.kind = 'message' AND l.attempts = 0
-        AND j.tenant = '00000000-0000-0000-0000-000000000000' AND position('owner@'::bytea IN j.payload) = 0";
+        AND j.tenant = '00000000-0000-7000-8000-000000000000' AND position('owner@'::bytea IN j.payload) = 0";
     let logged = format!(
-        "SELECT FROM ward.audit_leaf WHERE tenant = '00000000-0000-0000-0000-000000000000'
+        "SELECT FROM ward.audit_leaf WHERE tenant = '00000000-0000-7000-8000-000000000000'
          AND body::json ->> 'action' = '{action}' AND body::json -> 'entity' ->> 'id' = '{}'",
         tenant.id
     );
