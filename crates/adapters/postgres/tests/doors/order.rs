@@ -82,9 +82,9 @@ async fn import(
     };
     let rows: Vec<_> = people.iter().map(row).collect();
     let keys = unit.keys();
-    let digest = |row: &[u8]| keys.import().digest(row);
+    let digests = |row: &[u8]| keys.import().digests(row);
     let importer =
-        Importer { operation: &WRITE, tenant, now: w.machine.now(), ids: &*w.machine, digest: &digest };
+        Importer { operation: &WRITE, tenant, now: w.machine.now(), ids: &*w.machine, digests: &digests };
     Ok(batch(unit, &importer, &rows).await?.outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 

@@ -100,7 +100,7 @@ impl World {
     pub(crate) fn import(&mut self, rows: &[ImportRow]) -> Batch {
         let ids = std::mem::take(&mut self.ids);
         let operation = &ward_subject::IMPORT_DATA;
-        let importer = Importer { operation, tenant: tenant(), now: now(), ids: &ids, digest: &digest };
+        let importer = Importer { operation, tenant: tenant(), now: now(), ids: &ids, digests: &digests };
         let batch = futures::executor::block_on(batch(self, &importer, rows)).unwrap();
         self.ids = ids;
         batch
