@@ -25,12 +25,12 @@ pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000, 0).unwrap()
 }
 
-pub(crate) fn digest(text: &[u8]) -> [u8; 32] {
+pub(crate) fn digests(text: &[u8]) -> Vec<[u8; 32]> {
     let mut digest = [0; 32];
     for (n, part) in digest.chunks_mut(16).enumerate() {
         part.copy_from_slice(&hash(&[&[n as u8], text].concat()).to_be_bytes());
     }
-    digest
+    vec![digest]
 }
 
 /// FNV-1a of 128 bits.
