@@ -12,8 +12,8 @@ use uuid::Uuid;
 use ward::audit::{Event, Events};
 use ward::kernel::{Action, Operation, RotationId};
 use ward::{
-    LIST_ROTATIONS, PAUSE_ROTATION, RESUME_ROTATION, ROTATE_KEYS, ROTATED, ROTATION_PAUSED, ROTATION_RESUMED,
-    ROTATION_STARTED, RotationState, SHOW_ROTATION,
+    LIST_ROTATIONS, PAUSE_ROTATION, RESUME_ROTATION, ROTATE_KEYS, ROTATED, ROTATION_PAUSED,
+    ROTATION_REQUESTED, ROTATION_RESUMED, ROTATION_STARTED, RotationState, SHOW_ROTATION,
 };
 
 use crate::app::App;
@@ -55,11 +55,9 @@ impl Api {
             items.push(RotationView::from(begun));
         }
 
-        let begun = Created(RotationsUnderWay { items });
-        match Events::all(events) {
-            Some(events) => act.commit(events, begun).await,
-            None => Ok(begun),
-        }
+        let asked = Event::of(&ROTATE_KEYS, ROTATION_REQUESTED, act.writer().tenant());
+        let events = events.into_iter().fold(Events::from(asked), Events::and);
+        act.commit(events, Created(RotationsUnderWay { items })).await
     }
 
     /// List rotations of keys
@@ -127,10 +125,7 @@ impl Api {
         let Some(mut rotation) = act.hold_rotation(id).await? else {
             return Err(self.0.absent(act.absent(id)).await);
         };
-        if rotation.state == to {
-            return Ok(Shown(rotation.into()));
-        }
-        if rotation.state != from {
+        if ![from, to].contains(&rotation.state) {
             return Err(Refused::conflict("ended", "the rotation has ended"));
         }
         rotation.state = to;

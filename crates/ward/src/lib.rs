@@ -99,8 +99,8 @@ pub use once::{Answers, Earlier, Once};
 pub use rotation::{
     ADVANCE_ROTATION, KEY_MOVED, KEY_RETIRED, KEY_ROTATED, KeyUpkeep, KeyVersion, LIST_ROTATIONS, Moved,
     Next, PAUSE_ROTATION, RESUME_ROTATION, RETIRE_KEYS, ROTATE_KEYS, ROTATED, ROTATION_COMPLETED,
-    ROTATION_INTERRUPTED, ROTATION_PAUSED, ROTATION_RESUMED, ROTATION_STARTED, ROTATOR, Rotation,
-    RotationState, Rotations, RotationsView, SCHEDULE_ROTATIONS, SHOW_ROTATION, advance,
+    ROTATION_INTERRUPTED, ROTATION_PAUSED, ROTATION_REQUESTED, ROTATION_RESUMED, ROTATION_STARTED, ROTATOR,
+    Rotation, RotationState, Rotations, RotationsView, SCHEDULE_ROTATIONS, SHOW_ROTATION, advance,
 };
 pub use store::{Reading, Store, Unit};
 pub use ward_assurance as assurance;

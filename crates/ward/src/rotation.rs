@@ -14,6 +14,8 @@ use ward_kernel::{Action, Operation, Requires, RotationId, StoreError, Uuid};
 
 use crate::Unit;
 
+/// Somebody asked for rotations, some of which may have been under way.
+pub const ROTATION_REQUESTED: Action = Action::new("key.rotation_requested");
 /// The rotation of a kind of key began.
 pub const ROTATION_STARTED: Action = Action::new("key.rotation_started");
 /// It rests until it is resumed.
@@ -35,7 +37,7 @@ pub const KEY_RETIRED: Action = Action::new("key.retired");
 pub static ROTATE_KEYS: Operation = Operation {
     controls: &["C4"],
     idempotent: true,
-    ..Operation::change("rotateKeys", "keys.rotate", &[ROTATION_STARTED])
+    ..Operation::change("rotateKeys", "keys.rotate", &[ROTATION_REQUESTED, ROTATION_STARTED])
 };
 
 /// Lists rotations.

@@ -57,7 +57,10 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             Case::of(made(client, "/v1/api-keys", key()).await?).json(json!({ "overlap_seconds": 60 }))
         }
         "revokeApiKey" => Case::of(made(client, "/v1/api-keys", key()).await?),
-        "rotateKeys" => Case::plain().json(json!({ "keys": ["queue"] })),
+        "rotateKeys" => {
+            a_rotation(client).await?;
+            Case::plain().json(json!({ "keys": ["token"] }))
+        }
         "showRotation" | "pauseRotation" | "resumeRotation" => Case::of(a_rotation(client).await?),
         "bringKey" => Case::plain().json(json!({ "address": format!("locker:{}", nobody()) })),
         "giveBackKey" => {
@@ -144,14 +147,23 @@ pub(crate) async fn a_record(client: &Client) -> Outcome<String> {
     made(client, &format!("/v1/subjects/{subject}/records"), record()).await
 }
 
-/// One that is under way, of whichever keys.
+/// One that is under way, and at rest until its key is known everywhere: nothing of the tenant's changes by itself meanwhile.
 async fn a_rotation(client: &Client) -> Outcome<String> {
-    let begun = client.post("/v1/keys/rotate", json!({})).await?;
-    let found = client.get("/v1/keys/rotations?limit=1").await?.expect(200)?;
-    match found["items"][0]["id"].as_str() {
-        Some(id) => Ok(id.to_owned()),
-        None => Err(format!("no rotation was begun: {begun:?}").into()),
+    let id = begun_rotation(client).await?;
+    for _ in 0..600 {
+        let made =
+            client.get(&format!("/v1/audit/events?entity={id}&action=key.rotated")).await?.expect(200)?;
+        if made["items"].as_array().is_some_and(|items| !items.is_empty()) {
+            return Ok(id);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    Err("no key was made".into())
+}
+
+async fn begun_rotation(client: &Client) -> Outcome<String> {
+    let begun = client.post("/v1/keys/rotate", json!({ "keys": ["token"] })).await?.expect(201)?;
+    Ok(begun["items"][0]["id"].as_str().ok_or("no id")?.to_owned())
 }
 
 /// An event that tells what became of personal values.
