@@ -28,8 +28,8 @@ async fn wrapper(client: &Client) -> Outcome<Value> {
     let listed = client.get("/v1/keys").await?.expect(200)?;
     let items = listed["items"].as_array().cloned().unwrap_or_default();
     let own: Vec<_> = items.iter().filter(|key| key["purpose"] == "tenant").collect();
-    assert!(own.len() == 1 && items.len() == 8, "{listed}");
-    assert!(items.iter().filter(|key| key["wrapped_by"] == "tenant").count() == 7, "{listed}");
+    assert!(own.len() == 1 && items.len() == 9, "{listed}");
+    assert!(items.iter().filter(|key| key["wrapped_by"] == "tenant").count() == 8, "{listed}");
     for key in &items {
         assert_eq!((&key["state"], &key["suite"]), (&json!("active"), &json!("aes-256-gcm")));
         assert!(key["created_at"].is_string() && key.as_object().is_some_and(|key| key.len() == 6), "{key}");
