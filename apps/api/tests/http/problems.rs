@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Client, Deployment, Outcome, case, left, nobody, operations, subject};
+use crate::support::{
+    Answer, Ask, Client, Deployment, Operation, Outcome, case, left, nobody, operations, subject,
+};
 
 /// Sent wherever something can be sent; told nowhere.
 const CANARY: &str = "Zq7-canary";
@@ -192,7 +194,9 @@ async fn a_body_too_large_is_refused_as_such() -> Outcome {
     let mut body = subject();
     body["fields"]["given_name"] = "x".repeat(1 << 20).into();
     let mut refused = 0;
-    for operation in operations(&client).await?.iter().filter(|of| of.changes() && of.id != "importData") {
+    let reads_json =
+        |of: &&Operation| of.changes() && of.id != "importData" && !of.method.eq_ignore_ascii_case("DELETE");
+    for operation in operations(&client).await?.iter().filter(reads_json) {
         let path = operation.path.replace("{id}", &nobody().to_string());
         let answer = client.send(&Ask::new(&operation.method, path).json(&body)).await?;
         // Those that take no body don't read it.
