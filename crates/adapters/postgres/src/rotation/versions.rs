@@ -35,10 +35,6 @@ const WRAPS: &str = "
 const SEALS_JOBS: &str = "SELECT EXISTS (SELECT FROM ward.job j WHERE j.tenant = $1 AND substring(j.payload FROM 3 FOR 4) = $2) AS needed";
 const SEALS_ANSWERS: &str = "
     SELECT EXISTS (SELECT FROM ward.idempotency i WHERE i.tenant = $1 AND substring(i.answer FROM 3 FOR 4) = $2) AS needed";
-const SEALS_SOURCES: &str = "
-    SELECT EXISTS (SELECT FROM ward.audit_leaf l WHERE l.tenant = $1 AND substring(l.source FROM 3 FOR 4) = $2)
-        OR EXISTS (SELECT FROM ward.tenant t WHERE t.tenant = $1 AND substring(t.owner FROM 3 FOR 4) = $2) AS needed";
-
 impl PgUnit {
     pub(super) async fn versions_of(&self, purpose: KeyPurpose) -> Result<Vec<KeyVersion>, StoreError> {
         let rows = self.scoped(VERSIONS).bind(purpose.as_str()).within(&self.conn).await?;
@@ -92,8 +88,7 @@ impl PgUnit {
             KeyPurpose::Tenant => WRAPS,
             KeyPurpose::Queue => SEALS_JOBS,
             KeyPurpose::Idempotency => SEALS_ANSWERS,
-            KeyPurpose::Audit => SEALS_SOURCES,
-            // What is stored under the others names no version: it is looked for under all of them.
+            // What is stored under the others names no version, and is looked for under all; sources do, in years of the log.
             _ => return Ok(true),
         };
         self.is_so(self.scoped(statement).bind(super::octets(id))).await
