@@ -25,8 +25,8 @@ impl WhichKeys {
         let named = purposes.len();
         purposes.sort_unstable();
         purposes.dedup();
-        if named == 0 || purposes.len() < named {
-            return Err(Refused::at("/keys", "must name one kind at least, and none twice"));
+        if !(1..=KINDS.len()).contains(&named) {
+            return Err(Refused::at("/keys", format!("must be 1 to {} kinds", KINDS.len())));
         }
         Ok(Some(purposes))
     }

@@ -49,6 +49,7 @@ schemathesis.openapi.media_type("application/x-ndjson", rows.map(as_ndjson))
 # A value that the schema takes may be refused for these reasons and no other.
 ANYWHERE = {"must not hold a card number", "the idempotency key was used for another request"}
 REASONS = {
+    "bringKey": {"must be that of a key which this tenant may bring here"},  # where none may
     "createApiKey": {"must lie in the future", "must lie at most two years ahead"},
     "changeTenant": {
         "must be 60 seconds to the session's time to live",
