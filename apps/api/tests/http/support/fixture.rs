@@ -59,7 +59,7 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
         "revokeApiKey" => Case::of(made(client, "/v1/api-keys", key()).await?),
         "rotateKeys" => {
             a_rotation(client).await?;
-            Case::plain().json(json!({ "keys": ["token"] }))
+            Case::plain().json(json!({ "keys": ["token", "import"] }))
         }
         "showRotation" | "pauseRotation" | "resumeRotation" => Case::of(a_rotation(client).await?),
         "bringKey" => Case::plain().json(json!({ "address": format!("locker:{}", nobody()) })),

@@ -1,0 +1,1 @@
+//! AWS KMS, and what speaks its API.

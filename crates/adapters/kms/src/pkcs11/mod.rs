@@ -1,0 +1,1 @@
+//! Hardware, through PKCS#11.
