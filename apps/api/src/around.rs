@@ -1,33 +1,22 @@
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use ward::crypto::{ExternalKeys, KeyService, ServiceError};
-use ward::kernel::{Machine, TenantId};
+use ward::crypto::ExternalKeys;
+use ward::kernel::Machine;
 
 use crate::machine::System;
 
-/// What a server has beside its settings: a machine to run on, and the key services that tenants may bring.
+/// What a server has beside its settings.
 #[derive(Clone)]
 pub struct Around {
     /// Time, ids and randomness.
     pub machine: Arc<dyn Machine>,
-    /// What tenants may bring.
-    pub external: Arc<dyn ExternalKeys>,
+    /// The key services that tenants may bring, in place of those that the settings allow.
+    pub external: Option<Arc<dyn ExternalKeys>>,
 }
 
 impl Default for Around {
-    /// This machine, where nobody may bring a key.
+    /// This machine.
     fn default() -> Self {
-        Self { machine: Arc::new(System), external: Arc::new(Nowhere) }
-    }
-}
-
-/// No key service may be brought.
-struct Nowhere;
-
-#[async_trait]
-impl ExternalKeys for Nowhere {
-    async fn at(&self, _: TenantId, _: &str) -> Result<Arc<dyn KeyService>, ServiceError> {
-        Err(ServiceError::Refused)
+        Self { machine: Arc::new(System), external: None }
     }
 }

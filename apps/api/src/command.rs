@@ -11,10 +11,11 @@ use ward_postgres::migrate;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::machine::System;
+use crate::custodian::root::Followed;
+use crate::key_services::KeyServices;
 use crate::probe::canary;
 use crate::profile::Profile;
-use crate::{artifact, heads, lag, logs, root_key, serve};
+use crate::{artifact, custodian, heads, lag, logs, serve};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,6 +28,7 @@ ward-api jobs                         list the jobs that were given up
 ward-api log-keys                     print the verifier keys of all audit logs, for a witness to know
 ward-api rotate-log-key --tenant ID [--overlap-days N]
                                       give a tenant's audit log its next key; the last one signs beside it for N days (30)
+ward-api follow-root-key              have the root wrap every tenant's key that the one beside it wrapped before
 ward-api create-tenant --name NAME [--owner-email ADDRESS]
                                       found a tenant; prints its first key, once
 ward-api openapi                      print the OpenAPI document
@@ -44,7 +46,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
-        ["serve" | "migrate" | "doctor" | "check-config" | "jobs" | "log-keys"]
+        ["serve" | "migrate" | "doctor" | "check-config" | "jobs" | "log-keys" | "follow-root-key"]
         | ["create-tenant" | "rotate-log-key", ..] => configured(&words).await,
         _ => {
             eprintln!("{HELP}");
@@ -77,11 +79,12 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
             print!("{}", heads::keys(&*over_running(&config).await?).await?);
             Ok(())
         }
+        ["follow-root-key"] => follow_root_key(&config).await,
         ["rotate-log-key", options @ ..] => rotate_log_key(&config, options).await,
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
             Profile::load(&config.profile)?;
-            root_key::check(&config, &System)?;
+            KeyServices::check(&config)?;
             for warning in config.warnings() {
                 eprintln!("warning: {warning}");
             }
@@ -122,6 +125,17 @@ async fn jobs(config: &Config) -> Result<(), Failure> {
         }
     }
     if hidden == 0 { Ok(()) } else { Err(format!("{hidden} tenants could not be looked into").into()) }
+}
+
+async fn follow_root_key(config: &Config) -> Result<(), Failure> {
+    let app = over_running(config).await?;
+    let Followed { anew, already, failed } = custodian::root::follow(&app).await?;
+    println!("{}", json!({ "wrapped_anew": anew, "already": already, "failed": failed }));
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(format!("of {failed} tenants it isn't known: keep both roots").into())
+    }
 }
 
 async fn rotate_log_key(config: &Config, options: &[&str]) -> Result<(), Failure> {

@@ -1,10 +1,12 @@
 //! Settings, from the environment and from a file; checked whole, every error at once.
 
+mod keys;
 mod others;
 mod sink;
 #[cfg(test)]
 mod tests;
 
+pub use keys::{InvalidKeyAt, KeyAt, KeySettings};
 pub use others::WitnessAt;
 pub use sink::{InvalidSink, SinkAt, SinkKind};
 
@@ -37,8 +39,10 @@ pub struct Config {
     pub profile: String,
     /// `WARD_MODE`: `production` unless said otherwise.
     pub mode: Mode,
-    /// The root key: `WARD_ROOT_KEY_FILE`. Required in production.
+    /// The root key: `WARD_ROOT_KEY_FILE`. Required in production, unless a key service holds it.
     pub root_key_file: Option<PathBuf>,
+    /// Keys that key services hold.
+    pub keys: KeySettings,
     /// What is logged, as `tracing` filters: `WARD_LOG`.
     pub log: String,
     /// The region this deployment stores data in: `WARD_REGION`.
@@ -70,7 +74,7 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 24] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -80,6 +84,12 @@ const KNOWN: [&str; 18] = [
     "WARD_PROFILE",
     "WARD_MODE",
     "WARD_ROOT_KEY_FILE",
+    "WARD_ROOT_KEY",
+    "WARD_ROOT_KEY_BESIDE",
+    "WARD_PKCS11_MODULE",
+    "WARD_PKCS11_PINS",
+    "WARD_AWS_KMS_ENDPOINT",
+    "WARD_TENANT_KEYS",
     "WARD_LOG",
     "WARD_LOG_ORIGIN",
     "WARD_WITNESSES",
@@ -174,6 +184,7 @@ impl Parse<'_> {
             profile: self.text("WARD_PROFILE").unwrap_or_else(|| "workforce".into()),
             mode: self.mode(),
             root_key_file: self.text("WARD_ROOT_KEY_FILE").map(PathBuf::from),
+            keys: self.keys(),
             log: self.text("WARD_LOG").unwrap_or_else(|| "info".into()),
             region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
             witnesses: self.witnesses(),
@@ -188,9 +199,7 @@ impl Parse<'_> {
         if !(2..=500).contains(&config.connections) {
             self.errors.push("`WARD_DATABASE_CONNECTIONS` must be 2 to 500".into());
         }
-        if config.mode == Mode::Production && config.root_key_file.is_none() {
-            self.errors.push("`WARD_ROOT_KEY_FILE` is required in production: no key, no service".into());
-        }
+        self.check_keys(config);
         if !is_origin(&config.log_origin) {
             self.errors.push(
                 "`WARD_LOG_ORIGIN` must be a host name, or one and a path: letters, digits and `.-_/`".into(),

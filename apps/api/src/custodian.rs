@@ -1,6 +1,8 @@
 //! Keys that tenants brought: replicas forget what changed, one at a time looks whether they can be had, and where one can't its
 //! tenant's work is left alone until it can.
 
+pub(crate) mod root;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +10,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures::{StreamExt as _, stream};
 use ward::audit::{Event, RecordError};
-use ward::crypto::Unloaded;
-use ward::kernel::{StoreError, TenantId, Uuid, authority};
+use ward::crypto::{TransferError, Unloaded};
+use ward::kernel::{Operation, StoreError, TenantId, Uuid, authority};
 use ward::rbac::Permit;
 use ward::{
     EntrustError, Entrusted, KEY_REFUSED, KEY_RESTORED, KeyMessage, KeyState, KeyWatch as _, Seen,
@@ -36,6 +38,8 @@ pub(crate) enum Failed {
     Record(#[from] RecordError),
     #[error(transparent)]
     Entrust(#[from] EntrustError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     #[error("the job is not permitted")]
     Denied,
 }
@@ -157,7 +161,11 @@ async fn tell(
 }
 
 pub(crate) fn permit(app: &App, tenant: TenantId) -> Result<Permit, Failed> {
+    permit_to(app, tenant, &WATCH_KEYS)
+}
+
+fn permit_to(app: &App, tenant: TenantId, operation: &'static Operation) -> Result<Permit, Failed> {
     #[expect(clippy::disallowed_methods, reason = "this is the job")]
     let job = Arc::new(authority::system(tenant, "custodian"));
-    app.policy.permit(&job, &WATCH_KEYS).map_err(|_| Failed::Denied)
+    app.policy.permit(&job, operation).map_err(|_| Failed::Denied)
 }

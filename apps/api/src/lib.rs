@@ -27,6 +27,7 @@ mod http;
 mod import;
 mod keeping;
 mod key;
+mod key_services;
 mod lag;
 mod listener;
 mod logs;

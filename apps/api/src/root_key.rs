@@ -45,6 +45,7 @@ pub(crate) enum RootKeyError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Source {
     Setting,
+    Beside,
     DataDirectory,
 }
 
@@ -52,6 +53,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Setting => "the root key that `WARD_ROOT_KEY_FILE` names",
+            Self::Beside => "the root key that `WARD_ROOT_KEY_BESIDE` names",
             Self::DataDirectory => "the root key, `root.key` in `WARD_DATA_DIR`,",
         })
     }
@@ -64,7 +66,15 @@ pub(crate) fn load(config: &Config, entropy: &dyn Entropy) -> Result<RootKey, Ro
         make(source, &file, entropy)?;
         tracing::warn!(file = %file.display(), "made a DEVELOPMENT root key: whoever has this file reads everything");
     }
-    let key = read(source, &file)?;
+    for_one_use(config, source, read(source, &file)?)
+}
+
+/// Reads the key beside the root.
+pub(crate) fn beside(config: &Config, file: &Path) -> Result<RootKey, RootKeyError> {
+    for_one_use(config, Source::Beside, read(Source::Beside, file)?)
+}
+
+fn for_one_use(config: &Config, source: Source, key: RootKey) -> Result<RootKey, RootKeyError> {
     let hex = key.to_hex();
     match config.database_urls().find(|(_, url)| url.to_ascii_lowercase().contains(hex.as_str())) {
         Some((setting, _)) => Err(RootKeyError::Reused(source, setting)),

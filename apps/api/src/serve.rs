@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use ward::crypto::{Keyring, LocalKeys, RootKey, Vault};
+use ward::crypto::{Keyring, Vault};
 use ward::kernel::Machine;
 use ward::rbac::Policy;
 use ward::subject::Catalogue;
@@ -25,11 +25,11 @@ use crate::around::Around;
 use crate::config::{Config, Mode};
 use crate::gate::Gate;
 use crate::import::Share;
-use crate::machine::System;
+use crate::key_services::KeyServices;
 use crate::operator::Founded;
 use crate::private::Private;
 use crate::profile::Profile;
-use crate::{endpoint, listener, operations, others, root_key, sequencing, tasks};
+use crate::{endpoint, listener, operations, others, sequencing, tasks};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -78,11 +78,12 @@ pub(crate) fn running_database(config: &Config) -> Result<String, Failure> {
 
 /// Everything that a handler may need, over the database at `url`.
 pub(crate) async fn app(config: &Config, url: &str) -> Result<Arc<App>, Failure> {
-    open(config, root_key::load(config, &System)?, url, Around::default()).await
+    let around = Around::default();
+    open(config, KeyServices::open(config, &around.machine)?, url, around).await
 }
 
-async fn open(config: &Config, root: RootKey, url: &str, around: Around) -> Result<Arc<App>, Failure> {
-    let ring = keyring(root, &around)?;
+async fn open(config: &Config, keys: KeyServices, url: &str, around: Around) -> Result<Arc<App>, Failure> {
+    let ring = keyring(keys, &around)?;
     let machine = around.machine;
     let profile = Profile::load(&config.profile)?;
     let store = Postgres::open(url, config.connections, ring, profile.suite, machine.clone()).await?;
@@ -92,17 +93,22 @@ async fn open(config: &Config, root: RootKey, url: &str, around: Around) -> Resu
 /// The same without a database: enough to describe what would be served.
 pub(crate) fn unconnected(config: &Config) -> Result<Arc<App>, Failure> {
     let around = Around::default();
-    let ring = keyring(RootKey::random(&System)?, &around)?;
+    let ring = keyring(KeyServices::unconnected(&around.machine)?, &around)?;
     let machine = around.machine;
     let profile = Profile::load(&config.profile)?;
     let store = Postgres::unconnected(ring, profile.suite, machine.clone());
     assemble(store, profile, machine, config)
 }
 
-fn keyring(root: RootKey, Around { machine, external }: &Around) -> Result<Arc<Keyring>, Failure> {
-    let service = Arc::new(LocalKeys::new(root, machine.clone()));
-    let ring = Keyring::new(service, machine.clone(), machine.clone(), Keyring::LONGEST, 10_000)?;
-    Ok(Arc::new(ring.with_external(external.clone())))
+fn keyring(keys: KeyServices, Around { machine, external }: &Around) -> Result<Arc<Keyring>, Failure> {
+    let mut ring = Keyring::new(keys.root, machine.clone(), machine.clone(), Keyring::LONGEST, 10_000)?;
+    if let Some(beside) = keys.beside {
+        ring = ring.beside(beside);
+    }
+    if let Some(external) = external.clone().or(keys.brought) {
+        ring = ring.with_external(external);
+    }
+    Ok(Arc::new(ring))
 }
 
 fn assemble(
@@ -165,7 +171,7 @@ impl Server {
     pub async fn start_among(config: Config, around: Around) -> Result<Self, Failure> {
         // What can be refused is refused before anything is made.
         Profile::load(&config.profile)?;
-        let root = root_key::load(&config, &System)?;
+        let keys = KeyServices::open(&config, &around.machine)?;
         for warning in config.warnings() {
             tracing::warn!(warning);
         }
@@ -178,7 +184,7 @@ impl Server {
         {
             migrate(owner, config.log_keep_years).await?;
         }
-        let app = open(&config, root, &database.app_url, around).await?;
+        let app = open(&config, keys, &database.app_url, around).await?;
         up_to_date(&app).await?;
         app.store.keep_months(tasks::MONTHS).await?;
         let _first = app.address.set(address);

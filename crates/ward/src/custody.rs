@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use ward_audit::{Change, Event};
 use ward_crypto::{KeyId, KeyPurpose, StoredKeys, TenantKeys, WrappedKey};
 use ward_identity::Creator;
-use ward_kernel::{Action, Operation, Place, StoreError, TenantId};
+use ward_kernel::{Action, Operation, Place, Requires, StoreError, TenantId};
 
 use crate::Unit;
 
@@ -30,6 +30,21 @@ pub static BRING_KEY: Operation = Operation {
 pub static GIVE_BACK_KEY: Operation = Operation {
     controls: &["C5", "A1"],
     ..Operation::change("giveBackKey", "keys.transfer", &[KEY_TRANSFERRED])
+};
+
+/// The deployment's root wraps a tenant's key that another root wrapped before.
+pub const KEY_REWRAPPED: Action = Action::new("key.rewrapped");
+
+/// Has the deployment's root wrap what another wrapped before.
+pub static FOLLOW_ROOT: Operation = Operation {
+    id: "followRoot",
+    requires: Requires::Job("custodian"),
+    events: &[KEY_REWRAPPED],
+    writes: true,
+    discloses: false,
+    controls: &["C4"],
+    rate: "job",
+    idempotent: false,
 };
 
 /// A tenant's keys as they are stored, all but its subjects', and who wraps its own.
@@ -115,10 +130,7 @@ pub async fn entrust(
     deployment: &TenantKeys,
     now: DateTime<Utc>,
 ) -> Result<Event, EntrustError> {
-    let held = unit.hold_keys().await?;
-    if held.stored != seen.stored {
-        return Err(EntrustError::Changed);
-    }
+    let held = hold(unit, seen).await?;
     let (tenant, writer) = (unit.writer().tenant(), unit.writer().clone());
     let to = match to {
         None => None,
@@ -133,8 +145,29 @@ pub async fn entrust(
     let (before, after) =
         (wrapper(held.stored.external.as_deref()), wrapper(to.as_ref().map(|to| &*to.address)));
     let event = Event::of(writer.operation, KEY_TRANSFERRED, tenant);
-    let ids: Vec<_> = wrapped.iter().map(|key| key.id.to_string()).collect();
-    Ok(event.with(Change::plain("wrapped_by", Some(before), Some(after))).noting("keys", ids.join(" ")))
+    Ok(event.with(Change::plain("wrapped_by", Some(before), Some(after))).noting("keys", ids(wrapped)))
+}
+
+/// Keeps the tenant's key as the deployment's root `wrapped` it after another root, if what is stored is still what was `seen`.
+pub async fn follow_root(
+    unit: &mut dyn Unit,
+    (seen, wrapped): (&Custody, &[WrappedKey]),
+    now: DateTime<Utc>,
+) -> Result<Event, EntrustError> {
+    hold(unit, seen).await?;
+    unit.entrust(wrapped, None, now).await?;
+    let tenant = unit.writer().tenant();
+    Ok(Event::of(&FOLLOW_ROOT, KEY_REWRAPPED, tenant).noting("keys", ids(wrapped)))
+}
+
+async fn hold(unit: &mut dyn Unit, seen: &Custody) -> Result<Custody, EntrustError> {
+    let held = unit.hold_keys().await?;
+    if held.stored == seen.stored { Ok(held) } else { Err(EntrustError::Changed) }
+}
+
+fn ids(keys: &[WrappedKey]) -> String {
+    let ids: Vec<_> = keys.iter().map(|key| key.id.to_string()).collect();
+    ids.join(" ")
 }
 
 /// Who wraps a tenant's key, as its log has it.

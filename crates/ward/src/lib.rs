@@ -85,9 +85,9 @@ mod witnesses;
 
 pub use credentials::{Credentials, KeyHolder};
 pub use custody::{
-    BRING_KEY, Bringing, Custodian, Custody, CustodyView, EntrustError, Entrusted, GIVE_BACK_KEY,
-    KEY_REFUSED, KEY_RESTORED, KEY_TRANSFERRED, KeyMessage, KeyState, KeyWatch, LIST_KEYS, Seen, Standing,
-    WATCH_KEYS, Watched, entrust, wrapper,
+    BRING_KEY, Bringing, Custodian, Custody, CustodyView, EntrustError, Entrusted, FOLLOW_ROOT,
+    GIVE_BACK_KEY, KEY_REFUSED, KEY_RESTORED, KEY_REWRAPPED, KEY_TRANSFERRED, KeyMessage, KeyState, KeyWatch,
+    LIST_KEYS, Seen, Standing, WATCH_KEYS, Watched, entrust, follow_root, wrapper,
 };
 pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};

@@ -17,7 +17,10 @@ use crate::{
 ///
 /// Never keep what it lends longer than one request or one piece of work.
 pub struct Keyring {
-    service: Arc<dyn KeyService>,
+    /// Wraps.
+    pub(crate) root: Arc<dyn KeyService>,
+    /// The root, or it and another [beside](Self::beside) it.
+    pub(crate) service: Arc<dyn KeyService>,
     external: Option<Arc<dyn ExternalKeys>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -38,9 +41,9 @@ impl Keyring {
     /// The longest that keys are kept.
     pub const LONGEST: TimeDelta = TimeDelta::seconds(60);
 
-    /// An empty ring that keeps the keys of up to `capacity` tenants for `ttl`, at most [`Self::LONGEST`].
+    /// An empty ring over `root` that keeps the keys of up to `capacity` tenants for `ttl`, at most [`Self::LONGEST`].
     pub fn new(
-        service: Arc<dyn KeyService>,
+        root: Arc<dyn KeyService>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         ttl: TimeDelta,
@@ -53,7 +56,8 @@ impl Keyring {
             return Err(KeyringError::Capacity);
         }
         let (held, flights) = (Mutex::default(), Flights::default());
-        Ok(Self { service, external: None, clock, entropy, ttl, capacity, held, flights })
+        let service = root.clone();
+        Ok(Self { root, service, external: None, clock, entropy, ttl, capacity, held, flights })
     }
 
     /// The same, where tenants may bring services of their own; without it, what those wrapped stays closed.

@@ -49,6 +49,7 @@ mod log;
 mod log_keys;
 mod material;
 mod purpose;
+mod root;
 mod sealed;
 mod service;
 mod subject;

@@ -194,7 +194,7 @@ async fn serve(
     let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
     let settings = settings.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value));
     let config = Config::from_settings(settings.collect())?;
-    let around = Around { machine: machine.clone(), external: Lockers::all() };
+    let around = Around { machine: machine.clone(), external: Some(Lockers::all()) };
     let server = RUNTIME.spawn(Server::start_among(config, around)).await??;
     Ok((server, fs::read(&file)?)) // it is in memory now
 }

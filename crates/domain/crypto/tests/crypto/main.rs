@@ -7,6 +7,7 @@ mod keys;
 mod logs;
 mod own;
 mod places;
+mod root;
 mod silent;
 mod support;
 mod tokens;
