@@ -110,6 +110,9 @@ pub(crate) async fn flush(app: &App, now: DateTime<Utc>) {
     if let Err(error) = app.refusals.write(&*app.store, &app.policy, now).await {
         tracing::warn!(error = &error as Cause, "refusals could not be logged");
     }
+    if let Err(error) = app.store.count_sealings().await {
+        tracing::warn!(error = &error as Cause, "what keys sealed could not be counted");
+    }
 }
 
 /// Plans every check that isn't planned, or was given up.

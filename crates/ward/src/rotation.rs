@@ -184,8 +184,9 @@ pub trait Rotations: Send {
     /// Replaces what is stored of it. One that ended by now gets its time from the database.
     async fn replace_rotation(&mut self, rotation: &Rotation) -> Result<(), StoreError>;
 
-    /// Of which purposes the keys are older than `days`, and no rotation is under way.
-    async fn due_rotations(&mut self, days: u32) -> Result<Vec<KeyPurpose>, StoreError>;
+    /// Of which purposes the keys are older than `days`, or sealed as much as a key [may](ward_crypto::Keyring::MOST_MESSAGES), and
+    /// no rotation is under way.
+    async fn due_rotations(&mut self, days: Option<u32>) -> Result<Vec<KeyPurpose>, StoreError>;
 }
 
 /// Port: a tenant's rotations, to read.

@@ -84,7 +84,7 @@ async fn stop(mut unit: Box<dyn Unit>, lease: &Lease, mut rotation: Rotation) ->
     Ok(())
 }
 
-/// Begins what the profile says is due, and destroys what nothing needs any more.
+/// Begins what is due by age, as the profile says, or by what a key sealed, and destroys what nothing needs any more.
 pub(crate) async fn keep(app: &App) -> Result<(), Failure> {
     for tenant in app.tenants().await? {
         // One whose keys can't be had, say, keeps no other waiting.
@@ -96,13 +96,11 @@ pub(crate) async fn keep(app: &App) -> Result<(), Failure> {
 }
 
 async fn keep_of(app: &App, tenant: TenantId) -> Result<(), Failure> {
-    if let Some(days) = app.profile.rotate_days {
-        schedule(app, tenant, days).await?;
-    }
+    schedule(app, tenant, app.profile.rotate_days).await?;
     retire(app, tenant).await
 }
 
-async fn schedule(app: &App, tenant: TenantId, days: u32) -> Result<(), Failure> {
+async fn schedule(app: &App, tenant: TenantId, days: Option<u32>) -> Result<(), Failure> {
     let mut unit = app.store.begin(permit(app, tenant, &SCHEDULE_ROTATIONS)?).await?;
     let mut events = Vec::new();
     for purpose in unit.due_rotations(days).await? {
@@ -110,7 +108,7 @@ async fn schedule(app: &App, tenant: TenantId, days: u32) -> Result<(), Failure>
         unit.begin_rotation(id, purpose).await?;
         unit.enqueue(&job(id, app.clock().now())).await?;
         let event = Event::of(&SCHEDULE_ROTATIONS, ROTATION_STARTED, id);
-        events.push(event.noting("key", purpose.as_str()).noting("days", days));
+        events.push(event.noting("key", purpose.as_str()));
     }
     if let Some(events) = Events::all(events) {
         unit.commit(events).await?;

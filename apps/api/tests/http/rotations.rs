@@ -131,3 +131,27 @@ async fn a_rotation_that_is_paused_rests_until_it_is_resumed() -> Outcome {
     deployment.stop().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_key_that_sealed_as_much_as_its_suite_bears_is_followed_by_another() -> Outcome {
+    let mut deployment = Deployment::start("workforce").await?; // whose suite has nonces of 96 bits
+    let mut changed = Changed::new(&deployment).await?;
+    deployment = later(deployment, &mut changed, "0 min").await?;
+    let sealed = format!("ward.key_use WHERE tenant = '{}' AND messages > 0", changed.tenant.id);
+    assert!(count(&deployment, &sealed).await? > 0, "nothing was counted");
+
+    let audit = "SELECT k.id FROM ward.wrapped_key k WHERE k.tenant = u.tenant AND k.purpose = 'audit'";
+    for (messages, begun) in [("2147483647 - 1000000", 0), ("2147483648", 1)] {
+        let wear = format!("UPDATE ward.key_use u SET messages = {messages} WHERE key = ({audit})");
+        deployment.rewrite(&wear).await?;
+        deployment = later(deployment, &mut changed, "0 min").await?;
+        if begun > 0 {
+            happened(&changed.tenant.client, "key.rotated", begun).await?;
+        }
+        let kinds: Vec<_> =
+            rotations(&changed.tenant.client).await?.iter().map(|one| one["key"].clone()).collect();
+        assert_eq!(kinds, vec![json!("audit"); begun], "{messages}");
+    }
+    deployment.stop().await?;
+    Ok(())
+}

@@ -21,6 +21,7 @@ mod months;
 mod needles;
 mod planted;
 mod postgres;
+mod root_key;
 mod rotation;
 mod start;
 mod visit;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
+use uuid::Uuid;
 use ward::audit::{self, RecordError, Writer};
 use ward::crypto::{Keyring, StoredKeys, Suite, TenantKeys};
 use ward::kernel::{Entity, Machine, Operation, Principal, StoreError, TenantId, authority};
@@ -149,6 +150,25 @@ impl Postgres {
     /// Drops the keys that have been held for long enough; to be called about as often as that is.
     pub fn sweep_keys(&self) {
         self.keyring.sweep();
+    }
+
+    /// Adds how many messages were sealed here to what the database counts, so that a key is followed before it sealed too many; to be
+    /// called every half minute. A process that dies doesn't tell what it sealed since.
+    pub async fn count_sealings(&self) -> Result<(), StoreError> {
+        let sealings = self.keyring.take_sealings();
+        if sealings.is_empty() {
+            return Ok(());
+        }
+        let tenants: Vec<_> = sealings.iter().map(|of| Uuid::from(of.tenant)).collect();
+        let keys: Vec<_> = sealings.iter().map(|of| i64::from(u32::from(of.key))).collect();
+        let counts: Vec<_> = sealings.iter().map(|of| of.messages.cast_signed()).collect();
+        let count =
+            sqlx::query("SELECT ward.count_messages($1, $2, $3)").bind(tenants).bind(keys).bind(counts);
+        let counted = count.execute(&self.pool).await;
+        if counted.is_err() {
+            self.keyring.give_back(&sealings);
+        }
+        counted.map(drop).map_err(failed)
     }
 
     /// The keys of `tenant`, from the cache where they are fresh.

@@ -6,6 +6,7 @@ use ward_kernel::{Clock, Entropy, TenantId};
 
 use crate::loading::{Flights, Loading};
 use crate::material::redacted;
+use crate::tally::Tally;
 use crate::tenant::make_own;
 use crate::{
     ExternalKeys, KeyError, KeyId, KeyService, ServiceError, StoredKeys, Suite, TenantKeys, Unloaded,
@@ -28,11 +29,12 @@ pub struct Keyring {
     capacity: usize,
     held: Mutex<Held>,
     pub(crate) flights: Flights,
+    pub(crate) tally: Arc<Tally>,
 }
 
 #[derive(Default)]
-struct Held {
-    tenants: HashMap<TenantId, (DateTime<Utc>, Arc<TenantKeys>)>,
+pub(crate) struct Held {
+    pub(crate) tenants: HashMap<TenantId, (DateTime<Utc>, Arc<TenantKeys>)>,
     /// Grows with every `forget`, so that a key on its way in while it is forgotten stays out.
     forgotten: u64,
 }
@@ -55,9 +57,9 @@ impl Keyring {
         if capacity == 0 {
             return Err(KeyringError::Capacity);
         }
-        let (held, flights) = (Mutex::default(), Flights::default());
+        let (held, flights, tally) = (Mutex::default(), Flights::default(), Arc::default());
         let service = root.clone();
-        Ok(Self { root, service, external: None, clock, entropy, ttl, capacity, held, flights })
+        Ok(Self { root, service, external: None, clock, entropy, ttl, capacity, held, flights, tally })
     }
 
     /// The same, where tenants may bring services of their own; without it, what those wrapped stays closed.
@@ -168,7 +170,8 @@ impl Keyring {
         stored: &StoredKeys,
     ) -> Result<Arc<TenantKeys>, KeyError> {
         let service = self.service_at(tenant, stored.external.as_deref()).await?;
-        TenantKeys::load(tenant, &*service, &stored.keys, self.entropy.clone()).await.map(Arc::new)
+        let keys = TenantKeys::load(tenant, &*service, &stored.keys, self.entropy.clone()).await?;
+        Ok(Arc::new(keys.counted_in(self.tally.clone())))
     }
 
     /// Drops what is held of a tenant whose key was refused, unless that is news of before it was forgotten.
@@ -199,7 +202,7 @@ impl Keyring {
         age >= TimeDelta::zero() && age < self.ttl
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,7 @@ use ward_kernel::{BlindIndex, Indexer, Place, SealError};
 
 use crate::material::{Hmac256, Material, redacted};
 use crate::sealed::{Malformed, Sealed, Sealing};
+use crate::tally::Tally;
 use crate::versions::Versions;
 use crate::{Clear, KeyId};
 
@@ -119,6 +120,10 @@ impl SecretKey {
 
     pub(crate) fn new(versions: Versions<Sealing>) -> Self {
         Self(versions)
+    }
+
+    pub(crate) fn tell(&self, tally: &Tally) {
+        self.0.all().for_each(|key| key.tell(tally));
     }
 
     pub(crate) const LABEL: &[u8] = b"ward v1 secret";

@@ -1,10 +1,12 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ward_kernel::{Entropy, Place, SealError, TenantId, Uuid};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::material::Material;
 use crate::suite::{Cipher, LONGEST_NONCE, TAG};
+use crate::tally::Tally;
 use crate::{KeyId, Suite};
 
 const VERSION: u8 = 1;
@@ -127,6 +129,8 @@ pub(crate) struct Sealing {
     pub(crate) header: Header,
     pub(crate) cipher: Cipher,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Messages that were sealed, of a suite that bears only so many.
+    messages: AtomicU64,
 }
 
 impl Sealing {
@@ -138,7 +142,8 @@ impl Sealing {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let cipher = Cipher::new(key.suite, &key.derive(label));
-        Self { tenant, header: Header { suite: key.suite, key: id }, cipher, entropy }
+        let header = Header { suite: key.suite, key: id };
+        Self { tenant, header, cipher, entropy, messages: AtomicU64::new(0) }
     }
 
     pub(crate) fn seal(&self, ad: &[u8], text: &[u8]) -> Result<Vec<u8>, SealError> {
@@ -170,7 +175,15 @@ impl Sealing {
             return Err(SealError);
         };
         bytes.extend_from_slice(&tag);
+        if self.header.suite == Suite::Aes256Gcm {
+            self.messages.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(bytes)
+    }
+
+    /// Adds how many messages were sealed to what was counted before.
+    pub(crate) fn tell(&self, tally: &Tally) {
+        tally.add(self.tenant, self.header.key, self.messages.swap(0, Ordering::Relaxed));
     }
 
     /// The text, if `sealed` names this key and suite and was sealed under `ad`.

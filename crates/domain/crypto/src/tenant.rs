@@ -6,6 +6,7 @@ use ward_kernel::{Entropy, SubjectId, TenantId};
 use crate::material::{Material, redacted};
 use crate::sealed::{Header, Sealing};
 use crate::subject::Committing;
+use crate::tally::Tally;
 use crate::versions::{Versions, newest_first};
 use crate::wrapped::{unwrap, wrap};
 use crate::{
@@ -29,6 +30,14 @@ pub struct TenantKeys {
     api_key: DigestKey,
     import: DigestKey,
     token: TokenKey,
+    /// Where it is counted what they seal, if whoever lends them asked for that.
+    tally: Option<Arc<Tally>>,
+}
+
+impl Drop for TenantKeys {
+    fn drop(&mut self) {
+        self.tell();
+    }
 }
 
 impl TenantKeys {
@@ -220,6 +229,18 @@ impl TenantKeys {
         &self.token
     }
 
+    pub(crate) fn counted_in(mut self, tally: Arc<Tally>) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    /// Adds what was sealed since to what was counted.
+    pub(crate) fn tell(&self) {
+        let Some(tally) = &self.tally else { return };
+        self.wrappers.all().for_each(|key| key.tell(tally));
+        [&self.audit, &self.idempotency, &self.queue].into_iter().for_each(|key| key.tell(tally));
+    }
+
     fn wrapper(&self) -> &Sealing {
         self.wrappers.current()
     }
@@ -271,7 +292,21 @@ impl TenantKeys {
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
         let token = |wrapped: &WrappedKey| Ok(TokenKey::version(&unwrap(&wrappers, wrapped)?));
         let token = TokenKey::new(tenant, Versions::open(stored, KeyPurpose::Token, token)?);
-        Ok(Self { wrappers, index, audit, leaf, log, idempotency, request, queue, api_key, import, token })
+        let tally = None;
+        Ok(Self {
+            wrappers,
+            index,
+            audit,
+            leaf,
+            log,
+            idempotency,
+            request,
+            queue,
+            api_key,
+            import,
+            token,
+            tally,
+        })
     }
 }
 

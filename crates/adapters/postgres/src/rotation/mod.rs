@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
-use ward::crypto::{KeyId, KeyPurpose};
+use ward::crypto::{KeyId, KeyPurpose, Keyring};
 use ward::kernel::{RotationId, StoreError};
 use ward::{KeyUpkeep, KeyVersion, Moved, Rotation, RotationState, Rotations, RotationsView};
 
@@ -31,12 +31,15 @@ const REPLACE: &str = "
 const SHOW: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND id = $2";
 const LIST: &str = "
     SELECT * FROM ward.rotation WHERE tenant = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3";
-/// Since when the keys for a purpose are what they are: since the last rotation, or else since there are any.
+/// Since when the keys for a purpose are what they are: since the last rotation, or else since there are any. What sealed all that it may is due
+/// at any age.
 const DUE: &str = "
     SELECT p.purpose FROM unnest($2::text[]) p (purpose)
     WHERE NOT EXISTS (SELECT FROM ward.rotation r WHERE r.tenant = $1 AND r.purpose = p.purpose AND r.state <> 'ended')
-        AND coalesce((SELECT max(r.begun_at) FROM ward.rotation r WHERE r.tenant = $1 AND r.purpose = p.purpose),
-            (SELECT min(k.created_at) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL)) < now() - make_interval(days => $3)";
+        AND (p.purpose IN (SELECT ward.worn_keys($4))
+            OR coalesce((SELECT max(r.begun_at) FROM ward.rotation r WHERE r.tenant = $1 AND r.purpose = p.purpose),
+                (SELECT min(k.created_at) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL))
+                < now() - make_interval(days => $3))";
 
 #[async_trait]
 impl Rotations for PgUnit {
@@ -66,9 +69,10 @@ impl Rotations for PgUnit {
         replace.within(&self.conn).await.map(drop)
     }
 
-    async fn due_rotations(&mut self, days: u32) -> Result<Vec<KeyPurpose>, StoreError> {
+    async fn due_rotations(&mut self, days: Option<u32>) -> Result<Vec<KeyPurpose>, StoreError> {
         let purposes: Vec<_> = ward::ROTATED.iter().map(|purpose| purpose.as_str()).collect();
-        let due = self.scoped(DUE).bind(purposes).bind(i32::try_from(days).unwrap_or(i32::MAX));
+        let days = days.map(|days| i32::try_from(days).unwrap_or(i32::MAX));
+        let due = self.scoped(DUE).bind(purposes).bind(days).bind(Keyring::MOST_MESSAGES.cast_signed());
         due.within(&self.conn).await?.iter().map(purpose).collect()
     }
 }

@@ -10,6 +10,7 @@ mod places;
 mod root;
 mod silent;
 mod support;
+mod tally;
 mod tokens;
 mod turns;
 mod vault;
