@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 use uuid::Uuid;
+use ward::kernel::TenantId;
 use ward::subject::Fields;
 use ward_postgres::migrate;
 
@@ -28,6 +29,7 @@ ward-api jobs                         list the jobs that were given up
 ward-api log-keys                     print the verifier keys of all audit logs, for a witness to know
 ward-api rotate-log-key --tenant ID [--overlap-days N]
                                       give a tenant's audit log its next key; the last one signs beside it for N days (30)
+ward-api rotate-keys [--tenant ID]    have other keys follow the deployment's own, or a tenant's, while it serves
 ward-api follow-root-key              have the root wrap every tenant's key that the one beside it wrapped before
 ward-api create-tenant --name NAME [--owner-email ADDRESS]
                                       found a tenant; prints its first key, once
@@ -47,7 +49,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
             Ok(())
         }
         ["serve" | "migrate" | "doctor" | "check-config" | "jobs" | "log-keys" | "follow-root-key"]
-        | ["create-tenant" | "rotate-log-key", ..] => configured(&words).await,
+        | ["create-tenant" | "rotate-log-key" | "rotate-keys", ..] => configured(&words).await,
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);
@@ -80,6 +82,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
             Ok(())
         }
         ["follow-root-key"] => follow_root_key(&config).await,
+        ["rotate-keys", options @ ..] => rotate_keys(&config, options).await,
         ["rotate-log-key", options @ ..] => rotate_log_key(&config, options).await,
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
@@ -125,6 +128,17 @@ async fn jobs(config: &Config) -> Result<(), Failure> {
         }
     }
     if hidden == 0 { Ok(()) } else { Err(format!("{hidden} tenants could not be looked into").into()) }
+}
+
+async fn rotate_keys(config: &Config, options: &[&str]) -> Result<(), Failure> {
+    let tenant = match options {
+        [] => TenantId::DEPLOYMENT,
+        ["--tenant", value] => value.parse::<Uuid>().map_err(|_| "`--tenant` must be an id")?.into(),
+        other => return Err(not_understood(other)),
+    };
+    let kinds = over_running(config).await?.rotate_keys(tenant).await?;
+    println!("{}", json!({ "tenant": Uuid::from(tenant), "kinds_under_way": kinds }));
+    Ok(())
 }
 
 async fn follow_root_key(config: &Config) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ use crate::delivered::DELIVER_LOG;
 use crate::heads::LOG_HEADS;
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
-use crate::operator::{FOUND_TENANT, LOOK_AT_JOBS};
+use crate::operator::{BEGIN_ROTATIONS, FOUND_TENANT, LOOK_AT_JOBS};
 use crate::probe::canary::PREPARE_CANARY;
 use crate::probe::{INSPECT_LOG, PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
@@ -78,6 +78,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &CLAIM_EVIDENCE,
     &FOUND_TENANT,
     &LOOK_AT_JOBS,
+    &BEGIN_ROTATIONS,
     &ROTATE_LOG_KEY,
     &ADD_KEYS,
     &WATCH_KEYS,

@@ -9,9 +9,10 @@ use ward::identity::{ApiKeySecret, Creator, Mint, Mode};
 use ward::kernel::{Operation, Requires, TenantId, Text, authority};
 use ward::rbac::Permit;
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
-use ward::{GivenUp, ROTATE_LOG_KEY, Store as _, Unit};
+use ward::{GivenUp, ROTATE_LOG_KEY, ROTATED, ROTATION_STARTED, Store as _, Unit};
 
 use crate::app::App;
+use crate::rotation;
 
 const JOB: &str = "operator";
 
@@ -23,6 +24,18 @@ pub(crate) static FOUND_TENANT: Operation = Operation {
     writes: true,
     discloses: false,
     controls: &["T1", "I6", "A1"],
+    rate: "job",
+    idempotent: false,
+};
+
+/// Has other keys follow those of a tenant, or the deployment's own.
+pub(crate) static BEGIN_ROTATIONS: Operation = Operation {
+    id: "beginRotations",
+    requires: Requires::Job(JOB),
+    events: &[ROTATION_STARTED],
+    writes: true,
+    discloses: false,
+    controls: &["C4"],
     rate: "job",
     idempotent: false,
 };
@@ -88,6 +101,16 @@ impl App {
         let (key, event) = ward::rotate_log_key(&mut *unit, &origin, until).await?;
         unit.commit(event).await?;
         Ok(key.to_string())
+    }
+
+    /// Has other keys follow those of `tenant`, or the deployment's own; says how many kinds of key are under way by now.
+    pub(crate) async fn rotate_keys(&self, tenant: TenantId) -> Result<usize, Failure> {
+        let mut unit = self.store.begin(self.operator(tenant, &BEGIN_ROTATIONS)?).await?;
+        let (under_way, events) = rotation::work::begin(self, &mut *unit, &ROTATED).await?;
+        if let Some(events) = Events::all(events) {
+            unit.commit(events).await?;
+        }
+        Ok(under_way.len())
     }
 
     async fn given_up_of(&self, tenant: TenantId) -> Result<Vec<GivenUp>, Failure> {

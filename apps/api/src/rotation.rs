@@ -13,7 +13,7 @@ use ward::audit::{Event, Events};
 use ward::kernel::{Action, Operation, RotationId};
 use ward::{
     LIST_ROTATIONS, PAUSE_ROTATION, RESUME_ROTATION, ROTATE_KEYS, ROTATED, ROTATION_PAUSED,
-    ROTATION_REQUESTED, ROTATION_RESUMED, ROTATION_STARTED, RotationState, SHOW_ROTATION,
+    ROTATION_REQUESTED, ROTATION_RESUMED, RotationState, SHOW_ROTATION,
 };
 
 use crate::app::App;
@@ -43,17 +43,9 @@ impl Api {
     ) -> Result<Created<RotationsUnderWay>, Refused> {
         let mut act = self.0.begin(&caller, &ROTATE_KEYS, &body.digest).await?;
 
-        let (mut items, mut events) = (Vec::new(), Vec::new());
-        for purpose in body.value.purposes()?.unwrap_or(ROTATED.to_vec()) {
-            let id = RotationId::from(self.0.machine.next());
-            let begun = act.begin_rotation(id, purpose).await?;
-            if begun.id == id {
-                act.enqueue(&work::job(id, self.0.clock().now())).await?;
-                let event = Event::of(&ROTATE_KEYS, ROTATION_STARTED, id);
-                events.push(event.noting("key", purpose.as_str()));
-            }
-            items.push(RotationView::from(begun));
-        }
+        let purposes = body.value.purposes()?.unwrap_or(ROTATED.to_vec());
+        let (begun, events) = work::begin(&self.0, &mut *act, &purposes).await?;
+        let items = begun.into_iter().map(RotationView::from).collect();
 
         let asked = Event::of(&ROTATE_KEYS, ROTATION_REQUESTED, act.writer().tenant());
         let events = events.into_iter().fold(Events::from(asked), Events::and);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ward::audit::{Event, Events};
-use ward::kernel::{JobId, Operation, RotationId, TenantId, Uuid, authority};
+use ward::crypto::KeyPurpose;
+use ward::kernel::{JobId, Operation, RotationId, StoreError, TenantId, Uuid, authority};
 use ward::rbac::Permit;
 use ward::{
     ADVANCE_ROTATION, Deployment as _, Job, KEY_RETIRED, Lease, Next, RETIRE_KEYS, ROTATED,
@@ -32,6 +33,26 @@ pub(crate) fn job(rotation: RotationId, run_at: DateTime<Utc>) -> Job {
 
 pub(crate) fn job_id(rotation: RotationId) -> JobId {
     Uuid::new_v5(&rotation.into(), KIND.as_bytes()).into()
+}
+
+/// Begins the rotation of each of `purposes` in the unit's tenant: answers those under way, and an event for each that wasn't before.
+pub(crate) async fn begin(
+    app: &App,
+    unit: &mut dyn Unit,
+    purposes: &[KeyPurpose],
+) -> Result<(Vec<Rotation>, Vec<Event>), StoreError> {
+    let (mut under_way, mut events) = (Vec::new(), Vec::new());
+    for &purpose in purposes {
+        let id = RotationId::from(app.machine.next());
+        let begun = unit.begin_rotation(id, purpose).await?;
+        if begun.id == id {
+            unit.enqueue(&job(id, app.clock().now())).await?;
+            let event = Event::of(unit.writer().operation, ROTATION_STARTED, id);
+            events.push(event.noting("key", purpose.as_str()));
+        }
+        under_way.push(begun);
+    }
+    Ok((under_way, events))
 }
 
 /// Takes every rotation that is due a step further, until none is.
@@ -102,14 +123,8 @@ async fn keep_of(app: &App, tenant: TenantId) -> Result<(), Failure> {
 
 async fn schedule(app: &App, tenant: TenantId, days: Option<u32>) -> Result<(), Failure> {
     let mut unit = app.store.begin(permit(app, tenant, &SCHEDULE_ROTATIONS)?).await?;
-    let mut events = Vec::new();
-    for purpose in unit.due_rotations(days).await? {
-        let id = RotationId::from(app.machine.next());
-        unit.begin_rotation(id, purpose).await?;
-        unit.enqueue(&job(id, app.clock().now())).await?;
-        let event = Event::of(&SCHEDULE_ROTATIONS, ROTATION_STARTED, id);
-        events.push(event.noting("key", purpose.as_str()));
-    }
+    let due = unit.due_rotations(days).await?;
+    let (_, events) = begin(app, &mut *unit, &due).await?;
     if let Some(events) = Events::all(events) {
         unit.commit(events).await?;
     }

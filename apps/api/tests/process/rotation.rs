@@ -1,5 +1,6 @@
-//! The log's key is followed by another, as an operator does it.
+//! Keys are followed by others, as an operator does it.
 
+use serde_json::{Value, json};
 use ward_cli::Done;
 
 use crate::ward::{Tenant, Ward};
@@ -39,5 +40,38 @@ fn whoever_trusts_either_key_verifies_the_log_while_one_follows_the_other() {
         let done = ward.command().arg("rotate-log-key").args(wrong).output().unwrap();
         assert_eq!(done.status.code(), Some(1), "{wrong:?}");
     }
+    ward.stop();
+}
+
+const DEPLOYMENT: &str = "00000000-0000-7000-8000-000000000000";
+
+#[test]
+fn the_deployments_own_keys_are_followed_and_credentials_stay_good() {
+    let mut ward = Ward::start("warn");
+    let tenant = ward.found("Known by an old digest");
+    let told: Value = serde_json::from_str(&ward.says(&["rotate-keys"])).unwrap();
+    assert_eq!((&told["tenant"], &told["kinds_under_way"]), (&json!(DEPLOYMENT), &json!(9)));
+    let ours = format!("FROM ward.rotation WHERE tenant = '{DEPLOYMENT}'");
+    let made = format!(
+        "SELECT count(*) FROM ward.wrapped_key WHERE tenant = '{DEPLOYMENT}' AND created_at > (SELECT min(begun_at) {ours})"
+    );
+    ward.until("the versions", |ward| (ward.postgres().ask(&made) == [["8"]]).then_some(()));
+
+    // What takes three minutes is made older by the database's master.
+    ward.kill();
+    ward.postgres().ask(
+        "SET session_replication_role = replica;
+         UPDATE ward.wrapped_key SET created_at = created_at - interval '4 min';
+         UPDATE ward.rotation SET begun_at = begun_at - interval '4 min'; UPDATE ward.job_lease SET run_at = now() WHERE kind = 'rotation'",
+    );
+    ward.start_again();
+    let under_way = format!("SELECT count(*) {ours} AND state <> 'ended'");
+    ward.until("the end", |ward| (ward.postgres().ask(&under_way) == [["0"]]).then_some(()));
+    let newer = ward.found("Known by a new one");
+    for known in [&tenant, &newer] {
+        assert_eq!(ward.client(&known.key).get("/v1/me").unwrap().status, 200);
+    }
+    let unknown = ward.command().args(["rotate-keys", "--tenant", "x"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(1));
     ward.stop();
 }
