@@ -15,8 +15,8 @@ pub(crate) fn measure(arguments: &[String]) -> Outcome {
     run(bench().args(arguments))
 }
 
-/// A million operations dropped at random, then the kills of the test suite and the logs that it tampers with, more of them, and
-/// minutes of whatever bytes reach the verifier's code.
+/// A million operations dropped at random, then the kills of the test suite and the logs that it tampers with, more of them; keys that are
+/// followed under 100,000 values while Ward is asked or killed; and minutes of whatever bytes reach the verifier's code.
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
     let (operations, cycles) = match arguments {
         [] => ("1000000", "200"),
@@ -28,10 +28,16 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     run(bench().args(["soak", operations]))?;
     let kills = ["test", "--locked", "--package", "ward-api", "--test", "process", "kill::"];
     run(cargo().args(kills).env("WARD_TEST_CYCLES", cycles))?;
+    let rotations =
+        ["test", "--locked", "--package", "ward-api", "--test", "process", "rotated::", "--", "--nocapture"];
+    run(cargo().args(rotations).env("WARD_TEST_CYCLES", "50").env("WARD_TEST_PEOPLE", PEOPLE))?;
     let attacks = ["test", "--locked", "--package", "ward-cli", "--test", "verify", "attacks::"];
     run(cargo().args(attacks).env("WARD_TEST_ROUNDS", ROUNDS))?;
     fuzz()
 }
+
+/// Of whom 100,000 values are sealed.
+const PEOPLE: &str = "25000";
 
 /// Logs of each size that are tampered with in each way: more than 10,000 cases together.
 const ROUNDS: &str = "60";

@@ -22,6 +22,7 @@ mod needles;
 mod planted;
 mod postgres;
 mod root_key;
+mod rotated;
 mod rotation;
 mod start;
 mod visit;
