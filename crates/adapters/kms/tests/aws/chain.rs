@@ -1,0 +1,70 @@
+//! Credentials that AWS's own chain finds. It reads the environment, so each test runs in a process of its own.
+
+use std::env;
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
+
+use ward_crypto::KeyService as _;
+use ward_kms::aws::{AwsKeys, Kms};
+use ward_testkit::CompatibleKms;
+
+use crate::support::{outcome, server, some_key, tenant};
+
+/// Names the key that the process is for.
+const ARN: &str = "WARD_TEST_KEY";
+
+/// Runs a test of this program's again, with nothing in its environment but this, and says whether it passed.
+async fn alone(test: &str, behind: &CompatibleKms, more: &[(&str, &str)]) -> bool {
+    let arn = behind.create_key().await.unwrap();
+    let endpoint = format!("http://{}", behind.address());
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", test]).env_clear().env(ARN, arn).env("AWS_ENDPOINT_URL_KMS", endpoint);
+    let ran = child.env("HOME", "/nonexistent").envs(more.iter().copied()).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(said.contains("1 passed") || said.contains("1 failed"), "{said}");
+    ran.status.success()
+}
+
+/// The key that this process is for, if it is for one.
+fn own(patience: Duration) -> Option<AwsKeys> {
+    let key = format!("aws-kms:{}", env::var(ARN).ok()?).parse().unwrap();
+    Some(AwsKeys::new(Kms::within(patience, env::vars()).unwrap(), key))
+}
+
+#[tokio::test]
+async fn where_nobody_gives_credentials_there_is_no_waiting_for_them() {
+    if let Some(keys) = own(Duration::from_secs(1)) {
+        assert_ne!(outcome(keys.check()).await, "Ok");
+        assert_ne!(outcome(keys.check()).await, "Refused");
+        return;
+    }
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap(); // it takes connections, and never answers
+    let metadata = format!("http://{}", deaf.local_addr().unwrap());
+    let test = "chain::where_nobody_gives_credentials_there_is_no_waiting_for_them";
+    assert!(alone(test, server(), &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata)]).await);
+    assert!(alone(test, server(), &[("AWS_EC2_METADATA_DISABLED", "true")]).await);
+}
+
+#[tokio::test]
+async fn a_web_identity_is_exchanged_for_credentials() {
+    if let Some(keys) = own(Kms::LONGEST) {
+        let wrapped = keys.wrap(tenant(1), &some_key()).await.unwrap();
+        assert_eq!(outcome(keys.unwrap(tenant(1), &wrapped)).await, "Ok");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    std::fs::write(&token, "a.b.c").unwrap();
+    let sts = format!("http://{}", server().address());
+    let mut more = vec![
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/ward"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ENDPOINT_URL_STS", &sts),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let test = "chain::a_web_identity_is_exchanged_for_credentials";
+    assert!(alone(test, server(), &more).await);
+    more[1].1 = "/nonexistent/token";
+    assert!(!alone(test, server(), &more).await);
+}
