@@ -87,7 +87,9 @@ impl Inner {
             loader = loader.credentials_provider(credentials);
         }
         let mut config = Builder::from(&loader.load().await).http_client(connector::strict(http));
-        config.set_endpoint_url(self.settings.endpoint.clone());
+        if let Some(endpoint) = &self.settings.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
         Client::from_conf(config.build())
     }
 
