@@ -46,6 +46,8 @@ pub enum Fault {
     Redirect,
     /// The first half of the right answer.
     Half,
+    /// The right answer but for its last byte, as if that were all.
+    Torn,
     /// It breaks the connection off.
     Reset,
     /// The right answer, with a tenant's key in it that nobody wrapped.
@@ -178,6 +180,7 @@ impl Fault {
                 Ok(moved.header(LOCATION, format!("http://{behind}/")).body(whole(Bytes::new()))?)
             }
             Self::Half => half(right.await?),
+            Self::Torn => torn(right.await?),
             Self::Reset => Err("broken off".into()),
             Self::ForeignKey => changed(right.await?, "Plaintext", FOREIGN_KEY),
             Self::ShortKey => changed(right.await?, "Plaintext", SHORT_KEY),
@@ -222,6 +225,12 @@ fn half(right: Response<Bytes>) -> Result<Answer, Failure> {
     let (length, sent) = (right.body().len(), right.body().slice(..right.body().len() / 2));
     let answer = Response::builder().status(right.status()).header(CONTENT_LENGTH, length);
     Ok(answer.header("content-type", JSON).body(Half(Some(sent)).boxed())?)
+}
+
+fn torn(right: Response<Bytes>) -> Result<Answer, Failure> {
+    let mut text = String::from_utf8(right.body().to_vec())?;
+    text.pop();
+    said(right.status(), text)
 }
 
 /// What is there, and then the end of the connection.

@@ -1,10 +1,6 @@
-use std::future::Future;
-
 use async_trait::async_trait;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{EncryptionAlgorithmSpec, KeyMetadata, KeySpec, KeyState, KeyUsageType};
-use tracing::instrument::WithSubscriber as _;
-use tracing::subscriber::NoSubscriber;
 use ward_crypto::{KeyService, ServiceError, TenantKey};
 use ward_kernel::{TenantId, Uuid};
 use zeroize::Zeroizing;
@@ -42,7 +38,7 @@ impl AwsKeys {
     async fn describe(&self) -> Result<(), ServiceError> {
         let (client, here) = self.kms.client(self.key.region()).await;
         let asked = client.describe_key().key_id(self.key.arn());
-        let answer = quietly(asked.customize().config_override(here).send()).await;
+        let answer = asked.customize().config_override(here).send().await;
         let key = answer.map_err(|error| failure::of(&error))?.key_metadata.ok_or(Unanswered::Garbled)?;
         self.is_own(key.arn())?;
         stands(&key)
@@ -53,7 +49,7 @@ impl AwsKeys {
         let asked = client.encrypt().key_id(self.key.arn()).plaintext(Blob::new(clear));
         let asked = asked.encryption_algorithm(EncryptionAlgorithmSpec::SymmetricDefault);
         let asked = asked.encryption_context(TENANT, named(tenant)).encryption_context(PURPOSE.0, PURPOSE.1);
-        let answer = quietly(asked.customize().config_override(here).send()).await;
+        let answer = asked.customize().config_override(here).send().await;
         let answer = answer.map_err(|error| failure::of(&error))?;
         self.is_own(answer.key_id())?;
         answer.ciphertext_blob.map(Blob::into_inner).ok_or_else(|| Unanswered::Garbled.into())
@@ -64,7 +60,7 @@ impl AwsKeys {
         let asked = client.decrypt().key_id(self.key.arn()).ciphertext_blob(Blob::new(blob));
         let asked = asked.encryption_algorithm(EncryptionAlgorithmSpec::SymmetricDefault);
         let asked = asked.encryption_context(TENANT, named(tenant)).encryption_context(PURPOSE.0, PURPOSE.1);
-        let answer = quietly(asked.customize().config_override(here).send()).await;
+        let answer = asked.customize().config_override(here).send().await;
         let mut answer = answer.map_err(|error| failure::of(&error))?;
         let clear = answer.plaintext.take().map(|clear| Zeroizing::new(clear.into_inner()));
         self.is_own(answer.key_id())?;
@@ -128,11 +124,6 @@ fn stands(key: &KeyMetadata) -> Result<(), ServiceError> {
         "a key in AWS KMS is of no use"
     );
     Err(ServiceError::Refused)
-}
-
-/// Asks without letting the client log anything: what it says at its most talkative holds the request, and with it the key.
-async fn quietly<T>(asking: impl Future<Output = T>) -> T {
-    asking.with_subscriber(NoSubscriber::new()).await
 }
 
 #[cfg(test)]

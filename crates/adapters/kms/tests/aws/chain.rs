@@ -2,30 +2,12 @@
 
 use std::env;
 use std::net::TcpListener;
-use std::process::Command;
 use std::time::Duration;
 
 use ward_crypto::KeyService as _;
 use ward_kms::aws::{AwsKeys, Kms};
-use ward_testkit::CompatibleKms;
 
-use crate::support::{outcome, server, some_key, tenant};
-
-/// Names the key that the process is for.
-const ARN: &str = "WARD_TEST_KEY";
-
-/// Runs a test of this program's again, with nothing in its environment but this, and says whether it passed.
-async fn alone(test: &str, behind: &CompatibleKms, more: &[(&str, &str)]) -> bool {
-    let arn = behind.create_key().await.unwrap();
-    let endpoint = format!("http://{}", behind.address());
-    let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", test]).env_clear().env("HOME", "/nonexistent");
-    child.env(ARN, arn).env("AWS_ENDPOINT_URL", endpoint).envs(more.iter().copied());
-    let ran = child.output().unwrap();
-    let said = String::from_utf8_lossy(&ran.stdout);
-    assert!(said.contains("1 passed") || said.contains("1 failed"), "{said}");
-    ran.status.success()
-}
+use crate::support::{ARN, alone, outcome, server, some_key, tenant};
 
 /// The key that this process is for, if it is for one.
 fn own(patience: Duration) -> Option<AwsKeys> {
@@ -42,8 +24,8 @@ async fn where_nobody_gives_credentials_there_is_no_waiting_for_them() {
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap(); // it takes connections, and never answers
     let metadata = format!("http://{}", deaf.local_addr().unwrap());
     let test = "chain::where_nobody_gives_credentials_there_is_no_waiting_for_them";
-    assert!(alone(test, server(), &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata)]).await);
-    assert!(alone(test, server(), &[("AWS_EC2_METADATA_DISABLED", "true")]).await);
+    assert!(alone(test, &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata)]).await);
+    assert!(alone(test, &[("AWS_EC2_METADATA_DISABLED", "true")]).await);
 }
 
 #[tokio::test]
@@ -62,9 +44,9 @@ async fn a_web_identity_is_exchanged_for_credentials() {
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     let test = "chain::a_web_identity_is_exchanged_for_credentials";
-    assert!(alone(test, server(), &more).await);
+    assert!(alone(test, &more).await);
     more[1].1 = "/nonexistent/token";
-    assert!(!alone(test, server(), &more).await);
+    assert!(!alone(test, &more).await);
 }
 
 #[tokio::test]
@@ -76,7 +58,7 @@ async fn no_key_is_sent_in_clear_to_where_the_environment_leads() {
     let elsewhere = format!("http://0.0.0.0:{}", server().address().port()); // the same server, by no loopback address
     let mut more =
         [("AWS_ACCESS_KEY_ID", "ward"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_PROFILE", "default")];
-    assert!(alone(test, server(), &more).await);
+    assert!(alone(test, &more).await);
     more[2] = ("AWS_ENDPOINT_URL", &elsewhere);
-    assert!(!alone(test, server(), &more).await);
+    assert!(!alone(test, &more).await);
 }

@@ -10,7 +10,7 @@ use ward_testkit::{Fault, FaultyKms, Machine};
 
 use crate::support::{keys, outcome, server, some_key, tenant};
 
-const EVERYWHERE: [(Fault, &str); 12] = [
+const EVERYWHERE: [(Fault, &str); 13] = [
     (Fault::DISABLED, "Refused"),
     (Fault::PENDING_DELETION, "Refused"),
     (Fault::DENIED, "Refused"),
@@ -20,6 +20,7 @@ const EVERYWHERE: [(Fault, &str); 12] = [
     (Fault::Fails("KeyUnavailableException"), "KeyUnavailableException"),
     (Fault::Says("UnrecognizedClientException"), "UnrecognizedClientException"),
     (Fault::Garbage, "Garbled"),
+    (Fault::Torn, "Garbled"),
     (Fault::Page, "Garbled"),
     (Fault::Redirect, "Garbled"),
     (Fault::OtherArn, "Broken"),

@@ -1,3 +1,5 @@
+use std::env;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -5,6 +7,22 @@ use ward_crypto::{ServiceError, TenantKey};
 use ward_kernel::{Entropy as _, TenantId, Uuid};
 use ward_kms::aws::{AwsKeys, Kms, Unanswered};
 use ward_testkit::{CompatibleKms, Machine};
+
+/// Names the key that a process is for, if it runs one test alone.
+pub(crate) const ARN: &str = "WARD_TEST_KEY";
+
+/// Runs a test of this program's again, with nothing in its environment but this, and says whether it passed.
+pub(crate) async fn alone(test: &str, more: &[(&str, &str)]) -> bool {
+    let arn = server().create_key().await.unwrap();
+    let endpoint = format!("http://{}", server().address());
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", test]).env_clear().env("HOME", "/nonexistent");
+    child.env(ARN, arn).env("AWS_ENDPOINT_URL", endpoint).envs(more.iter().copied());
+    let ran = child.output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(said.contains("1 passed") || said.contains("1 failed"), "{said}");
+    ran.status.success()
+}
 
 /// This process's server, which ends with it.
 pub(crate) fn server() -> &'static CompatibleKms {
