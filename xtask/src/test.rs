@@ -13,7 +13,7 @@ pub(crate) fn run_tests(arguments: &[String]) -> Outcome {
     provide::postgres()?;
     provide::schemathesis()?;
     provide::export_readers()?;
-    provide::s3_locked()?;
+    provide::moto()?;
     provide::browser()?;
     // The server is one of the programs that the tests are built with.
     run(cargo().args(["test", "--workspace", "--locked", "--no-run"]))?;

@@ -1,5 +1,5 @@
 //! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at
-//! will, a bucket of an S3-compatible server, a collector of logs.
+//! will, a bucket of an S3-compatible server, a collector of logs, a compatible KMS and one that fails.
 //!
 //! ```
 //! use ward_testkit::Database;
@@ -20,6 +20,8 @@ mod bucket;
 mod collector;
 mod database;
 mod janitor;
+mod kms;
+mod kms_faulty;
 mod machine;
 mod server;
 mod template;
@@ -29,6 +31,8 @@ mod tool;
 pub use bucket::{Bucket, NoBucket};
 pub use collector::{Collector, NoCollector, Protocol};
 pub use database::{CreateError, Database};
+pub use kms::{CompatibleKms, NoKms};
+pub use kms_faulty::{Fault, FaultyKms};
 pub use machine::Machine;
 pub use server::{durable_server, server};
 pub use tenant::{FoundError, found, open};

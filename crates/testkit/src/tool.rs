@@ -6,7 +6,7 @@ pub fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ward/tools")
 }
 
-/// A program that tests need: `schemathesis`, `export-readers`, `s3-locked`, `chromium` or `node`.
+/// A program that tests need: `schemathesis`, `export-readers`, `moto`, `chromium` or `node`.
 pub fn tool(name: &'static str) -> Result<PathBuf, MissingTool> {
     let program = tools().join("bin").join(name);
     if program.exists() { Ok(program) } else { Err(MissingTool(name)) }

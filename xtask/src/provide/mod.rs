@@ -15,7 +15,7 @@ use crate::process::{Outcome, root};
 pub(crate) use browser::browser;
 pub(crate) use cargo::{cargo_deny, cargo_fuzz, cargo_mutants};
 pub(crate) use postgres::postgres;
-pub(crate) use python::{export_readers, s3_locked, schemathesis};
+pub(crate) use python::{export_readers, moto, schemathesis};
 
 /// Where tools of this repository's own are kept.
 fn tools() -> PathBuf {

@@ -9,8 +9,8 @@ use crate::process::{Outcome, on_path, run_aside};
 const SCHEMATHESIS: &str = include_str!("../../tools/schemathesis.txt");
 /// OCSF's schemas as JSON Schema, which the package holds, and models of FHIR.
 const EXPORT_READERS: &str = include_str!("../../tools/export-readers.txt");
-/// An S3 server that knows object lock, and its client.
-const S3_LOCKED: &str = include_str!("../../tools/s3-locked.txt");
+/// Servers that speak the APIs of AWS: S3 with object lock, KMS.
+const MOTO: &str = include_str!("../../tools/moto.txt");
 
 /// Makes sure of schemathesis, as `.ward/tools/bin/schemathesis`.
 pub(crate) fn schemathesis() -> Outcome {
@@ -23,9 +23,9 @@ pub(crate) fn export_readers() -> Outcome {
     name_tool("export-readers", &environment("export-readers", EXPORT_READERS)?.join("python"))
 }
 
-/// Makes sure of a Python that serves buckets with object lock, as `.ward/tools/bin/s3-locked`.
-pub(crate) fn s3_locked() -> Outcome {
-    name_tool("s3-locked", &environment("s3-locked", S3_LOCKED)?.join("python"))
+/// Makes sure of a Python that serves buckets with object lock, and keys, as AWS does, as `.ward/tools/bin/moto`.
+pub(crate) fn moto() -> Outcome {
+    name_tool("moto", &environment("moto", MOTO)?.join("python"))
 }
 
 /// A program out of a Python package: `requirements`, in an environment of the repository's own.

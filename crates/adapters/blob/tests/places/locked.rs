@@ -17,7 +17,7 @@ struct Locked {
 impl Locked {
     fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/places/locked.py");
-        let mut server = Command::new(tool("s3-locked").unwrap());
+        let mut server = Command::new(tool("moto").unwrap());
         let mut server = server.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(server.stdout.take().unwrap());
         let mut locked = Self { server, said, settings: Vec::new() };
