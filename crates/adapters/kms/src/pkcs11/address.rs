@@ -102,7 +102,9 @@ impl FromStr for Address {
             return Err(InvalidAddress::Token);
         }
         let named = |name: &Option<Vec<u8>>| name.as_ref().is_some_and(|name| !name.is_empty());
-        if ![&object, &id].into_iter().any(named) || [&object, &id].into_iter().any(|name| name.is_some() && !named(name)) {
+        if ![&object, &id].into_iter().any(named)
+            || [&object, &id].into_iter().any(|name| name.is_some() && !named(name))
+        {
             return Err(InvalidAddress::Object);
         }
         Ok(Self { token, object: object.map(text_of).transpose()?, id })
@@ -186,7 +188,11 @@ mod tests {
 
     #[test]
     fn an_address_is_written_as_it_is_read() {
-        for text in ["pkcs11:token=A%20b;object=%C3%A4%3B=;id=%01%FF", "pkcs11:token=t;id=k", "pkcs11:token=t;object=%0A"] {
+        for text in [
+            "pkcs11:token=A%20b;object=%C3%A4%3B=;id=%01%FF",
+            "pkcs11:token=t;id=k",
+            "pkcs11:token=t;object=%0A",
+        ] {
             assert_eq!(parsed(text).unwrap().to_string(), text);
         }
     }

@@ -1,7 +1,7 @@
 use std::error::Error as StdError;
 
-use cryptoki::error::{Error, RvError};
 use cryptoki::context::Function;
+use cryptoki::error::{Error, RvError};
 
 /// Why a token, or the library that leads to it, can't be reached.
 #[derive(Debug, thiserror::Error)]

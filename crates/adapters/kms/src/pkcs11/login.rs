@@ -68,14 +68,19 @@ const WRONG: &str = "the PIN is wrong";
 
 fn failed(error: Error) -> Failure {
     use RvError::{
-        ActionProhibited, FunctionRejected, NewPinMode, PinExpired, PinIncorrect, PinInvalid, PinLenRange, PinLocked,
-        PinTooWeak, UserPinNotInitialized, UserTypeInvalid,
+        ActionProhibited, FunctionRejected, NewPinMode, PinExpired, PinIncorrect, PinInvalid, PinLenRange,
+        PinLocked, PinTooWeak, UserPinNotInitialized, UserTypeInvalid,
     };
     match error {
         Error::Pkcs11(PinIncorrect | PinInvalid | PinLenRange, Function::Login) => Failure::Refused(WRONG),
         Error::Pkcs11(PinLocked, Function::Login) => Failure::Refused("the token is locked"),
         Error::Pkcs11(
-            PinExpired | PinTooWeak | NewPinMode | UserPinNotInitialized | UserTypeInvalid | ActionProhibited
+            PinExpired
+            | PinTooWeak
+            | NewPinMode
+            | UserPinNotInitialized
+            | UserTypeInvalid
+            | ActionProhibited
             | FunctionRejected,
             Function::Login,
         ) => Failure::Refused("nobody may log in with that PIN"),

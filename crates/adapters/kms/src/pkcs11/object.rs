@@ -37,7 +37,10 @@ fn fault(session: &Session, key: ObjectHandle) -> Result<Option<&'static str>, E
     let said = session.get_attributes(key, &asked)?;
     let rules: [(&str, fn(&Attribute) -> bool); 6] = [
         ("the key is none for AES", |said| matches!(said, Attribute::KeyType(kind) if *kind == KeyType::AES)),
-        ("the key is not 32 bytes long", |said| matches!(said, Attribute::ValueLen(length) if **length == LENGTH)),
+        (
+            "the key is not 32 bytes long",
+            |said| matches!(said, Attribute::ValueLen(length) if **length == LENGTH),
+        ),
         ("the key is not sensitive", |said| matches!(said, Attribute::Sensitive(true))),
         ("the key can be extracted", |said| matches!(said, Attribute::Extractable(false))),
         ("the key doesn't encrypt", |said| matches!(said, Attribute::Encrypt(true))),

@@ -74,8 +74,14 @@ mod tests {
     #[test]
     fn it_is_bound_to_its_tenant_and_its_use() {
         let ad = bound_to(TenantId::from(Uuid::from_u128(0x0102)));
-        let parts: [&[u8]; 6] =
-            [&[0, 0, 0, 0, 0, 0, 0, 1, 0x11], &[0, 0, 0, 0, 0, 0, 0, 16], &[0; 14], &[1, 2], &[0, 0, 0, 0, 0, 0, 0, 18], b"ward v1 tenant key"];
+        let parts: [&[u8]; 6] = [
+            &[0, 0, 0, 0, 0, 0, 0, 1, 0x11],
+            &[0, 0, 0, 0, 0, 0, 0, 16],
+            &[0; 14],
+            &[1, 2],
+            &[0, 0, 0, 0, 0, 0, 0, 18],
+            b"ward v1 tenant key",
+        ];
         assert_eq!(ad, parts.concat());
     }
 }
