@@ -76,8 +76,11 @@ impl Guarded {
         let Ok(Ok(_room)) = timeout(self.deadline, self.room.acquire()).await else {
             return Err(Withheld::Busy.into());
         };
-        let Some(leave) = self.circuit.enter() else { return Err(Withheld::Resting.into()) };
         let left = self.deadline.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(Withheld::Busy.into());
+        }
+        let Some(leave) = self.circuit.enter() else { return Err(Withheld::Resting.into()) };
         let answer = timeout(left, call).await.unwrap_or_else(|_| Err(Withheld::Late.into()));
         leave.heard(!matches!(answer, Err(ServiceError::Unavailable(_))));
         answer

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ward_crypto::{KeyService as _, ServiceError, TenantKey};
+use ward_crypto::{KeyService, ServiceError, TenantKey};
 use ward_kernel::{TenantId, Uuid};
 use ward_kms::pkcs11::{Address, Module, Pin, Pins, Pkcs11Keys, Trouble};
 use ward_testkit::{Hsm, Machine};
@@ -87,7 +87,7 @@ fn tenant(number: u128) -> TenantId {
 }
 
 fn key() -> TenantKey {
-    let clear: Vec<u8> = std::iter::once(2).chain((0..32).map(|octet| octet * 7 + 101)).collect();
+    let clear: Vec<u8> = std::iter::once(2).chain((0..32).map(|octet| 255 - octet * 7)).collect();
     TenantKey::from_clear(&clear).unwrap()
 }
 
@@ -125,7 +125,7 @@ fn trouble<T>(answer: Result<T, ServiceError>) -> Trouble {
 }
 
 /// Asks until the answer is as it should be: libraries may know for a moment what was so before.
-async fn wait_until(keys: &Pkcs11Keys, right: impl Fn(&Result<(), ServiceError>) -> bool) {
+async fn wait_until(keys: &dyn KeyService, right: impl Fn(&Result<(), ServiceError>) -> bool) {
     let begun = Instant::now();
     loop {
         let answer = keys.check().await;

@@ -1,6 +1,5 @@
-use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ward_crypto::{KeyService as _, ServiceError};
@@ -8,7 +7,7 @@ use ward_kms::pkcs11::Pin;
 use ward_kms::{Guarded, Limits, Withheld};
 use ward_testkit::{Hsm, HsmKey, Machine};
 
-use crate::{Note, alone, assert_broken, key, keys, keys_at, opens, tenant};
+use crate::{Note, alone, assert_broken, key, keys, keys_at, opens, tenant, wait_until};
 
 #[test]
 fn sixteen_at_once_get_each_its_own() {
@@ -53,14 +52,7 @@ fn a_call_that_hangs_is_given_up_and_holds_up_no_other_token() {
         let wrapped = second.wrap(tenant(2), &key()).await.unwrap();
         assert!(opens(second.unwrap(tenant(2), &wrapped).await));
         drop(go); // from now on the PIN is there
-        static OPEN: OnceLock<()> = OnceLock::new();
-        for _ in 0..100 {
-            if guarded.check().await.is_ok() {
-                OPEN.set(()).unwrap();
-                break;
-            }
-        }
-        assert!(OPEN.get().is_some());
+        wait_until(&guarded, Result::is_ok).await;
     });
 }
 
