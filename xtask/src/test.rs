@@ -11,6 +11,7 @@ const SHARED: &str = "WARD_TEST_CLUSTER";
 
 pub(crate) fn run_tests(arguments: &[String]) -> Outcome {
     provide::postgres()?;
+    provide::hsm()?;
     provide::schemathesis()?;
     provide::export_readers()?;
     provide::moto()?;

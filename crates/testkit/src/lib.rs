@@ -1,5 +1,5 @@
 //! What tests stand on: a PostgreSQL that is thrown away, a database per test, a machine whose clock moves at
-//! will, a bucket of an S3-compatible server, a collector of logs, a compatible KMS and one that fails.
+//! will, a bucket of an S3-compatible server, a collector of logs, a token that keeps keys, a compatible KMS and one that fails.
 //!
 //! ```
 //! use ward_testkit::Database;
@@ -19,6 +19,7 @@
 mod bucket;
 mod collector;
 mod database;
+mod hsm;
 mod janitor;
 mod kms;
 mod kms_faulty;
@@ -31,6 +32,7 @@ mod tool;
 pub use bucket::{Bucket, NoBucket};
 pub use collector::{Collector, NoCollector, Protocol};
 pub use database::{CreateError, Database};
+pub use hsm::{Hsm, HsmKey, NoHsm};
 pub use kms::{CompatibleKms, NoKms};
 pub use kms_faulty::{Fault, FaultyKms};
 pub use machine::Machine;

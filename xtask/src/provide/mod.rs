@@ -3,6 +3,7 @@
 mod apt;
 mod browser;
 mod cargo;
+mod hsm;
 mod postgres;
 mod python;
 
@@ -14,6 +15,7 @@ use crate::process::{Outcome, root};
 
 pub(crate) use browser::browser;
 pub(crate) use cargo::{cargo_deny, cargo_fuzz, cargo_mutants};
+pub(crate) use hsm::hsm;
 pub(crate) use postgres::postgres;
 pub(crate) use python::{export_readers, moto, schemathesis};
 

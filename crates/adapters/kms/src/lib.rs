@@ -1,4 +1,33 @@
-//! Tenants' keys, wrapped by key services outside of the process.
+//! Tenants' keys, wrapped by [key services](ward_crypto::KeyService) outside of the process: hardware behind PKCS#11 (feature `pkcs11`)
+//! and AWS KMS (feature `aws`). Both may hang, or be gone for a while; [`Guarded`] sees to it that nobody waits for them for long:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use chrono::{DateTime, Utc};
+//! use ward_crypto::{KeyService, LocalKeys, RootKey, Suite, TenantKeys};
+//! # use ward_kernel::{Clock, Entropy, TenantId, Uuid};
+//! use ward_kms::{Guarded, Limits};
+//!
+//! # struct System;
+//! # impl Clock for System {
+//! #     fn now(&self) -> DateTime<Utc> { DateTime::UNIX_EPOCH }
+//! # }
+//! # impl Entropy for System {
+//! #     fn fill(&self, bytes: &mut [u8]) { bytes.iter_mut().zip(7..).for_each(|(byte, next)| *byte = next) }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (clock, entropy) = (Arc::new(System), Arc::new(System));
+//! // Any key service; in production one that holds its root outside of the process.
+//! let service = Arc::new(LocalKeys::new(RootKey::random(&*entropy)?, entropy.clone()));
+//! let service = Guarded::new(service, Limits::default(), clock);
+//!
+//! let tenant = TenantId::from(Uuid::from_u128(1));
+//! let (keys, stored) = TenantKeys::create(tenant, &service, Suite::Aes256Gcm, entropy).await?;
+//! service.check().await?;
+//! # Ok(()) }
+//! ```
+#![forbid(unsafe_code)]
 
 mod guarded;
 
@@ -6,3 +35,5 @@ mod guarded;
 pub mod aws;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+
+pub use guarded::{Guarded, Limits, Withheld};
