@@ -11,6 +11,7 @@ use ward_postgres::prover::Verdict;
 
 use crate::app::App;
 use crate::config::Mode;
+use crate::logs;
 use crate::operator::Failure;
 use crate::probe::PROBE_READ;
 use crate::tasks;
@@ -39,6 +40,9 @@ impl App {
                 return Ok(());
             }
         }
+        if self.rooted_elsewhere && self.lacks_keys().await? {
+            return Ok(());
+        }
         self.prepare().await?;
         let turn = self.turn.lock().await;
         let run = self.run_probe(ISOLATION).await.map_err(|refused| format!("{refused:?}"))?;
@@ -51,8 +55,27 @@ impl App {
         Ok(())
     }
 
+    /// Whether the deployment's keys can't be had, which is no reason to end where a key service may give them later.
+    async fn lacks_keys(&self) -> Result<bool, Failure> {
+        let root = self.store.keyring().service().check().await.map_err(Failure::from);
+        let error = match root {
+            Err(error) => Some(error),
+            Ok(()) if !self.store.is_founded(TenantId::DEPLOYMENT).await? => None,
+            Ok(()) => self.store.credential_code().await.err().map(Failure::from),
+        };
+        if let Some(error) = &error {
+            let error = logs::causes(&**error);
+            tracing::error!(error, "the deployment's keys can't be had: nothing is served until they can");
+        }
+        self.gate.lack_keys(error.is_some());
+        Ok(error.is_some())
+    }
+
     /// Closes the gate where the last check failed, whichever replica ran it; tries to open one that is closed.
     async fn follow(&self) -> Result<(), Failure> {
+        if self.gate.lacks_keys() {
+            return self.admit().await;
+        }
         let permit = self.prober(TenantId::DEPLOYMENT, &PROBE_READ).map_err(|denied| denied.to_string())?;
         let runs = self.store.read(permit).await?.last_runs(&[ISOLATION]).await?;
         self.gate.hear(runs.iter().any(Run::refutes));

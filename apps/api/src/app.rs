@@ -58,6 +58,8 @@ pub(crate) struct App {
     pub(crate) refusals: Refusals,
     pub(crate) usage: Usage,
     pub(crate) gate: Gate,
+    /// Whether a key service outside holds the root: what it doesn't give now it may give later.
+    pub(crate) rooted_elsewhere: bool,
     pub(crate) mode: Mode,
     pub(crate) region: String,
     pub(crate) canaries: Canaries,

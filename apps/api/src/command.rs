@@ -11,6 +11,7 @@ use ward::subject::Fields;
 use ward_postgres::migrate;
 
 use crate::app::App;
+use crate::around::Around;
 use crate::config::Config;
 use crate::custodian::root::Followed;
 use crate::key_services::KeyServices;
@@ -87,7 +88,7 @@ async fn configured(words: &[&str]) -> Result<(), Failure> {
         ["create-tenant", options @ ..] => create_tenant(&config, options).await,
         _ => {
             Profile::load(&config.profile)?;
-            KeyServices::check(&config)?;
+            KeyServices::check(&config, &Around::default().machine)?;
             for warning in config.warnings() {
                 eprintln!("warning: {warning}");
             }

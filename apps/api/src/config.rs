@@ -74,7 +74,7 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 23] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -88,7 +88,6 @@ const KNOWN: [&str; 24] = [
     "WARD_ROOT_KEY_BESIDE",
     "WARD_PKCS11_MODULE",
     "WARD_PKCS11_PINS",
-    "WARD_AWS_KMS_ENDPOINT",
     "WARD_TENANT_KEYS",
     "WARD_LOG",
     "WARD_LOG_ORIGIN",

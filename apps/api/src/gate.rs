@@ -1,4 +1,4 @@
-//! Nothing is served from a database whose isolation isn't proven.
+//! Nothing is served from a database whose isolation isn't proven, nor without keys.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,8 @@ pub(crate) struct Gate(Arc<Findings>);
 struct Findings {
     proven: AtomicBool,
     refuted: AtomicBool,
+    /// The proof wasn't even begun: there are no keys.
+    keyless: AtomicBool,
     /// What was logged since isolation last held.
     told: Mutex<BTreeSet<String>>,
 }
@@ -49,6 +51,15 @@ impl Gate {
         self.0.refuted.store(refuted, Ordering::Release);
     }
 
+    /// Says whether the deployment's keys can be had, without which nothing is looked at.
+    pub(crate) fn lack_keys(&self, lacks: bool) {
+        self.0.keyless.store(lacks, Ordering::Release);
+    }
+
+    pub(crate) fn lacks_keys(&self) -> bool {
+        self.0.keyless.load(Ordering::Acquire)
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.0.proven.load(Ordering::Acquire) && !self.0.refuted.load(Ordering::Acquire)
     }
@@ -77,6 +88,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Gated<E> {
     async fn call(&self, request: Request) -> Result<Response> {
         if self.gate.is_open() || matches!(request.uri().path(), "/health" | "/ready") {
             return self.inner.call(request).await;
+        }
+        if self.gate.lacks_keys() {
+            return Err(Refused::dark().into());
         }
         let detail = "tenant isolation is not proven, so nothing is served";
         Err(Refused::unavailable("isolation-unproven", detail).into())

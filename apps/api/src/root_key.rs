@@ -1,16 +1,16 @@
 //! The root key: a file that only its owner reads. No key, no start.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ward::crypto::{InvalidKey, RootKey};
 use ward::kernel::Entropy;
-use zeroize::Zeroizing;
 
 use crate::config::{Config, Mode};
+use crate::private_file::{self, Unfit};
 
 /// No key is longer, whatever white space is around it.
 const LONGEST: u64 = 256;
@@ -18,21 +18,12 @@ const LONGEST: u64 = 256;
 /// Why there is no root key. The path isn't told: it is the key itself where somebody mistook one for the other.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootKeyError {
-    /// There is no such file, or it can't be read.
-    #[error("{0} can't be read")]
-    Unreadable(Source, #[source] std::io::Error),
+    /// Nobody should keep a key so.
+    #[error("{0} {1}")]
+    Unfit(Source, Unfit),
     /// There is no place for one.
     #[error("{0} can't be made")]
     Unmade(Source, #[source] std::io::Error),
-    /// A directory, a pipe or a device: nothing that keeps a key.
-    #[error("{0} is no regular file")]
-    Irregular(Source),
-    /// Whoever owns the file may read it.
-    #[error("{0} must belong to the user that Ward runs as")]
-    Foreign(Source),
-    /// Others than its owner may read it.
-    #[error("{0} must be readable by its owner alone (mode 0600)")]
-    Exposed(Source),
     /// What it holds is not a key.
     #[error("{0} is no key")]
     Invalid(Source, #[source] InvalidKey),
@@ -107,33 +98,18 @@ fn make(source: Source, file: &Path, entropy: &dyn Entropy) -> Result<(), RootKe
     new.write_all(key.to_hex().as_bytes()).and_then(|()| new.sync_all()).map_err(unmade)
 }
 
-/// A link is judged by what it leads to.
 fn read(source: Source, file: &Path) -> Result<RootKey, RootKeyError> {
-    let unreadable = |error| RootKeyError::Unreadable(source, error);
-    // Before it is opened: a pipe would wait for a writer.
-    if !fs::metadata(file).map_err(unreadable)?.is_file() {
-        return Err(RootKeyError::Irregular(source));
-    }
-    let file = File::open(file).map_err(unreadable)?;
-    let held = file.metadata().map_err(unreadable)?;
-    if held.uid() != rustix::process::geteuid().as_raw() {
-        return Err(RootKeyError::Foreign(source));
-    }
-    if held.mode() & 0o077 != 0 {
-        return Err(RootKeyError::Exposed(source));
-    }
-    if held.len() > LONGEST {
-        return Err(RootKeyError::Invalid(source, InvalidKey::Length));
-    }
-    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST as usize));
-    file.take(LONGEST).read_to_end(&mut text).map_err(unreadable)?;
+    let text = private_file::read(file, LONGEST).map_err(|unfit| match unfit {
+        Unfit::Long => RootKeyError::Invalid(source, InvalidKey::Length),
+        unfit => RootKeyError::Unfit(source, unfit),
+    })?;
     RootKey::parse(&text).map_err(|error| RootKeyError::Invalid(source, error))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -190,7 +166,10 @@ mod tests {
         symlink(place.put(HEX, 0o600), &link).unwrap();
         assert!(place.load(&link).is_ok());
         place.put(HEX, 0o644);
-        assert!(matches!(place.load(&link), Err(RootKeyError::Exposed(_))), "the link was judged");
+        assert!(
+            matches!(place.load(&link), Err(RootKeyError::Unfit(_, Unfit::Exposed))),
+            "the link was judged"
+        );
     }
 
     #[test]
@@ -198,12 +177,12 @@ mod tests {
         let place = Place::new();
         for mode in (0..9).map(|bit| 0o600 | 1 << bit).filter(|mode| mode & 0o077 != 0) {
             let refused = place.load(&place.put(HEX, mode));
-            assert!(matches!(refused, Err(RootKeyError::Exposed(_))), "{mode:o}");
+            assert!(matches!(refused, Err(RootKeyError::Unfit(_, Unfit::Exposed))), "{mode:o}");
         }
         // Of the files of others there is one everywhere; root gives away its own.
         let file = place.put(HEX, 0o600);
         let foreign = if chown(&file, Some(65534), None).is_ok() { file } else { "/etc/passwd".into() };
-        assert!(matches!(place.load(&foreign), Err(RootKeyError::Foreign(_))));
+        assert!(matches!(place.load(&foreign), Err(RootKeyError::Unfit(_, Unfit::Foreign))));
     }
 
     #[test]
@@ -222,9 +201,15 @@ mod tests {
             );
         }
         for path in ["/dev/zero", "/dev/urandom", "/", place.0.to_str().unwrap()] {
-            assert!(matches!(place.load(Path::new(path)), Err(RootKeyError::Irregular(_))), "{path}");
+            assert!(
+                matches!(place.load(Path::new(path)), Err(RootKeyError::Unfit(_, Unfit::Irregular))),
+                "{path}"
+            );
         }
-        assert!(matches!(place.load(&place.0.join("absent")), Err(RootKeyError::Unreadable(..))));
+        assert!(matches!(
+            place.load(&place.0.join("absent")),
+            Err(RootKeyError::Unfit(_, Unfit::Unreadable(_)))
+        ));
     }
 
     #[test]

@@ -93,7 +93,7 @@ async fn open(config: &Config, keys: KeyServices, url: &str, around: Around) -> 
 /// The same without a database: enough to describe what would be served.
 pub(crate) fn unconnected(config: &Config) -> Result<Arc<App>, Failure> {
     let around = Around::default();
-    let ring = keyring(KeyServices::unconnected(&around.machine)?, &around)?;
+    let ring = keyring(KeyServices::unconnected(config, &around.machine)?, &around)?;
     let machine = around.machine;
     let profile = Profile::load(&config.profile)?;
     let store = Postgres::unconnected(ring, profile.suite, machine.clone());
@@ -105,10 +105,7 @@ fn keyring(keys: KeyServices, Around { machine, external }: &Around) -> Result<A
     if let Some(beside) = keys.beside {
         ring = ring.beside(beside);
     }
-    if let Some(external) = external.clone().or(keys.brought) {
-        ring = ring.with_external(external);
-    }
-    Ok(Arc::new(ring))
+    Ok(Arc::new(ring.with_external(external.clone().unwrap_or(keys.brought))))
 }
 
 fn assemble(
@@ -138,6 +135,7 @@ fn assemble(
         refusals: Default::default(),
         usage: Default::default(),
         gate: Gate::default(),
+        rooted_elsewhere: config.keys.root.is_some(),
         canaries: Default::default(),
         unrecorded: Default::default(),
         turn: Default::default(),

@@ -42,9 +42,7 @@ pub struct KeySettings {
     pub pkcs11_module: Option<PathBuf>,
     /// A directory in which the file named like a token holds its PIN: `WARD_PKCS11_PINS`.
     pub pkcs11_pins: Option<PathBuf>,
-    /// Where AWS KMS is asked instead of its public addresses: `WARD_AWS_KMS_ENDPOINT`.
-    pub aws_endpoint: Option<String>,
-    /// Which addresses tenants may bring: `WARD_TENANT_KEYS`.
+    /// Which addresses tenants may bring, `{tenant}` standing for who does and `*` at the end for whatever follows: `WARD_TENANT_KEYS`.
     pub tenants: Vec<String>,
 }
 
@@ -67,7 +65,6 @@ impl Parse<'_> {
             beside: self.value("WARD_ROOT_KEY_BESIDE", &format!("`file:///PATH`, or {elsewhere}")),
             pkcs11_module: self.text("WARD_PKCS11_MODULE").map(PathBuf::from),
             pkcs11_pins: self.text("WARD_PKCS11_PINS").map(PathBuf::from),
-            aws_endpoint: self.text("WARD_AWS_KMS_ENDPOINT"),
             tenants: tenants.split_whitespace().map(str::to_owned).collect(),
         }
     }

