@@ -12,6 +12,7 @@ mod client;
 mod contract;
 mod delivered;
 mod doctored;
+mod held_elsewhere;
 mod jobs;
 mod keeping;
 mod kill;

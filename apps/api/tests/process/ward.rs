@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use ward_postgres::launcher;
 
 use crate::client::Client;
 use crate::postgres::Postgres;
@@ -72,6 +73,14 @@ impl Ward {
     /// Adds to the settings of the next start, or changes them.
     pub(crate) fn set(&mut self, settings: &[(&str, &str)]) {
         self.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    }
+
+    /// Serves from the database of `other`, under its settings: a replica.
+    pub(crate) fn share(&mut self, other: &Self) {
+        let address = launcher::attach(&other.data().join("postgres")).unwrap().expect("it runs");
+        self.settings.extend(other.settings.clone());
+        let key = other.data().join("root.key").display().to_string();
+        self.set(&[("WARD_DATABASE_URL", &address.url("ward_app", "ward")), ("WARD_ROOT_KEY_FILE", &key)]);
     }
 
     /// What a command says last that can't be done under these settings as well.
