@@ -2,6 +2,8 @@ use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use ward_crypto::ServiceError;
 
+use super::KeyArn;
+
 const LONGEST_CODE: usize = 64;
 
 /// The ciphertext is not what this key made for this tenant.
@@ -47,8 +49,8 @@ pub enum Unanswered {
     /// There was no connection, or it broke.
     #[error("there is no connection to AWS KMS")]
     Unconnected,
-    /// No request could be made: there are no credentials, or the settings are wrong.
-    #[error("AWS KMS can't be asked: there are no credentials, or its endpoint is none")]
+    /// No request could be made: there are no credentials, or it would have gone out in clear.
+    #[error("AWS KMS can't be asked with what credentials and settings there are")]
     Unasked,
     /// What came is not an answer of KMS.
     #[error("what came is no answer of AWS KMS")]
@@ -65,9 +67,16 @@ impl From<Unanswered> for ServiceError {
 }
 
 /// What an error of the client's means; the table is in the [module's documentation](super).
-pub(super) fn of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> ServiceError {
+pub(super) fn of<E: ProvideErrorMetadata>(key: &KeyArn, error: &SdkError<E, HttpResponse>) -> ServiceError {
     match error {
-        SdkError::ServiceError(said) => meaning(said.err().meta().code(), said.raw().status().as_u16()),
+        SdkError::ServiceError(said) => {
+            let code = said.err().meta().code();
+            let meant = meaning(code, said.raw().status().as_u16());
+            if matches!(meant, ServiceError::Refused) {
+                tracing::info!(%key, code, "AWS KMS refuses a key");
+            }
+            meant
+        }
         SdkError::TimeoutError(_) => Unanswered::Late.into(),
         SdkError::DispatchFailure(failed) if failed.is_timeout() => Unanswered::Late.into(),
         SdkError::DispatchFailure(failed) if failed.is_io() => Unanswered::Unconnected.into(),
@@ -89,7 +98,6 @@ fn meaning(code: Option<&str>, status: u16) -> ServiceError {
     } else if TRANSIENT.contains(&code) || UNKNOWN.contains(&code) || !(400..500).contains(&status) {
         Unanswered::Said(code.to_owned()).into()
     } else {
-        tracing::info!(code, "AWS KMS refuses a key");
         ServiceError::Refused
     }
 }

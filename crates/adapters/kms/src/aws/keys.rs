@@ -39,9 +39,17 @@ impl AwsKeys {
         let (client, here) = self.kms.client(self.key.region()).await;
         let asked = client.describe_key().key_id(self.key.arn());
         let answer = asked.customize().config_override(here).send().await;
-        let key = answer.map_err(|error| failure::of(&error))?.key_metadata.ok_or(Unanswered::Garbled)?;
+        let key = answer
+            .map_err(|error| failure::of(&self.key, &error))?
+            .key_metadata
+            .ok_or(Unanswered::Garbled)?;
         self.is_own(key.arn())?;
-        stands(&key)
+        let standing = stands(&key);
+        if matches!(standing, Err(ServiceError::Refused)) {
+            let state = key.key_state().map(KeyState::as_str);
+            tracing::info!(key = %self.key, state, "a key in AWS KMS is not one that encrypts now");
+        }
+        standing
     }
 
     async fn encrypt(&self, tenant: TenantId, clear: &[u8]) -> Result<Vec<u8>, ServiceError> {
@@ -50,7 +58,7 @@ impl AwsKeys {
         let asked = asked.encryption_algorithm(EncryptionAlgorithmSpec::SymmetricDefault);
         let asked = asked.encryption_context(TENANT, named(tenant)).encryption_context(PURPOSE.0, PURPOSE.1);
         let answer = asked.customize().config_override(here).send().await;
-        let answer = answer.map_err(|error| failure::of(&error))?;
+        let answer = answer.map_err(|error| failure::of(&self.key, &error))?;
         self.is_own(answer.key_id())?;
         answer.ciphertext_blob.map(Blob::into_inner).ok_or_else(|| Unanswered::Garbled.into())
     }
@@ -61,7 +69,7 @@ impl AwsKeys {
         let asked = asked.encryption_algorithm(EncryptionAlgorithmSpec::SymmetricDefault);
         let asked = asked.encryption_context(TENANT, named(tenant)).encryption_context(PURPOSE.0, PURPOSE.1);
         let answer = asked.customize().config_override(here).send().await;
-        let mut answer = answer.map_err(|error| failure::of(&error))?;
+        let mut answer = answer.map_err(|error| failure::of(&self.key, &error))?;
         let clear = answer.plaintext.take().map(|clear| Zeroizing::new(clear.into_inner()));
         self.is_own(answer.key_id())?;
         clear.ok_or_else(|| Unanswered::Garbled.into())
@@ -117,12 +125,6 @@ fn stands(key: &KeyMetadata) -> Result<(), ServiceError> {
     if usable && *usage == KeyUsageType::EncryptDecrypt && *spec == KeySpec::SymmetricDefault {
         return Ok(());
     }
-    tracing::info!(
-        state = state.as_str(),
-        usage = usage.as_str(),
-        spec = spec.as_str(),
-        "a key in AWS KMS is of no use"
-    );
     Err(ServiceError::Refused)
 }
 

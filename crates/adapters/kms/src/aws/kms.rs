@@ -42,8 +42,8 @@ impl Kms {
     pub const LONGEST: Duration = Duration::from_secs(4);
 
     /// Of `settings`, these count: `AWS_ENDPOINT_URL_KMS` for a private endpoint or a compatible server, `AWS_REGION`, and
-    /// `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. Where there are no such credentials, AWS's own chain
-    /// finds some: the environment, a profile, a web identity, the container, the machine.
+    /// `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. What they leave open, AWS's own chain finds: in the
+    /// environment, in a profile, by a web identity, from the container or the machine.
     pub fn new(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Unusable> {
         Self::within(Self::LONGEST, settings)
     }
