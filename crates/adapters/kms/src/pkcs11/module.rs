@@ -19,10 +19,11 @@ use super::tries::{Known, Tries};
 const ROOM: usize = 16;
 /// How long whoever would initialise the library waits for those who use it.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Of the time since it was initialised, it took one part in so many.
+/// Of the time, one part in so many goes into initialising the library.
 const NOW_AND_THEN: u32 = 100;
-/// The same, where something is amiss.
+/// The same, where something is amiss; but nobody waits longer than so.
 const URGENTLY: u32 = 10;
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A PKCS#11 library, such as `/usr/lib/softhsm/libsofthsm2.so`. There is one of each path in a process, however often it is asked for.
 #[derive(Clone)]
@@ -83,21 +84,20 @@ impl Module {
         Ok(Turn { tries, _room: room })
     }
 
-    /// The library, initialised anew if that is due, or if it may be done and is `urgent`.
+    /// The library, initialised anew where that is due; which is sooner, where it is `urgent`.
     pub(super) async fn enter(&self, urgent: bool) -> Result<Entered, Trouble> {
         let held = self.0.library.clone().read_owned().await;
-        let share = if urgent { URGENTLY } else { NOW_AND_THEN };
-        if !held.is_due(share) {
+        if !held.is_due(urgent) {
             return entered(held, if urgent { Known::BeforeAndNoBetter } else { Known::Before });
         }
         drop(held);
         match timeout(PATIENCE, self.0.library.clone().write_owned()).await {
-            Ok(mut held) if held.is_due(share) => {
+            Ok(mut held) if held.is_due(urgent) => {
                 let path = self.0.path.clone();
                 let held = spawn_blocking(move || held.initialise(&path).map(|()| held.downgrade())).await;
                 entered(held.map_err(|_| Trouble::CutShort)??, Known::Now)
             }
-            Ok(held) => entered(held.downgrade(), Known::Before), // somebody else was faster
+            Ok(held) => entered(held.downgrade(), Known::Now), // somebody else was faster
             Err(_) => entered(self.0.library.clone().read_owned().await, Known::BeforeAndNoBetter),
         }
     }
@@ -125,9 +125,14 @@ fn entered(held: OwnedRwLockReadGuard<Library>, known: Known) -> Result<Entered,
 }
 
 impl Library {
-    /// Whether so little of the time went into initialising it that it may be done again.
-    fn is_due(&self, share: u32) -> bool {
-        self.initialised.is_none_or(|last| last.at.elapsed() >= last.took * share)
+    fn is_due(&self, urgent: bool) -> bool {
+        self.initialised.is_none_or(|last| {
+            let rest = match urgent {
+                true => last.took.saturating_mul(URGENTLY).min(LONGEST),
+                false => last.took.saturating_mul(NOW_AND_THEN),
+            };
+            last.at.elapsed() >= rest
+        })
     }
 
     fn initialise(&mut self, path: &Path) -> Result<(), Trouble> {
