@@ -125,14 +125,9 @@ fn entered(held: OwnedRwLockReadGuard<Library>, known: Known) -> Result<Entered,
 }
 
 impl Library {
+    /// Whether so little of the time went into initialising it that it may be done again.
     fn is_due(&self, urgent: bool) -> bool {
-        self.initialised.is_none_or(|last| {
-            let rest = match urgent {
-                true => last.took.saturating_mul(URGENTLY).min(LONGEST),
-                false => last.took.saturating_mul(NOW_AND_THEN),
-            };
-            last.at.elapsed() >= rest
-        })
+        self.initialised.is_none_or(|last| last.at.elapsed() >= last.rest(urgent))
     }
 
     fn initialise(&mut self, path: &Path) -> Result<(), Trouble> {
@@ -154,8 +149,40 @@ impl Library {
     }
 }
 
+impl Initialised {
+    /// For how long it isn't done again.
+    fn rest(self, urgent: bool) -> Duration {
+        match urgent {
+            true => self.took.saturating_mul(URGENTLY).min(LONGEST),
+            false => self.took.saturating_mul(NOW_AND_THEN),
+        }
+    }
+}
+
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Module").field(&self.0.path).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::Initialised;
+
+    #[test]
+    fn a_slow_library_is_initialised_seldom_and_sooner_where_something_is_amiss() {
+        let rests = |milliseconds| {
+            let took = Duration::from_millis(milliseconds);
+            let last = Initialised { at: Instant::now(), took };
+            (last.rest(false).as_millis(), last.rest(true).as_millis())
+        };
+        assert_eq!(rests(0), (0, 0));
+        assert_eq!(rests(1), (100, 10));
+        assert_eq!(rests(2_000), (200_000, 20_000));
+        assert_eq!(rests(30_000), (3_000_000, 60_000));
     }
 }
