@@ -25,6 +25,9 @@ pub enum Trouble {
     /// The library is to be initialised before it sees this PIN.
     #[error("the PIN was not tried")]
     Untried,
+    /// The system gives no thread to call it from.
+    #[error("there is no thread to be had")]
+    NoThread(#[source] std::io::Error),
     /// The call ended without an answer.
     #[error("the call was cut short")]
     CutShort,

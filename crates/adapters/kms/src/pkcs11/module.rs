@@ -2,16 +2,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use tokio::sync::{
     Mutex as Turns, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedSemaphorePermit, RwLock, Semaphore,
 };
-use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+use super::aside::aside;
 use super::failure::Trouble;
 use super::tries::{Known, Tries};
 
@@ -94,8 +94,8 @@ impl Module {
         match timeout(PATIENCE, self.0.library.clone().write_owned()).await {
             Ok(mut held) if held.is_due(urgent) => {
                 let path = self.0.path.clone();
-                let held = spawn_blocking(move || held.initialise(&path).map(|()| held.downgrade())).await;
-                entered(held.map_err(|_| Trouble::CutShort)??, Known::Now)
+                let held = aside(move || held.initialise(&path).map(|()| held.downgrade())).await??;
+                entered(held, Known::Now)
             }
             Ok(held) => entered(held.downgrade(), Known::Now), // somebody else was faster
             Err(_) => entered(self.0.library.clone().read_owned().await, Known::BeforeAndNoBetter),
@@ -167,9 +167,7 @@ impl fmt::Debug for Module {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::Initialised;
 
