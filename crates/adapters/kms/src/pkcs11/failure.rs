@@ -64,12 +64,13 @@ impl From<Error> for Failure {
     }
 }
 
-/// Libraries say in many ways that a tag is not the right one.
+/// Libraries say in many ways that a tag is not the right one; the last is `CKR_AEAD_DECRYPT_FAILED`.
 fn spoils(code: &RvError) -> bool {
-    const AEAD_DECRYPT_FAILED: u64 = 0x42;
-    match code {
-        RvError::GeneralError | RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange => true,
-        RvError::UnknownErrorCode(code) => u64::from(*code) == AEAD_DECRYPT_FAILED,
-        _ => false,
-    }
+    matches!(
+        code,
+        RvError::GeneralError
+            | RvError::EncryptedDataInvalid
+            | RvError::EncryptedDataLenRange
+            | RvError::UnknownErrorCode(0x42)
+    )
 }
