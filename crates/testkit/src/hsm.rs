@@ -103,7 +103,7 @@ impl Hsm {
         self.hand(&["init", label, Self::PIN])
     }
 
-    /// A key more on a token whose PIN is [`Self::PIN`].
+    /// A key more on every token with a label, whose PIN is [`Self::PIN`].
     pub fn create(&self, token: &str, label: &str, key: HsmKey) -> Result<(), NoHsm> {
         let kind = match key {
             HsmKey::Fit => "fit",
@@ -117,12 +117,12 @@ impl Hsm {
         self.hand(&["create", token, Self::PIN, label, kind])
     }
 
-    /// Destroys every key of the first token that has this label, for good. Its PIN is [`Self::PIN`].
+    /// Destroys every key of [`Self::TOKEN`] that has this label, for good. The PIN is [`Self::PIN`].
     pub fn destroy(&self, label: &str) -> Result<(), NoHsm> {
         self.hand(&["destroy", Self::TOKEN, Self::PIN, label])
     }
 
-    /// Changes the PIN of the first token's user.
+    /// Changes the PIN of the user of [`Self::TOKEN`].
     pub fn change_pin(&self, from: &str, to: &str) -> Result<(), NoHsm> {
         self.hand(&["pin", Self::TOKEN, from, to])
     }

@@ -23,9 +23,13 @@ fn main() -> Outcome {
     let rest: Vec<&str> = rest.iter().map(|argument| &**argument).collect();
     match *rest {
         ["init", token, user] => init(&library, token, user),
-        ["create", token, user, label, kind] => create(&log_in(&library, token, user)?, label, kind),
-        ["destroy", token, user, label] => destroy(&log_in(&library, token, user)?, label),
-        ["pin", token, from, to] => Ok(log_in(&library, token, from)?.set_pin(&pin(from), &pin(to))?),
+        ["create", token, user, label, kind] => {
+            on_each(&library, token, user, |session| create(session, label, kind))
+        }
+        ["destroy", token, user, label] => on_each(&library, token, user, |session| destroy(session, label)),
+        ["pin", token, from, to] => {
+            on_each(&library, token, from, |session| Ok(session.set_pin(&pin(from), &pin(to))?))
+        }
         _ => Err("what is to be done?".into()),
     }
 }
@@ -43,12 +47,19 @@ fn is_free(library: &Pkcs11, slot: Slot) -> bool {
     library.get_token_info(slot).is_ok_and(|token| !token.token_initialized())
 }
 
-fn log_in(library: &Pkcs11, label: &str, user: &str) -> Outcome<Session> {
-    let named = |slot: &Slot| library.get_token_info(*slot).is_ok_and(|token| token.label() == label);
-    let slot = library.get_slots_with_token()?.into_iter().find(named).ok_or("no such token")?;
-    let session = library.open_rw_session(slot)?;
-    session.login(UserType::User, Some(&pin(user)))?;
-    Ok(session)
+/// On every token with that label.
+fn on_each(library: &Pkcs11, label: &str, user: &str, work: impl Fn(&Session) -> Outcome) -> Outcome {
+    let mut slots = library.get_slots_with_token()?;
+    slots.retain(|slot| library.get_token_info(*slot).is_ok_and(|token| token.label() == label));
+    if slots.is_empty() {
+        return Err("no such token".into());
+    }
+    for slot in slots {
+        let session = library.open_rw_session(slot)?;
+        session.login(UserType::User, Some(&pin(user)))?;
+        work(&session)?;
+    }
+    Ok(())
 }
 
 fn create(session: &Session, label: &str, kind: &str) -> Outcome {

@@ -77,38 +77,41 @@ impl FromStr for Address {
         if text.len() > LONGEST {
             return Err(InvalidAddress::Length);
         }
-        let (scheme, rest) = text.split_once(':').ok_or(InvalidAddress::Scheme)?;
+        let (scheme, path) = text.split_once(':').ok_or(InvalidAddress::Scheme)?;
         if !scheme.eq_ignore_ascii_case("pkcs11") {
             return Err(InvalidAddress::Scheme);
         }
-        if rest.split([';', '?', '&']).any(is_pin) {
+        if path.split([';', '?', '&']).any(is_pin) {
             return Err(InvalidAddress::Pin);
         }
-        let (mut token, mut object, mut id) = (None, None, None);
-        for attribute in rest.split(';').filter(|_| !rest.is_empty()) {
-            let (name, value) = attribute.split_once('=').ok_or(InvalidAddress::Attribute)?;
-            let held = match name {
-                "token" => &mut token,
-                "object" => &mut object,
-                "id" => &mut id,
-                _ => return Err(InvalidAddress::Attribute),
-            };
-            if held.replace(unescaped(value)?).is_some() {
-                return Err(InvalidAddress::Twice);
-            }
-        }
+        let [token, object, id] = attributes(path)?;
         let token = token.map(text_of).transpose()?.unwrap_or_default();
         if token.is_empty() || token.len() > LONGEST_TOKEN {
             return Err(InvalidAddress::Token);
         }
-        let named = |name: &Option<Vec<u8>>| name.as_ref().is_some_and(|name| !name.is_empty());
-        if ![&object, &id].into_iter().any(named)
-            || [&object, &id].into_iter().any(|name| name.is_some() && !named(name))
-        {
+        if let (None, None) | (Some([]), _) | (_, Some([])) = (object.as_deref(), id.as_deref()) {
             return Err(InvalidAddress::Object);
         }
         Ok(Self { token, object: object.map(text_of).transpose()?, id })
     }
+}
+
+/// The values of `token`, `object` and `id`.
+fn attributes(path: &str) -> Result<[Option<Vec<u8>>; 3], InvalidAddress> {
+    let (mut token, mut object, mut id) = (None, None, None);
+    for attribute in path.split(';').filter(|_| !path.is_empty()) {
+        let (name, value) = attribute.split_once('=').ok_or(InvalidAddress::Attribute)?;
+        let held = match name {
+            "token" => &mut token,
+            "object" => &mut object,
+            "id" => &mut id,
+            _ => return Err(InvalidAddress::Attribute),
+        };
+        if held.replace(unescaped(value)?).is_some() {
+            return Err(InvalidAddress::Twice);
+        }
+    }
+    Ok([token, object, id])
 }
 
 fn is_pin(attribute: &str) -> bool {

@@ -25,6 +25,9 @@ pub enum Trouble {
     /// The library is to be initialised before it sees this PIN.
     #[error("the PIN was not tried")]
     Untried,
+    /// The system gives no thread to call it from.
+    #[error("there is no thread to be had")]
+    NoThread(#[source] std::io::Error),
     /// The call ended without an answer.
     #[error("the call was cut short")]
     CutShort,
@@ -61,12 +64,13 @@ impl From<Error> for Failure {
     }
 }
 
-/// Libraries say in many ways that a tag is not the right one.
+/// Libraries say in many ways that a tag is not the right one; the last is `CKR_AEAD_DECRYPT_FAILED`.
 fn spoils(code: &RvError) -> bool {
-    const AEAD_DECRYPT_FAILED: u64 = 0x42;
-    match code {
-        RvError::GeneralError | RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange => true,
-        RvError::UnknownErrorCode(code) => u64::from(*code) == AEAD_DECRYPT_FAILED,
-        _ => false,
-    }
+    matches!(
+        code,
+        RvError::GeneralError
+            | RvError::EncryptedDataInvalid
+            | RvError::EncryptedDataLenRange
+            | RvError::UnknownErrorCode(0x42)
+    )
 }

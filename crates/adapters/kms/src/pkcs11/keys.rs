@@ -7,13 +7,13 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use tokio::task::spawn_blocking;
 use ward_crypto::{KeyService, ServiceError, TenantKey};
 use ward_kernel::{Entropy, TenantId};
 use zeroize::Zeroizing;
 
 use super::address::Address;
-use super::failure::{Failure, Trouble};
+use super::aside::aside;
+use super::failure::Failure;
 use super::login::Login;
 use super::module::Module;
 use super::object;
@@ -23,7 +23,7 @@ use super::wrapped::{IV, TAG, Wrapped, bound_to};
 /// A [`KeyService`] whose root is a key on a token.
 ///
 /// [`ServiceError::Refused`] where the key is gone or unfit, or the PIN is wrong; the log says which. [`ServiceError::Unavailable`] with
-/// the [`Trouble`] where the token isn't there or its library fails. It takes as long as the library does: put
+/// the [`Trouble`](super::Trouble) where the token isn't there or its library fails. It takes as long as the library does: put
 /// [`Guarded`](crate::Guarded) around it.
 pub struct Pkcs11Keys {
     module: Module,
@@ -62,13 +62,13 @@ impl Pkcs11Keys {
         let mut turn = self.module.turn(self.key.address.token()).await.map_err(Failure::Down)?;
         let entered = self.module.enter(again).await.map_err(Failure::Down)?;
         let key = self.key.clone();
-        let done = spawn_blocking(move || {
+        let done = aside(move || {
             let library = (&entered.functions, entered.known);
             let login = Login::new(library, key.address.token(), &*key.pins, &mut turn.tries)?;
             let root = object::find(login.session(), &key.address)?;
             job(login.session(), root)
         });
-        done.await.unwrap_or(Err(Failure::Down(Trouble::CutShort)))
+        done.await.map_err(Failure::Down)?
     }
 }
 

@@ -1,7 +1,8 @@
+use std::time::Instant;
+
 use cryptoki::context::{Function, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
-use tokio::time::Instant;
 
 use super::failure::{Failure, Trouble};
 use super::pin::{Pin, Pins};

@@ -2,16 +2,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use tokio::sync::{
     Mutex as Turns, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedSemaphorePermit, RwLock, Semaphore,
 };
-use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+use super::aside::aside;
 use super::failure::Trouble;
 use super::tries::{Known, Tries};
 
@@ -19,10 +19,11 @@ use super::tries::{Known, Tries};
 const ROOM: usize = 16;
 /// How long whoever would initialise the library waits for those who use it.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Of the time since it was initialised, it took one part in so many.
+/// Of the time, one part in so many goes into initialising the library.
 const NOW_AND_THEN: u32 = 100;
-/// The same, where something is amiss.
+/// The same, where something is amiss; but nobody waits longer than so.
 const URGENTLY: u32 = 10;
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A PKCS#11 library, such as `/usr/lib/softhsm/libsofthsm2.so`. There is one of each path in a process, however often it is asked for.
 #[derive(Clone)]
@@ -83,21 +84,20 @@ impl Module {
         Ok(Turn { tries, _room: room })
     }
 
-    /// The library, initialised anew if that is due, or if it may be done and is `urgent`.
+    /// The library, initialised anew where that is due; which is sooner, where it is `urgent`.
     pub(super) async fn enter(&self, urgent: bool) -> Result<Entered, Trouble> {
         let held = self.0.library.clone().read_owned().await;
-        let share = if urgent { URGENTLY } else { NOW_AND_THEN };
-        if !held.is_due(share) {
+        if !held.is_due(urgent) {
             return entered(held, if urgent { Known::BeforeAndNoBetter } else { Known::Before });
         }
         drop(held);
         match timeout(PATIENCE, self.0.library.clone().write_owned()).await {
-            Ok(mut held) if held.is_due(share) => {
+            Ok(mut held) if held.is_due(urgent) => {
                 let path = self.0.path.clone();
-                let held = spawn_blocking(move || held.initialise(&path).map(|()| held.downgrade())).await;
-                entered(held.map_err(|_| Trouble::CutShort)??, Known::Now)
+                let held = aside(move || held.initialise(&path).map(|()| held.downgrade())).await??;
+                entered(held, Known::Now)
             }
-            Ok(held) => entered(held.downgrade(), Known::Before), // somebody else was faster
+            Ok(held) => entered(held.downgrade(), Known::Now), // somebody else was faster
             Err(_) => entered(self.0.library.clone().read_owned().await, Known::BeforeAndNoBetter),
         }
     }
@@ -126,8 +126,8 @@ fn entered(held: OwnedRwLockReadGuard<Library>, known: Known) -> Result<Entered,
 
 impl Library {
     /// Whether so little of the time went into initialising it that it may be done again.
-    fn is_due(&self, share: u32) -> bool {
-        self.initialised.is_none_or(|last| last.at.elapsed() >= last.took * share)
+    fn is_due(&self, urgent: bool) -> bool {
+        self.initialised.is_none_or(|last| last.at.elapsed() >= last.rest(urgent))
     }
 
     fn initialise(&mut self, path: &Path) -> Result<(), Trouble> {
@@ -149,8 +149,38 @@ impl Library {
     }
 }
 
+impl Initialised {
+    /// For how long it isn't done again.
+    fn rest(self, urgent: bool) -> Duration {
+        match urgent {
+            true => self.took.saturating_mul(URGENTLY).min(LONGEST),
+            false => self.took.saturating_mul(NOW_AND_THEN),
+        }
+    }
+}
+
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Module").field(&self.0.path).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Initialised;
+
+    #[test]
+    fn a_slow_library_is_initialised_seldom_and_sooner_where_something_is_amiss() {
+        let rests = |milliseconds| {
+            let took = Duration::from_millis(milliseconds);
+            let last = Initialised { at: Instant::now(), took };
+            (last.rest(false).as_millis(), last.rest(true).as_millis())
+        };
+        assert_eq!(rests(0), (0, 0));
+        assert_eq!(rests(1), (100, 10));
+        assert_eq!(rests(2_000), (200_000, 20_000));
+        assert_eq!(rests(30_000), (3_000_000, 60_000));
     }
 }

@@ -5,7 +5,8 @@ use cryptoki::session::Session;
 use super::address::Address;
 use super::failure::Failure;
 
-const LENGTH: u64 = 32;
+/// Whether an attribute is as it must be.
+type Rule = fn(&Attribute) -> bool;
 
 /// The one key at `address`, if it is fit to wrap others and can't leave the token.
 pub(super) fn find(session: &Session, address: &Address) -> Result<ObjectHandle, Failure> {
@@ -26,26 +27,27 @@ pub(super) fn find(session: &Session, address: &Address) -> Result<ObjectHandle,
 
 /// What makes the key unfit. What the token doesn't say of it counts as the worse.
 fn fault(session: &Session, key: ObjectHandle) -> Result<Option<&'static str>, Error> {
-    let asked = [
-        AttributeType::KeyType,
-        AttributeType::ValueLen,
-        AttributeType::Sensitive,
-        AttributeType::Extractable,
-        AttributeType::Encrypt,
-        AttributeType::Decrypt,
-    ];
-    let said = session.get_attributes(key, &asked)?;
-    let rules: [(&str, fn(&Attribute) -> bool); 6] = [
-        ("the key is none for AES", |said| matches!(said, Attribute::KeyType(kind) if *kind == KeyType::AES)),
+    let rules: [(AttributeType, &str, Rule); 6] = [
         (
-            "the key is not 32 bytes long",
-            |said| matches!(said, Attribute::ValueLen(length) if **length == LENGTH),
+            AttributeType::KeyType,
+            "the key is none for AES",
+            |said| matches!(said, Attribute::KeyType(kind) if *kind == KeyType::AES),
         ),
-        ("the key is not sensitive", |said| matches!(said, Attribute::Sensitive(true))),
-        ("the key can be extracted", |said| matches!(said, Attribute::Extractable(false))),
-        ("the key doesn't encrypt", |said| matches!(said, Attribute::Encrypt(true))),
-        ("the key doesn't decrypt", |said| matches!(said, Attribute::Decrypt(true))),
+        (
+            AttributeType::ValueLen,
+            "the key is not 32 bytes long",
+            |said| matches!(said, Attribute::ValueLen(length) if **length == 32),
+        ),
+        (AttributeType::Sensitive, "the key is not sensitive", |said| {
+            matches!(said, Attribute::Sensitive(true))
+        }),
+        (AttributeType::Extractable, "the key can be extracted", |said| {
+            matches!(said, Attribute::Extractable(false))
+        }),
+        (AttributeType::Encrypt, "the key doesn't encrypt", |said| matches!(said, Attribute::Encrypt(true))),
+        (AttributeType::Decrypt, "the key doesn't decrypt", |said| matches!(said, Attribute::Decrypt(true))),
     ];
-    let broken = rules.iter().find(|(_, holds)| !said.iter().any(holds));
-    Ok(broken.map(|(fault, _)| *fault))
+    let said = session.get_attributes(key, &rules.map(|(asked, ..)| asked))?;
+    let broken = rules.iter().find(|(.., holds)| !said.iter().any(holds));
+    Ok(broken.map(|(_, fault, _)| *fault))
 }

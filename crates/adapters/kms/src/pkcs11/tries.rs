@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::pin::Pin;
 
@@ -95,9 +93,7 @@ impl Wrong {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::{Known, Leave, Left, Tries};
     use crate::pkcs11::Pin;

@@ -56,6 +56,27 @@ fn a_call_that_hangs_is_given_up_and_holds_up_no_other_token() {
     });
 }
 
+#[test]
+fn no_runtime_waits_for_a_call_that_hangs() {
+    alone("together::no_runtime_waits_for_a_call_that_hangs", async |hsm| {
+        let hanging = keys_at(&hsm, &hsm.address(), || -> Result<Pin, _> {
+            loop {
+                std::thread::park();
+            }
+        });
+        let limits = Limits { deadline: Duration::from_millis(300), ..Limits::default() };
+        let guarded = Guarded::new(Arc::new(hanging), limits, Arc::new(Machine::default()));
+        let (end, ended) = channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            assert_eq!(late(runtime.block_on(guarded.check())), Withheld::Late);
+            drop(runtime);
+            end.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(20)).unwrap();
+    });
+}
+
 fn late<T>(answer: Result<T, ServiceError>) -> Withheld {
     let Err(ServiceError::Unavailable(why)) = answer else { panic!("it was answered") };
     *why.downcast().unwrap()

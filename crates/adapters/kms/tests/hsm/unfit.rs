@@ -38,6 +38,8 @@ fn of_two_keys_or_two_tokens_with_one_label_none_is_used() {
         keys.check().await.unwrap();
 
         hsm.add_token(Hsm::TOKEN).unwrap();
+        hsm.destroy(Hsm::KEY).unwrap();
+        hsm.create(Hsm::TOKEN, Hsm::KEY, HsmKey::Fit).unwrap();
         crate::wait_until(&keys, Result::is_err).await;
         assert_refused(keys.check().await);
     });
