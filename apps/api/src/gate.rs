@@ -1,4 +1,4 @@
-//! Nothing is served from a database whose isolation isn't proven.
+//! Nothing is served from a database whose isolation isn't proven, or in which people came back who were erased.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,8 @@ pub(crate) struct Gate(Arc<Findings>);
 struct Findings {
     proven: AtomicBool,
     refuted: AtomicBool,
+    /// Whether everybody is erased whom the ledger says was.
+    settled: AtomicBool,
     /// What was logged since isolation last held.
     told: Mutex<BTreeSet<String>>,
 }
@@ -49,8 +51,23 @@ impl Gate {
         self.0.refuted.store(refuted, Ordering::Release);
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    /// Says whether the database has done what the ledger of erasures says was done.
+    pub(crate) fn settle(&self, settled: bool) {
+        self.0.settled.store(settled, Ordering::Release);
+    }
+
+    /// Whether tenants are known to be kept apart.
+    pub(crate) fn is_isolated(&self) -> bool {
         self.0.proven.load(Ordering::Acquire) && !self.0.refuted.load(Ordering::Acquire)
+    }
+
+    /// Whether nobody is here who was erased.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.0.settled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_isolated() && self.is_settled()
     }
 
     fn told(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -78,8 +95,12 @@ impl<E: Endpoint<Output = Response>> Endpoint for Gated<E> {
         if self.gate.is_open() || matches!(request.uri().path(), "/health" | "/ready") {
             return self.inner.call(request).await;
         }
-        let detail = "tenant isolation is not proven, so nothing is served";
-        Err(Refused::unavailable("isolation-unproven", detail).into())
+        let (kind, detail) = if self.gate.is_settled() {
+            ("isolation-unproven", "tenant isolation is not proven, so nothing is served")
+        } else {
+            ("erasures-unsettled", "people may be here who were erased, so nothing is served")
+        };
+        Err(Refused::unavailable(kind, detail).into())
     }
 }
 
@@ -101,6 +122,7 @@ mod tests {
     #[test]
     fn whoever_found_isolation_broken_serves_nothing_before_proving_it_anew() {
         let gate = Gate::default();
+        gate.settle(true);
         gate.prove(true);
         gate.refute(&["R05 a".to_owned()]);
         gate.hear(false); // what another replica saw before

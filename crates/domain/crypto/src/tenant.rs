@@ -9,7 +9,7 @@ use crate::subject::Committing;
 use crate::versions::{Versions, newest_first};
 use crate::wrapped::{unwrap, wrap};
 use crate::{
-    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, LogKeyring, SecretKey, SubjectKey,
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LedgerKey, LogKey, LogKeyring, SecretKey, SubjectKey,
     Suite, TenantKey, TokenKey, Turn, WrappedKey,
 };
 
@@ -20,6 +20,7 @@ use crate::{
 pub struct TenantKeys {
     wrappers: Versions<Sealing>,
     index: Arc<IndexKey>,
+    ledger: LedgerKey,
     audit: SecretKey,
     leaf: DigestKey,
     log: LogKeyring,
@@ -166,6 +167,11 @@ impl TenantKeys {
         self.index.clone()
     }
 
+    /// Codes of what is kept outside of the database, to be believed when it is read again: those of [`TenantId::DEPLOYMENT`].
+    pub fn ledger(&self) -> &LedgerKey {
+        &self.ledger
+    }
+
     /// What is personal of those who act: where their requests come from, beside the audit log, and who is in charge.
     pub fn audit(&self) -> &SecretKey {
         &self.audit
@@ -262,6 +268,8 @@ impl TenantKeys {
         };
         let index = |wrapped: &WrappedKey| Ok(IndexKey::version(&unwrap(&wrappers, wrapped)?));
         let index = Arc::new(IndexKey::new(Versions::open(stored, KeyPurpose::Index, index)?));
+        let ledger = |wrapped: &WrappedKey| Ok(LedgerKey::version(&unwrap(&wrappers, wrapped)?));
+        let ledger = LedgerKey::new(Versions::open(stored, KeyPurpose::Index, ledger)?);
         let (audit, idempotency) = (secret(KeyPurpose::Audit)?, secret(KeyPurpose::Idempotency)?);
         let (leaf, request) = (digest(KeyPurpose::Audit)?, digest(KeyPurpose::Idempotency)?);
         let logs = newest_first(stored, KeyPurpose::Log)?.into_iter();
@@ -271,7 +279,7 @@ impl TenantKeys {
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
         let token = |wrapped: &WrappedKey| Ok(TokenKey::version(&unwrap(&wrappers, wrapped)?));
         let token = TokenKey::new(tenant, Versions::open(stored, KeyPurpose::Token, token)?);
-        Ok(Self { wrappers, index, audit, leaf, log, idempotency, request, queue, api_key, import, token })
+        Ok(Self { wrappers, index, ledger, audit, leaf, log, idempotency, request, queue, api_key, import, token })
     }
 }
 
