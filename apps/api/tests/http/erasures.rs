@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -127,7 +127,7 @@ async fn whatever_is_under_way_ends_before_an_erasure_or_finds_nobody() -> Outco
         Ok(client.send(&Ask::new("PATCH", &*path).json(&change)).await?.status)
     }));
     let erasures = try_join_all((0..4).map(|_| erase(client, &id, "requested")));
-    let (changed, erased) = futures::try_join!(changes, erasures)?;
+    let (changed, erased) = try_join(changes, erasures).await?;
     assert!(changed.iter().all(|status| [200, 409].contains(status)), "{changed:?}");
     assert!(erased.iter().all(|record| *record == erased[0]), "one record");
     let whose = format!("subject = '{id}'");

@@ -21,6 +21,7 @@ mod months;
 mod needles;
 mod planted;
 mod postgres;
+mod restored;
 mod rotation;
 mod start;
 mod visit;

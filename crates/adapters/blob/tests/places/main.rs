@@ -125,7 +125,7 @@ async fn numbers_what_is_put_there(ledger: &BlobLedger) -> Result<(), Unanswered
     assert_eq!(ledger.text(2).await?.as_deref(), Some("2\n"));
     assert_eq!(ledger.numbers(0).await?, [1, 2, 9, 10, 11]);
     assert_eq!(ledger.numbers(9).await?, [10, 11]);
-    assert_eq!(ledger.numbers(11).await?, []);
+    assert!(ledger.numbers(11).await?.is_empty());
     Ok(())
 }
 
@@ -143,7 +143,7 @@ async fn a_ledger_numbers_what_is_put_there_in_a_directory_and_in_a_bucket() {
     fs::write(home.path().join("ward.example/x/0000000000000012"), "").unwrap();
     let ledger = BlobLedger::new(directory(&home), "ward.example/x");
     assert_eq!(ledger.numbers(0).await.unwrap(), [1, 2, 9, 10, 11], "what others put beside them has no number");
-    assert_eq!(BlobLedger::new(directory(&home), "ward.example/y").numbers(0).await.unwrap(), []);
+    assert!(BlobLedger::new(directory(&home), "ward.example/y").numbers(0).await.unwrap().is_empty());
 
     let away = BlobLedger::new(bucket(&server, "a/b", &[]), "ward.example/x");
     server.kill();
