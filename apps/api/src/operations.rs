@@ -26,6 +26,7 @@ use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
 use crate::operator::{FOUND_TENANT, LOOK_AT_JOBS};
 use crate::probe::canary::PREPARE_CANARY;
+use crate::probe::erasure::TRY_ERASURE;
 use crate::probe::{INSPECT_LOG, PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
 use crate::tasks::FORGET_ANSWERS;
@@ -86,6 +87,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &ENTER_ERASURES,
     &REPLAY_ERASURE,
     &PREPARE_CANARY,
+    &TRY_ERASURE,
     &SCHEDULE_PROBES,
     &RUN_PROBE,
     &PROBE_READ,

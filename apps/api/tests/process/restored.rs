@@ -74,6 +74,10 @@ impl Restorable {
         fs::rename(&files, self.ward.home().join("lost")).unwrap();
         let copied = Command::new("cp").arg("-a").args([backup, &*files]).status().unwrap();
         assert!(copied.success());
+        // PostgreSQL may run as somebody else than these tests.
+        let lost = format!("--reference={}", self.ward.home().join("lost").display());
+        let given = Command::new("chown").args(["-R", &lost]).arg(&files).status().unwrap();
+        assert!(given.success());
     }
 
     fn entry(&self, number: u64) -> PathBuf {
