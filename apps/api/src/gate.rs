@@ -18,6 +18,8 @@ struct Findings {
     refuted: AtomicBool,
     /// Whether everybody is erased whom the ledger says was.
     settled: AtomicBool,
+    /// Whether that was asked and is not so, or not known.
+    unsettled: AtomicBool,
     /// What was logged since isolation last held.
     told: Mutex<BTreeSet<String>>,
 }
@@ -54,6 +56,7 @@ impl Gate {
     /// Says whether the database has done what the ledger of erasures says was done.
     pub(crate) fn settle(&self, settled: bool) {
         self.0.settled.store(settled, Ordering::Release);
+        self.0.unsettled.store(!settled, Ordering::Release);
     }
 
     /// Whether tenants are known to be kept apart.
@@ -95,10 +98,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Gated<E> {
         if self.gate.is_open() || matches!(request.uri().path(), "/health" | "/ready") {
             return self.inner.call(request).await;
         }
-        let (kind, detail) = if self.gate.is_settled() {
-            ("isolation-unproven", "tenant isolation is not proven, so nothing is served")
-        } else {
+        let (kind, detail) = if self.gate.0.unsettled.load(Ordering::Acquire) {
             ("erasures-unsettled", "people may be here who were erased, so nothing is served")
+        } else {
+            ("isolation-unproven", "tenant isolation is not proven, so nothing is served")
         };
         Err(Refused::unavailable(kind, detail).into())
     }

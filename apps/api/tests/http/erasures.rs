@@ -202,3 +202,45 @@ async fn two_replicas_enter_everybody_once_and_without_a_gap_and_what_waited_is_
     }
     replica.stop().await
 }
+
+/// What the check of erasures sees: how it is, and in words.
+async fn check(client: &Client) -> Outcome<(String, String)> {
+    let seen = client.post("/v1/claims/erasure/check", json!({})).await?.expect(200)?;
+    let word = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
+    Ok((word("status"), word("observed")))
+}
+
+#[tokio::test]
+async fn the_check_tells_what_the_ledger_lacks_and_that_there_is_none() -> Outcome {
+    let home = tempdir()?;
+    let place = format!("file://{}", home.path().display());
+    let deployment = Deployment::start("workforce").await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let (status, observed) = check(&tenant.client).await?;
+    assert!(status == "degraded" && observed.contains("No ledger"), "{status}: {observed}");
+    let key = tenant.client.key().to_owned();
+
+    let deployment = deployment.set(&[("WARD_ERASURE_LEDGER", &place)]).await?;
+    let client = deployment.anonymous().with_key(key);
+    let tenant = Tenant { id: tenant.id, client };
+    for _ in 0..2 {
+        let id = somebody(&tenant).await?;
+        erase(&tenant.client, &id, "requested").await?;
+        entered(&tenant.client, &id).await?;
+    }
+    let (status, observed) = check(&tenant.client).await?;
+    assert!(status == "active" && observed.contains("has 2 erasures"), "{status}: {observed}");
+    assert_eq!(rows(&deployment, "key_destroyed", "true").await?, 2, "the check leaves nobody erased");
+    assert_eq!(rows(&deployment, "erasure_entry", "true").await?, 2);
+
+    let entry = |number: u64| home.path().join(format!("localhost/erasures/{number:016}"));
+    let kept = fs::read_to_string(entry(2))?;
+    fs::write(entry(2), fs::read_to_string(entry(1))?)?;
+    let (status, observed) = check(&tenant.client).await?;
+    assert!(status == "failing" && observed.contains("entry 2 of the ledger isn't"), "{status}: {observed}");
+    fs::write(entry(2), kept)?;
+    fs::remove_file(entry(1))?;
+    let (status, observed) = check(&tenant.client).await?;
+    assert!(status == "failing" && observed.contains("1 entries are missing"), "{status}: {observed}");
+    Ok(())
+}
