@@ -24,6 +24,7 @@ mod postgres;
 mod restored;
 mod rotation;
 mod start;
+mod stolen;
 mod visit;
 mod ward;
 mod witness;
