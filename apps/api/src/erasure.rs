@@ -36,7 +36,7 @@ impl Api {
         body: Body<Why>,
     ) -> Result<Shown<ErasureView>, Refused> {
         let id = SubjectId::from(id.0);
-        let mut act = self.0.begin(&caller, &ERASE_SUBJECT, &body.digest).await?;
+        let mut act = self.0.begin(&caller, &ERASE_SUBJECT, &body.digest_with(id.into())).await?;
 
         let why = (body.value.reason.into(), self.0.kept_days);
         match erase(&mut *act, id, why, self.0.clock().now()).await {

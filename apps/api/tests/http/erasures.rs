@@ -8,7 +8,7 @@ use futures::future::{try_join, try_join_all};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::support::{Ask, Client, Deployment, Outcome, PERSONAL, Tenant, left, nobody, subject};
+use crate::support::{Ask, Client, Deployment, Lockers, Outcome, PERSONAL, State, Tenant, left, nobody, subject};
 
 /// Somebody with a record, whose fields were changed.
 async fn somebody(tenant: &Tenant) -> Outcome<String> {
@@ -243,4 +243,57 @@ async fn the_check_tells_what_the_ledger_lacks_and_that_there_is_none() -> Outco
     let (status, observed) = check(&tenant.client).await?;
     assert!(status == "failing" && observed.contains("1 entries are missing"), "{status}: {observed}");
     Ok(())
+}
+
+/// The wrapped key of somebody, as SQL puts it back.
+async fn kept(deployment: &Deployment, id: &str) -> Outcome<String> {
+    let key = format!("SELECT encode(bytes, 'hex') FROM ward.wrapped_key WHERE subject = '{id}'");
+    let mut root = deployment.database.connect("postgres").await?;
+    let bytes: String = sqlx::query_scalar(sqlx::AssertSqlSafe(key)).fetch_one(&mut root).await?;
+    Ok(format!(
+        "UPDATE ward.wrapped_key SET bytes = '\\x{bytes}', destroyed_at = NULL WHERE subject = '{id}';
+         DELETE FROM ward.key_destroyed WHERE subject = '{id}'; DELETE FROM ward.erasure_entry WHERE subject = '{id}'"
+    ))
+}
+
+#[tokio::test]
+async fn a_tenant_whose_key_is_taken_away_isnt_served_after_a_restore_before_its_people_are_erased_again_and_others_are() -> Outcome {
+    let home = tempdir()?;
+    let place = format!("file://{}", home.path().display());
+    let with = [("WARD_ERASURE_LEDGER", &*place)];
+    let deployment = Deployment::start("workforce").await?.set(&with).await?;
+    let (own, other) = (deployment.tenant("Own").await?, deployment.tenant("Other").await?);
+    let address = format!("locker:{}", nobody());
+    let bring = Ask::new("PUT", "/v1/keys/external").json(&json!({ "address": address }));
+    own.client.send(&bring).await?.expect(200)?;
+    let (mut people, mut back) = (Vec::new(), Vec::new());
+    for tenant in [&own, &other] {
+        let id = somebody(tenant).await?;
+        back.push(kept(&deployment, &id).await?);
+        erase(&tenant.client, &id, "requested").await?;
+        entered(&tenant.client, &id).await?;
+        people.push(id);
+    }
+    let keys = [&own, &other].map(|tenant| tenant.client.key().to_owned());
+    let deployment = deployment.set(&[]).await?;
+    deployment.rewrite(&back.join("; ")).await?;
+    Lockers::all().find(&address).is(State::Refusing);
+
+    let deployment = deployment.set(&with).await?;
+    let [own, other] = keys.map(|key| deployment.anonymous().with_key(key));
+    deployment.anonymous().get("/ready").await?.expect(200)?;
+    let record = other.get(&format!("/v1/subjects/{}/erasure", people[1])).await?.expect(200)?;
+    assert!(record["replayed_at"].is_string(), "{record}");
+    let refused = own.get("/v1/tenant").await?;
+    assert_eq!((refused.status, &*refused.problem()), (503, "erasures-unsettled"), "{}", refused.text());
+    Lockers::all().find(&address).is(State::Well);
+    for _ in 0..600 {
+        let shown = own.get(&format!("/v1/subjects/{}", people[0])).await?;
+        if shown.status == 200 {
+            assert_eq!(shown.json()["fields"], json!({}), "served at last, and erased before");
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    Err("it was never served again".into())
 }
