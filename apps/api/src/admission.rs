@@ -45,7 +45,10 @@ impl App {
             self.gate.settle(false);
             self.gate.prove(false);
             let error = logs::causes(&*failure);
-            tracing::error!(error, "it isn't known who was erased since this database was backed up: nothing is served");
+            tracing::error!(
+                error,
+                "it isn't known who was erased since this database was backed up: nothing is served"
+            );
             return Ok(());
         }
         self.gate.settle(true);

@@ -16,8 +16,8 @@ use crate::http::openapi::{self, Undeclared};
 use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
-    api_key, audit_event, audit_export, audit_log, audit_value, claim, erasure, health, import, key, me, operations,
-    record, rotation, subject, tenant, trust,
+    api_key, audit_event, audit_export, audit_log, audit_value, claim, erasure, health, import, key, me,
+    operations, record, rotation, subject, tenant, trust,
 };
 
 /// Every route; refuses an operation that the table doesn't know.

@@ -57,9 +57,11 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
         sequencing::sweep(&app).await
     }));
     beside.spawn(lasting(app.clone(), custodian::forget));
-    beside.spawn(every(erasure::work::PAUSE, app.clone(), |app| async move {
-        erasure::work::keep(&app).await
-    }));
+    beside.spawn(every(
+        erasure::work::PAUSE,
+        app.clone(),
+        |app| async move { erasure::work::keep(&app).await },
+    ));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move {
         Ok(custodian::watch(&app).await?)
     }));

@@ -94,7 +94,7 @@ pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
 pub use erasure::{
     Beyond, Destruction, ERASE_SUBJECT, ERASER, ERASURE_REPLAYED, ERASURE_REQUESTED, EraseError, ErasureBook,
     ErasureEntry, ErasureLedger, ErasureReason, Erasures, ErasuresView, Gone, KEY_DESTROYED, KeyDestroyed,
-    Left, LedgerError, METHOD, Owed, REPLAY_ERASURE, SHOW_ERASURE, SUBJECT_ERASED, Unanswered, Unentered,
+    LedgerError, Left, METHOD, Owed, REPLAY_ERASURE, SHOW_ERASURE, SUBJECT_ERASED, Unanswered, Unentered,
     enter, erase, look_beyond, replay,
 };
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};

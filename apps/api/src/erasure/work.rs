@@ -190,10 +190,15 @@ pub(crate) async fn keep(app: &App) -> Result<(), Failure> {
                 tracing::info!("erasures are entered into the ledger again");
             }
         }
-        Ok(Beyond::Erasures) => app.unsettle("the ledger has erasures that the database hasn't: it was put back"),
+        Ok(Beyond::Erasures) => {
+            app.unsettle("the ledger has erasures that the database hasn't: it was put back")
+        }
         Err(failure) => {
             if erased.note(true, now) {
-                tracing::warn!(error = logs::causes(&*failure), "erasures can't be entered into the ledger: trying on");
+                tracing::warn!(
+                    error = logs::causes(&*failure),
+                    "erasures can't be entered into the ledger: trying on"
+                );
             }
         }
     }

@@ -33,7 +33,8 @@ async fn tried(app: &App) -> Result<Vec<String>, ProbeError> {
     let mail = json!(format!("{}@example.org", id.to_string().replace('-', "")));
     let fields = Fields::parse(app.catalogue.subject(), [("email", &mail)]);
     let fields = fields.map_err(|_| ProbeError::Unexpected("the canary's address", 422))?;
-    let draft = Draft { kind: Kind::Consumer, external_ref: None, time_zone: None, jurisdiction: None, fields };
+    let draft =
+        Draft { kind: Kind::Consumer, external_ref: None, time_zone: None, jurisdiction: None, fields };
     let made = create(&mut unit, &TRY_ERASURE, A, (id, now), &draft).await;
     let (stored, _) = made.map_err(|error| match error {
         SubjectError::Store(error) => ProbeError::Store(error),
@@ -59,10 +60,17 @@ async fn tried(app: &App) -> Result<Vec<String>, ProbeError> {
 }
 
 /// What is to be said of the ledger, and how many it has.
-async fn ledger(app: &App, erased: &Erased, wrong: &mut Vec<String>) -> Result<(Option<String>, u64), ProbeError> {
+async fn ledger(
+    app: &App,
+    erased: &Erased,
+    wrong: &mut Vec<String>,
+) -> Result<(Option<String>, u64), ProbeError> {
     let known = app.store.last_entered().await?;
     if erased.is_late(app.clock().now()) {
-        wrong.push("erasures have waited for more than a quarter of an hour to be entered into the ledger".to_owned());
+        wrong.push(
+            "erasures have waited for more than a quarter of an hour to be entered into the ledger"
+                .to_owned(),
+        );
     }
     if !app.gate.is_settled() {
         wrong.push("the ledger has erasures that this database has still to do again".to_owned());
@@ -74,7 +82,10 @@ async fn ledger(app: &App, erased: &Erased, wrong: &mut Vec<String>) -> Result<(
         Ok::<_, Unanswered>((numbers, last))
     };
     let Ok((numbers, last)) = looked.await else {
-        return Ok((Some("The ledger can't be reached: what is erased meanwhile waits to be entered.".to_owned()), known));
+        return Ok((
+            Some("The ledger can't be reached: what is erased meanwhile waits to be entered.".to_owned()),
+            known,
+        ));
     };
     let there = numbers.iter().filter(|number| **number <= known).count() as u64;
     if there < known {

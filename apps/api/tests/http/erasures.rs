@@ -8,13 +8,16 @@ use futures::future::{try_join, try_join_all};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::support::{Ask, Client, Deployment, Lockers, Outcome, PERSONAL, State, Tenant, left, nobody, subject};
+use crate::support::{
+    Ask, Client, Deployment, Lockers, Outcome, PERSONAL, State, Tenant, left, nobody, subject,
+};
 
 /// Somebody with a record, whose fields were changed.
 async fn somebody(tenant: &Tenant) -> Outcome<String> {
     let client = &tenant.client;
     let id = made(client, "/v1/subjects", subject()).await?;
-    let record = json!({ "category": "clinical_note", "occurred_on": "2026-01-01", "fields": { "text": "Seen." } });
+    let record =
+        json!({ "category": "clinical_note", "occurred_on": "2026-01-01", "fields": { "text": "Seen." } });
     made(client, &format!("/v1/subjects/{id}/records"), record).await?;
     let change = json!({ "fields": { "given_name": "Dorothea" } });
     client.send(&Ask::new("PATCH", format!("/v1/subjects/{id}")).json(&change)).await?.expect(200)?;
@@ -51,7 +54,10 @@ async fn who_is_erased_is_found_by_nothing_opens_nowhere_and_is_answered_the_sam
     let (email, phone) = ("email=theodora.quill@example.org", "phone=%2B447700900123");
     for client in [client, &other] {
         let shown = client.get(&path).await?.expect(200)?;
-        assert_eq!((shown["fields"]["given_name"].as_str(), found(client, email).await?), (Some("Dorothea"), 1));
+        assert_eq!(
+            (shown["fields"]["given_name"].as_str(), found(client, email).await?),
+            (Some("Dorothea"), 1)
+        );
     }
 
     let erased = erase(client, &id, "objected").await?;
@@ -72,9 +78,11 @@ async fn who_is_erased_is_found_by_nothing_opens_nowhere_and_is_answered_the_sam
 
     assert_eq!((&erased["method"], &erased["reason"]), (&json!("cryptographic_erase"), &json!("objected")));
     assert_eq!(erased["removed"], json!({ "records": 1, "values": 1 }));
-    let passed = json!({ "keys_left": 0, "rows_left": 0, "records_left": 0, "values_left": 0, "passed": true });
+    let passed =
+        json!({ "keys_left": 0, "rows_left": 0, "records_left": 0, "values_left": 0, "passed": true });
     assert_eq!(erased["verification"], passed);
-    let unknown = [&erased["effective_at"], &erased["backups_kept_days"], &erased["ledger"], &erased["replayed_at"]];
+    let unknown =
+        [&erased["effective_at"], &erased["backups_kept_days"], &erased["ledger"], &erased["replayed_at"]];
     assert!(unknown.iter().all(|value| value.is_null()), "nothing is made up: {erased}");
     let whose = format!("subject = '{id}'");
     assert_eq!(rows(deployment, "wrapped_key", &whose).await?, 1, "its id is given to no other key");
@@ -103,14 +111,20 @@ async fn nobody_is_erased_for_a_reason_that_is_none_nor_by_another_tenant() -> O
     let (tenant, other) = (deployment.tenant("Clinic").await?, deployment.tenant("Other").await?);
     let id = somebody(&tenant).await?;
     let path = format!("/v1/subjects/{id}/erasure");
-    for wrong in [json!({}), json!({ "reason": "Theodora asked" }), json!({ "reason": "requested", "note": "x" })] {
+    for wrong in
+        [json!({}), json!({ "reason": "Theodora asked" }), json!({ "reason": "requested", "note": "x" })]
+    {
         tenant.client.post(&path, wrong).await?.expect(422)?;
     }
     other.client.post(&path, json!({ "reason": "requested" })).await?.expect(404)?;
     let powerless = tenant.with(&["subjects.change", "records.delete", "retention.read"]).await?;
     powerless.post(&path, json!({ "reason": "requested" })).await?.expect(403)?;
     powerless.get(&path).await?.expect(404)?;
-    tenant.client.post(&format!("/v1/subjects/{}/erasure", nobody()), json!({ "reason": "requested" })).await?.expect(404)?;
+    tenant
+        .client
+        .post(&format!("/v1/subjects/{}/erasure", nobody()), json!({ "reason": "requested" }))
+        .await?
+        .expect(404)?;
     let shown = tenant.client.get(&format!("/v1/subjects/{id}")).await?.expect(200)?;
     assert_eq!(shown["fields"]["given_name"], "Dorothea");
     Ok(())
@@ -160,7 +174,10 @@ fn entries(ledger: &Path) -> Outcome<Vec<String>> {
 #[tokio::test]
 async fn two_replicas_enter_everybody_once_and_without_a_gap_and_what_waited_is_made_up_for() -> Outcome {
     let (home, away) = (tempdir()?, tempdir()?);
-    let settings = [("WARD_ERASURE_LEDGER", format!("file://{}/ledger", home.path().display())), ("WARD_BACKUPS_KEPT_DAYS", "7".into())];
+    let settings = [
+        ("WARD_ERASURE_LEDGER", format!("file://{}/ledger", home.path().display())),
+        ("WARD_BACKUPS_KEPT_DAYS", "7".into()),
+    ];
     let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, &**value)).collect();
     let ledger = home.path().join("ledger");
     fs::create_dir(&ledger)?;
@@ -182,8 +199,11 @@ async fn two_replicas_enter_everybody_once_and_without_a_gap_and_what_waited_is_
         let id = somebody(&tenant).await?;
         let record = erase(if n % 2 == 0 { &tenant.client } else { &other }, &id, "requested").await?;
         assert_eq!((&record["ledger"], &record["backups_kept_days"]), (&Value::Null, &json!(7)));
-        let at = |name: &str| record[name].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
-        let kept = at("effective_at").zip(at("destroyed_at")).map(|(effective, destroyed)| effective - destroyed);
+        let at = |name: &str| {
+            record[name].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok())
+        };
+        let kept =
+            at("effective_at").zip(at("destroyed_at")).map(|(effective, destroyed)| effective - destroyed);
         assert_eq!(kept, Some(chrono::TimeDelta::days(7)));
         people.push(id);
     }
@@ -257,7 +277,8 @@ async fn kept(deployment: &Deployment, id: &str) -> Outcome<String> {
 }
 
 #[tokio::test]
-async fn a_tenant_whose_key_is_taken_away_isnt_served_after_a_restore_before_its_people_are_erased_again_and_others_are() -> Outcome {
+async fn a_tenant_whose_key_is_taken_away_isnt_served_after_a_restore_before_its_people_are_erased_again_and_others_are()
+-> Outcome {
     let home = tempdir()?;
     let place = format!("file://{}", home.path().display());
     let with = [("WARD_ERASURE_LEDGER", &*place)];

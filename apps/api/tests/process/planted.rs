@@ -29,7 +29,9 @@ fn no_personal_value_and_no_key_is_stored_or_logged_or_told_to_whoever_is_refuse
     let keys = stolen::keys(&ward, &tenant.id);
     visit.erase(&person);
     let (needles, told, log) = (visit.needles, visit.told, read_log(&ward, &tenant));
-    let number = |client: &Client| client.get(&format!("/v1/subjects/{person}/erasure")).unwrap().json()["ledger"]["number"].as_u64();
+    let number = |client: &Client| {
+        client.get(&format!("/v1/subjects/{person}/erasure")).unwrap().json()["ledger"]["number"].as_u64()
+    };
     let client = ward.client(&tenant.key);
     ward.until("in the ledger", |_| number(&client));
 
@@ -42,14 +44,19 @@ fn no_personal_value_and_no_key_is_stored_or_logged_or_told_to_whoever_is_refuse
     let secrets = secrets(&keys);
     let secrets = secrets.search();
     let postgres = ward.postgres();
-    let (dump, queue) = (postgres.run("pg_dump", &["--no-owner"]), postgres.run("pg_dump", &["--table=ward.job"]));
+    let (dump, queue) =
+        (postgres.run("pg_dump", &["--no-owner"]), postgres.run("pg_dump", &["--table=ward.job"]));
     let backup = ward.home().join("backup");
     postgres.run("pg_basebackup", &["--checkpoint=fast", "--pgdata", backup.to_str().unwrap()]);
     for text in [&dump, &queue] {
         assert_eq!((search.of(text.as_bytes()), secrets.of(text.as_bytes())), (vec![], vec![]), "in a dump");
     }
     for directory in [&backup, &outside] {
-        assert_eq!((search.below(directory), secrets.below(directory)), (vec![], vec![]), "outside of the database");
+        assert_eq!(
+            (search.below(directory), secrets.below(directory)),
+            (vec![], vec![]),
+            "outside of the database"
+        );
     }
     postgres.ask("CHECKPOINT");
     assert_eq!(search.below(&ward.data()), nothing, "in the data directory of a server that runs");
@@ -58,7 +65,10 @@ fn no_personal_value_and_no_key_is_stored_or_logged_or_told_to_whoever_is_refuse
     assert_eq!(search.below(&ward.data()), nothing, "in the data directory");
     let beside: Vec<_> = secrets.below(&ward.data());
     let root = ward.root_key().display().to_string();
-    assert!(!beside.is_empty() && beside.iter().all(|hit| hit.starts_with(&root) && hit.contains("root")), "{beside:?}");
+    assert!(
+        !beside.is_empty() && beside.iter().all(|hit| hit.starts_with(&root) && hit.contains("root")),
+        "{beside:?}"
+    );
     assert_eq!((search.of(&ward.logs()), secrets.of(&ward.logs())), (vec![], vec![]), "in the logs");
 
     // What is stored in clear is found by the same means, and the logs are those of a server that tells everything.
@@ -98,7 +108,10 @@ fn secrets(keys: &[Stolen]) -> Needles {
         secrets.add_bytes(purpose, octets);
     }
     let purposes: BTreeSet<_> = keys.iter().map(|key| &*key.purpose).collect();
-    assert!(purposes.len() == 11 && keys.len() > 12 && keys.iter().all(|key| key.octets.len() == 32), "{purposes:?}");
+    assert!(
+        purposes.len() == 11 && keys.len() > 12 && keys.iter().all(|key| key.octets.len() == 32),
+        "{purposes:?}"
+    );
     secrets
 }
 

@@ -23,7 +23,10 @@ impl Restorable {
         let mut ward = Ward::idle();
         let ledger = ward.home().join("ledger");
         fs::create_dir(&ledger).unwrap();
-        ward.set(&[("WARD_ERASURE_LEDGER", &format!("file://{}", ledger.display())), ("WARD_BACKUPS_KEPT_DAYS", "7")]);
+        ward.set(&[
+            ("WARD_ERASURE_LEDGER", &format!("file://{}", ledger.display())),
+            ("WARD_BACKUPS_KEPT_DAYS", "7"),
+        ]);
         ward.start_again();
         let tenant = ward.found("Restored");
         Self { ward, tenant, ledger }
@@ -86,7 +89,8 @@ impl Restorable {
 
     /// How many keys there are that open anything of somebody's.
     fn keys(&self, id: &str) -> String {
-        let keys = format!("SELECT count(*) FROM ward.wrapped_key WHERE subject = '{id}' AND bytes IS NOT NULL");
+        let keys =
+            format!("SELECT count(*) FROM ward.wrapped_key WHERE subject = '{id}' AND bytes IS NOT NULL");
         self.ward.postgres().ask(&keys)[0][0].clone()
     }
 
@@ -125,7 +129,11 @@ fn who_was_erased_after_a_backup_is_erased_again_before_anybody_is_served_from_i
     fs::rename(&all.ledger, &away).unwrap();
     all.ward.start_unready();
     all.refuses("it isn't known who was erased since this database was backed up");
-    assert_eq!((all.keys(&early), all.keys(&late), all.keys(&kept)), ("0".into(), "1".into(), "1".into()), "they are back");
+    assert_eq!(
+        (all.keys(&early), all.keys(&late), all.keys(&kept)),
+        ("0".into(), "1".into(), "1".into()),
+        "they are back"
+    );
     fs::rename(&away, &all.ledger).unwrap();
     all.ward.until_ready();
 
@@ -140,7 +148,11 @@ fn who_was_erased_after_a_backup_is_erased_again_before_anybody_is_served_from_i
     assert_eq!((&after["ledger"]["number"], after["replayed_at"].is_string()), (&json!(2), true), "{after}");
     let told = all.get(&format!("/v1/audit/events?entity={late}&action=subject.erasure_replayed"));
     assert_eq!(told["items"].as_array().map(Vec::len), Some(1), "{told}");
-    assert_eq!(all.send(Method::GET, &format!("/v1/subjects/{unknown}"), "").0, 404, "the backup never knew them");
+    assert_eq!(
+        all.send(Method::GET, &format!("/v1/subjects/{unknown}"), "").0,
+        404,
+        "the backup never knew them"
+    );
 
     // The ledger goes on where it was, and what was done is done once.
     let next = all.erase(&kept);
@@ -176,7 +188,9 @@ fn no_ledger_that_somebody_meddled_with_has_anybody_erased_or_served() {
         ("an older one", fs::read_to_string(all.entry(1)).unwrap()),
     ];
     for (what, text) in forged {
-        let seen = String::from_utf8_lossy(&all.ward.logs()).matches("entry 2 of the erasure ledger is none").count();
+        let seen = String::from_utf8_lossy(&all.ward.logs())
+            .matches("entry 2 of the erasure ledger is none")
+            .count();
         fs::write(all.entry(2), &text).unwrap();
         all.ward.until(what, |ward| {
             let logs = String::from_utf8_lossy(&ward.logs()).into_owned();
@@ -200,7 +214,11 @@ fn a_database_that_is_put_back_beneath_a_server_that_runs_has_people_erased_agai
     let mut all = Restorable::new();
     let [early, late] = ["Ada", "Benedikt"].map(|name| all.person(name));
     all.erase(&early);
-    let key = all.ward.postgres().ask(&format!("SELECT encode(bytes, 'hex') FROM ward.wrapped_key WHERE subject = '{late}'"))[0][0].clone();
+    let key = all
+        .ward
+        .postgres()
+        .ask(&format!("SELECT encode(bytes, 'hex') FROM ward.wrapped_key WHERE subject = '{late}'"))[0][0]
+        .clone();
     all.erase(&late);
     // As a restore would have it.
     all.ward.postgres().ask(&format!(

@@ -48,7 +48,11 @@ pub(crate) fn keys(ward: &Ward, tenant: &str) -> Vec<Stolen> {
 }
 
 /// As the documentation of `WrappedKey` says.
-fn unwrapped(own: &[u8], bytes: &[u8], (tenant, purpose, id, subject): (Uuid, &str, u32, Option<Uuid>)) -> Vec<u8> {
+fn unwrapped(
+    own: &[u8],
+    bytes: &[u8],
+    (tenant, purpose, id, subject): (Uuid, &str, u32, Option<Uuid>),
+) -> Vec<u8> {
     let mut wrapping = [0; 32];
     Hkdf::<Sha256>::from_prk(own).unwrap().expand(b"ward v1 wrap", &mut wrapping).unwrap();
     let (head, rest) = bytes.split_at(6);
@@ -57,9 +61,17 @@ fn unwrapped(own: &[u8], bytes: &[u8], (tenant, purpose, id, subject): (Uuid, &s
     let (body, tag) = rest.split_at(rest.len() - 16);
     let subject = subject.map(|subject| subject.as_bytes().to_vec()).unwrap_or_default();
     let parts: [&[u8]; 8] = [
-        &head[..1], &head[1..2], &head[2..], tenant.as_bytes(), b"ward v1 key", purpose.as_bytes(), &id.to_be_bytes(), &subject,
+        &head[..1],
+        &head[1..2],
+        &head[2..],
+        tenant.as_bytes(),
+        b"ward v1 key",
+        purpose.as_bytes(),
+        &id.to_be_bytes(),
+        &subject,
     ];
-    let ad: Vec<u8> = parts.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes(), *part].concat()).collect();
+    let ad: Vec<u8> =
+        parts.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes(), *part].concat()).collect();
     let mut clear = body.to_vec();
     let cipher = Aes256Gcm::new(&wrapping.into());
     let (nonce, tag) = (nonce.try_into().unwrap(), tag.try_into().unwrap());

@@ -126,7 +126,11 @@ impl ErasureBook for Postgres {
         let rows = query.bind(most.cast_signed()).fetch_all(&self.pool).await.map_err(failed)?;
         let owed = |row: &PgRow| {
             let id = |column| row.try_get::<Uuid, _>(column).map_err(failed);
-            Ok(Owed { tenant: id("tenant")?.into(), subject: id("subject")?.into(), number: number(row, "number")? })
+            Ok(Owed {
+                tenant: id("tenant")?.into(),
+                subject: id("subject")?.into(),
+                number: number(row, "number")?,
+            })
         };
         rows.iter().map(owed).collect()
     }

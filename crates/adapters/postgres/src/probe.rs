@@ -147,7 +147,10 @@ impl Postgres {
         }
         let named = Sealed::parse(sealed).map_err(|error| StoreError::Failed(Box::new(error)))?.key();
         let rows = unit.scoped(NAMED).bind(i64::from(u32::from(named))).within(&unit.conn).await?;
-        Ok(rows.iter().map(keys::wrapped).any(|key| key.is_ok_and(|key| unit.keys.subject_key(&key, &[]).is_ok())))
+        Ok(rows
+            .iter()
+            .map(keys::wrapped)
+            .any(|key| key.is_ok_and(|key| unit.keys.subject_key(&key, &[]).is_ok())))
     }
 
     /// Puts keys back that were destroyed in the unit, which ends; says whether that was let.

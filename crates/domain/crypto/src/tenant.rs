@@ -9,8 +9,8 @@ use crate::subject::Committing;
 use crate::versions::{Versions, newest_first};
 use crate::wrapped::{unwrap, wrap};
 use crate::{
-    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LedgerKey, LogKey, LogKeyring, SecretKey, SubjectKey,
-    Suite, TenantKey, TokenKey, Turn, WrappedKey,
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LedgerKey, LogKey, LogKeyring, SecretKey,
+    SubjectKey, Suite, TenantKey, TokenKey, Turn, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
@@ -279,7 +279,20 @@ impl TenantKeys {
         let (api_key, import) = (digest(KeyPurpose::ApiKey)?, digest(KeyPurpose::Import)?);
         let token = |wrapped: &WrappedKey| Ok(TokenKey::version(&unwrap(&wrappers, wrapped)?));
         let token = TokenKey::new(tenant, Versions::open(stored, KeyPurpose::Token, token)?);
-        Ok(Self { wrappers, index, ledger, audit, leaf, log, idempotency, request, queue, api_key, import, token })
+        Ok(Self {
+            wrappers,
+            index,
+            ledger,
+            audit,
+            leaf,
+            log,
+            idempotency,
+            request,
+            queue,
+            api_key,
+            import,
+            token,
+        })
     }
 }
 

@@ -297,8 +297,7 @@ async fn destroy(
     unit.replace(&bare).await?;
     let suite = unit.keys().suite();
     let keys = unit.destroy_keys(subject).await?;
-    let gone =
-        Gone { records: unit.remove_all(subject).await?, values: unit.erase_values(subject).await? };
+    let gone = Gone { records: unit.remove_all(subject).await?, values: unit.erase_values(subject).await? };
     let left = unit.look_for(subject).await?;
     // And as whoever reads or writes them would.
     let opens = unit.of(&[subject]).await?.iter().any(Option::is_some);

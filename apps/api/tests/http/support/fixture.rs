@@ -81,7 +81,10 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
         "eraseSubject" => Case::of(a_subject(client).await?).json(json!({ "reason": "requested" })),
         "showErasure" => {
             let id = a_subject(client).await?;
-            client.post(&format!("/v1/subjects/{id}/erasure"), json!({ "reason": "objected" })).await?.expect(200)?;
+            client
+                .post(&format!("/v1/subjects/{id}/erasure"), json!({ "reason": "objected" }))
+                .await?
+                .expect(200)?;
             Case::of(id)
         }
         "createRecord" => Case::of(a_subject(client).await?).json(record()),

@@ -142,7 +142,11 @@ async fn a_ledger_numbers_what_is_put_there_in_a_directory_and_in_a_bucket() {
     fs::write(beside.join("notes"), "").unwrap();
     fs::write(home.path().join("ward.example/x/0000000000000012"), "").unwrap();
     let ledger = BlobLedger::new(directory(&home), "ward.example/x");
-    assert_eq!(ledger.numbers(0).await.unwrap(), [1, 2, 9, 10, 11], "what others put beside them has no number");
+    assert_eq!(
+        ledger.numbers(0).await.unwrap(),
+        [1, 2, 9, 10, 11],
+        "what others put beside them has no number"
+    );
     assert!(BlobLedger::new(directory(&home), "ward.example/y").numbers(0).await.unwrap().is_empty());
 
     let away = BlobLedger::new(bucket(&server, "a/b", &[]), "ward.example/x");

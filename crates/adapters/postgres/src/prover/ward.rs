@@ -126,7 +126,10 @@ const DEFINERS: [Definer; 36] = [
     own("ward.enter_erasure(uuid)", "has an erasure of the current tenant's entered into the ledger"),
     own("ward.erasure_place(uuid)", "says where the ledger has an erasure of the current tenant's"),
     crossing("ward.last_erasure()", "tells the last number of the ledger that is known"),
-    crossing("ward.erasures_to_enter(integer)", "lists erasures that the ledger lacks: ids, words and times only"),
+    crossing(
+        "ward.erasures_to_enter(integer)",
+        "lists erasures that the ledger lacks: ids, words and times only",
+    ),
     crossing(
         "ward.place_erasure(uuid,uuid,bigint)",
         "notes where the ledger has an erasure; what is owed of it is read there again, and believed for its code alone",

@@ -22,7 +22,9 @@ fn what_was_signed_is_believed_as_it_was_and_nothing_else_is() {
         assert_eq!(keys.ledger().open(&other), None, "byte {at}");
         assert_eq!(keys.ledger().open(&signed[..at]), None, "cut at {at}");
     }
-    for other in ["", "\n", "\n\n", TEXT, &format!("{signed}\n"), &signed.repeat(2), &signed.replace('\n', "\r\n")] {
+    for other in
+        ["", "\n", "\n\n", TEXT, &format!("{signed}\n"), &signed.repeat(2), &signed.replace('\n', "\r\n")]
+    {
         assert_eq!(keys.ledger().open(other), None, "{other:?}");
     }
 }
