@@ -1,5 +1,5 @@
 //! Whether this replica serves: it proves isolation for itself before it serves anybody, and believes every replica that
-//! finds it broken later.
+//! finds it broken later; and it has the database do again what the ledger of erasures has beyond it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,17 @@ impl App {
             return Ok(());
         }
         self.prepare().await?;
+        if let Err(failure) = self.settle_erasures().await {
+            self.gate.settle(false);
+            self.gate.prove(false);
+            let error = logs::causes(&*failure);
+            tracing::error!(
+                error,
+                "it isn't known who was erased since this database was backed up: nothing is served"
+            );
+            return Ok(());
+        }
+        self.gate.settle(true);
         let turn = self.turn.lock().await;
         let run = self.run_probe(ISOLATION).await.map_err(|refused| format!("{refused:?}"))?;
         drop(turn);
@@ -79,6 +90,9 @@ impl App {
         let permit = self.prober(TenantId::DEPLOYMENT, &PROBE_READ).map_err(|denied| denied.to_string())?;
         let runs = self.store.read(permit).await?.last_runs(&[ISOLATION]).await?;
         self.gate.hear(runs.iter().any(Run::refutes));
+        if self.gate.is_open() {
+            self.follow_erasures().await?;
+        }
         if self.gate.is_open() { Ok(()) } else { self.admit().await }
     }
 }
@@ -90,7 +104,7 @@ pub(crate) async fn keep(app: Arc<App>) {
         if let Err(error) = app.follow().await {
             tracing::warn!(
                 error = &*error as &(dyn std::error::Error + 'static),
-                "isolation could not be looked at"
+                "isolation, or who was erased, could not be looked at"
             );
         }
     }

@@ -20,6 +20,7 @@ use crate::config::Mode;
 use crate::custodian::Dark;
 use crate::delivered::Delivered;
 use crate::due::Work;
+use crate::erasure::work::{Erased, Owing};
 use crate::gate::Gate;
 use crate::http::problem::{Refused, in_flight};
 use crate::http::reply::{Answer, Kept};
@@ -48,6 +49,12 @@ pub(crate) struct App {
     pub(crate) witnessed: Vec<Witnessed>,
     /// Where heads of logs are put for others to see.
     pub(crate) archived: Option<Archived>,
+    /// Where it is written down who was erased.
+    pub(crate) erased: Option<Erased>,
+    /// Tenants that aren't served before people are erased again.
+    pub(crate) owing: Owing,
+    /// For how many days backups are kept, if anybody said.
+    pub(crate) kept_days: Option<u32>,
     /// To whom logs are delivered.
     pub(crate) delivered: Vec<Delivered>,
     pub(crate) vault: Vault,

@@ -53,6 +53,10 @@ async fn authenticate(request: &Request, key: ApiKey) -> Result<Call> {
     let source = request.extensions().get::<Source>().cloned().unwrap_or_default();
     match principal(app, &key.key).await? {
         Some((who, credential)) => {
+            if app.owing.holds(who.tenant()) {
+                let detail = "people may be here who were erased, and the tenant's key that is needed to do so again can't be had";
+                return Err(Refused::unavailable("erasures-unsettled", detail).into());
+            }
             let mut caller = Caller(Call { who: Arc::new(who.from(source)), credential, once: None });
             // The gate comes before the work: nobody has a body read who isn't permitted the operation.
             if let Some(route) = app.routes.get().and_then(|routes| routes.find(request)) {

@@ -53,6 +53,10 @@ pub struct Config {
     pub witnesses: Vec<WitnessAt>,
     /// Where the heads of audit logs are put for others to see: `WARD_CHECKPOINTS`.
     pub checkpoints: Option<Place>,
+    /// Where it is written down who was erased: `WARD_ERASURE_LEDGER`.
+    pub erasure_ledger: Option<Place>,
+    /// For how many days backups of the database are kept: `WARD_BACKUPS_KEPT_DAYS`. Absent: nobody knows.
+    pub backups_kept_days: Option<u32>,
     /// For how long audit logs are kept: `WARD_LOG_KEEP_YEARS`. Absent: for good.
     pub log_keep_years: Option<KeptYears>,
     /// To whom audit logs are delivered: `WARD_LOG_SINKS`.
@@ -74,7 +78,15 @@ const REMOTE: &str = "is on another machine, and what is said to it would cross 
 /// What logs are called where nobody says.
 const UNNAMED: &str = "localhost";
 
-const KNOWN: [&str; 23] = [
+const PLACE: &str = "`file:///DIRECTORY` or `s3://BUCKET/PREFIX`";
+
+/// How long backups may be said to be kept: a hundred years.
+const MOST_DAYS: u32 = 36_525;
+
+const NO_LEDGER: &str = "`WARD_ERASURE_LEDGER` isn't set: a backup that is restored brings back whoever was erased since it was made, and \
+                         nobody will notice";
+
+const KNOWN: [&str; 25] = [
     "WARD_LISTEN",
     "WARD_ADMIN_LISTEN",
     "WARD_DATABASE_URL",
@@ -93,6 +105,8 @@ const KNOWN: [&str; 23] = [
     "WARD_LOG_ORIGIN",
     "WARD_WITNESSES",
     "WARD_CHECKPOINTS",
+    "WARD_ERASURE_LEDGER",
+    "WARD_BACKUPS_KEPT_DAYS",
     "WARD_LOG_SINKS",
     "WARD_LOG_KEEP_YEARS",
     "WARD_REGION",
@@ -145,7 +159,8 @@ impl Config {
         let unnamed = self.mode == Mode::Production && self.log_origin == UNNAMED;
         let unnamed = unnamed
             .then(|| "`WARD_LOG_ORIGIN` isn't set: audit logs keep the name they are begun with".to_owned());
-        remote.map(|(name, _)| format!("`{name}` {REMOTE}")).chain(unnamed).collect()
+        let unledgered = self.erasure_ledger.is_none().then(|| NO_LEDGER.to_owned());
+        remote.map(|(name, _)| format!("`{name}` {REMOTE}")).chain(unnamed).chain(unledgered).collect()
     }
 
     /// The settings that name a database.
@@ -187,7 +202,9 @@ impl Parse<'_> {
             log: self.text("WARD_LOG").unwrap_or_else(|| "info".into()),
             region: self.text("WARD_REGION").unwrap_or_else(|| "local".into()),
             witnesses: self.witnesses(),
-            checkpoints: self.value("WARD_CHECKPOINTS", "`file:///DIRECTORY` or `s3://BUCKET/PREFIX`"),
+            checkpoints: self.value("WARD_CHECKPOINTS", PLACE),
+            erasure_ledger: self.value("WARD_ERASURE_LEDGER", PLACE),
+            backups_kept_days: self.value("WARD_BACKUPS_KEPT_DAYS", "a number of days"),
             log_sinks: self.sinks(),
             log_keep_years: self.value("WARD_LOG_KEEP_YEARS", &TooShort.to_string()),
             log_origin: self.text("WARD_LOG_ORIGIN").unwrap_or_else(|| UNNAMED.into()),
@@ -199,6 +216,9 @@ impl Parse<'_> {
             self.errors.push("`WARD_DATABASE_CONNECTIONS` must be 2 to 500".into());
         }
         self.check_keys(config);
+        if config.backups_kept_days.is_some_and(|days| days > MOST_DAYS) {
+            self.errors.push(format!("`WARD_BACKUPS_KEPT_DAYS` must be 0 to {MOST_DAYS}"));
+        }
         if !is_origin(&config.log_origin) {
             self.errors.push(
                 "`WARD_LOG_ORIGIN` must be a host name, or one and a path: letters, digits and `.-_/`".into(),

@@ -16,8 +16,8 @@ use crate::http::openapi::{self, Undeclared};
 use crate::http::problem;
 use crate::routes::Routes;
 use crate::{
-    api_key, audit_event, audit_export, audit_log, audit_value, claim, health, import, key, me, operations,
-    record, rotation, subject, tenant, trust,
+    api_key, audit_event, audit_export, audit_log, audit_value, claim, erasure, health, import, key, me,
+    operations, record, rotation, subject, tenant, trust,
 };
 
 /// Every route; refuses an operation that the table doesn't know.
@@ -53,6 +53,7 @@ fn service(app: &Arc<App>) -> OpenApiService<impl poem_openapi::OpenApi, ()> {
             api_key::Api(app.clone()),
             key::Api(app.clone()),
             subject::Api(app.clone()),
+            erasure::Api(app.clone()),
             record::Api(app.clone()),
             import::Api(app.clone()),
             rotation::Api(app.clone()),

@@ -1,4 +1,4 @@
-//! Nothing is served from a database whose isolation isn't proven, nor without keys.
+//! Nothing is served from a database whose isolation isn't proven, or in which people came back who were erased; nor without keys.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +18,10 @@ struct Findings {
     refuted: AtomicBool,
     /// The proof wasn't even begun: there are no keys.
     keyless: AtomicBool,
+    /// Whether everybody is erased whom the ledger says was.
+    settled: AtomicBool,
+    /// Whether that was asked and is not so, or not known.
+    unsettled: AtomicBool,
     /// What was logged since isolation last held.
     told: Mutex<BTreeSet<String>>,
 }
@@ -60,8 +64,24 @@ impl Gate {
         self.0.keyless.load(Ordering::Acquire)
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    /// Says whether the database has done what the ledger of erasures says was done.
+    pub(crate) fn settle(&self, settled: bool) {
+        self.0.settled.store(settled, Ordering::Release);
+        self.0.unsettled.store(!settled, Ordering::Release);
+    }
+
+    /// Whether tenants are known to be kept apart.
+    pub(crate) fn is_isolated(&self) -> bool {
         self.0.proven.load(Ordering::Acquire) && !self.0.refuted.load(Ordering::Acquire)
+    }
+
+    /// Whether nobody is here who was erased.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.0.settled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_isolated() && self.is_settled()
     }
 
     fn told(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -89,11 +109,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for Gated<E> {
         if self.gate.is_open() || matches!(request.uri().path(), "/health" | "/ready") {
             return self.inner.call(request).await;
         }
-        if self.gate.lacks_keys() {
+        let (kind, detail) = if self.gate.lacks_keys() {
             return Err(Refused::dark().into());
-        }
-        let detail = "tenant isolation is not proven, so nothing is served";
-        Err(Refused::unavailable("isolation-unproven", detail).into())
+        } else if self.gate.0.unsettled.load(Ordering::Acquire) {
+            ("erasures-unsettled", "people may be here who were erased, so nothing is served")
+        } else {
+            ("isolation-unproven", "tenant isolation is not proven, so nothing is served")
+        };
+        Err(Refused::unavailable(kind, detail).into())
     }
 }
 
@@ -115,6 +138,7 @@ mod tests {
     #[test]
     fn whoever_found_isolation_broken_serves_nothing_before_proving_it_anew() {
         let gate = Gate::default();
+        gate.settle(true);
         gate.prove(true);
         gate.refute(&["R05 a".to_owned()]);
         gate.hear(false); // what another replica saw before

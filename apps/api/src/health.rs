@@ -13,7 +13,7 @@ use crate::tag::Tag;
 /// Says that the process runs.
 pub(crate) static HEALTH: Operation = public("health", &["O3"]);
 /// Says whether it serves.
-pub(crate) static READY: Operation = public("ready", &["O3", "T1", "C3"]);
+pub(crate) static READY: Operation = public("ready", &["O3", "T1", "C3", "C8"]);
 
 const fn public(id: &'static str, controls: &'static [&'static str]) -> Operation {
     Operation {
@@ -43,15 +43,15 @@ impl Api {
     /// Say whether requests are served
     ///
     /// They are when the database answers, its schema is up to date, the audit log has room for what happens, the keys can be
-    /// had, and tenant isolation is proven. Parameters are ignored.
+    /// had, tenant isolation is proven, and nobody is in the database who was erased since it was backed up. Parameters are ignored.
     #[oai(path = "/ready", method = "get", operation_id = "ready")]
     async fn ready(&self) -> Result<Shown<Readiness>, Refused> {
         let database = self.0.store.ping().await.is_ok();
         let migrations = database && self.0.store.pending().await.is_ok_and(|pending| pending.is_empty());
         let log = migrations && self.0.store.has_room().await.is_ok_and(|has_room| has_room);
         let keys = migrations && self.0.store.credential_code().await.is_ok();
-        let isolation = self.0.gate.is_open();
-        let readiness = Readiness { database, migrations, log, keys, isolation };
+        let (isolation, erasures) = (self.0.gate.is_isolated(), self.0.gate.is_settled());
+        let readiness = Readiness { database, migrations, log, keys, isolation, erasures };
         if readiness.lacking().is_empty() { Ok(Shown(readiness)) } else { Err(readiness.into()) }
     }
 }
@@ -85,17 +85,20 @@ struct Readiness {
     keys: bool,
     /// Whether tenant isolation is proven.
     isolation: bool,
+    /// Whether everybody is erased whom the erasure ledger says was; nothing else is known where there is none.
+    erasures: bool,
 }
 
 impl Readiness {
     fn lacking(&self) -> Vec<&'static str> {
-        let Self { database, migrations, log, keys, isolation } = *self;
+        let Self { database, migrations, log, keys, isolation, erasures } = *self;
         let parts = [
             ("database", database),
             ("migrations", migrations),
             ("log", log),
             ("keys", keys),
             ("isolation", isolation),
+            ("erasures", erasures),
         ];
         parts.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
     }

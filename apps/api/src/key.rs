@@ -1,6 +1,6 @@
 //! `/keys`
 
-mod view;
+pub(crate) mod view;
 
 use std::sync::Arc;
 

@@ -19,6 +19,7 @@ mod custodian;
 mod delivered;
 mod due;
 mod endpoint;
+mod erasure;
 mod fields;
 mod gate;
 mod heads;

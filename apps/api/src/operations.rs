@@ -14,18 +14,20 @@ use ward::subject::{
 };
 use ward::tenancy::{CHANGE_TENANT, SHOW_TENANT};
 use ward::{
-    ADD_KEYS, ADVANCE_ROTATION, BRING_KEY, FOLLOW_ROOT, GIVE_BACK_KEY, LIST_KEYS, LIST_ROTATIONS,
-    PAUSE_ROTATION, RESUME_ROTATION, RETIRE_KEYS, ROTATE_KEYS, ROTATE_LOG_KEY, SCHEDULE_ROTATIONS,
-    SHOW_ROTATION, WATCH_KEYS,
+    ADD_KEYS, ADVANCE_ROTATION, BRING_KEY, ERASE_SUBJECT, FOLLOW_ROOT, GIVE_BACK_KEY, LIST_KEYS,
+    LIST_ROTATIONS, PAUSE_ROTATION, REPLAY_ERASURE, RESUME_ROTATION, RETIRE_KEYS, ROTATE_KEYS,
+    ROTATE_LOG_KEY, SCHEDULE_ROTATIONS, SHOW_ERASURE, SHOW_ROTATION, WATCH_KEYS,
 };
 
 use crate::archived::ARCHIVE_LOG;
 use crate::delivered::DELIVER_LOG;
+use crate::erasure::work::ENTER_ERASURES;
 use crate::heads::LOG_HEADS;
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
 use crate::operator::{BEGIN_ROTATIONS, FOUND_TENANT, LOOK_AT_JOBS};
 use crate::probe::canary::PREPARE_CANARY;
+use crate::probe::erasure::TRY_ERASURE;
 use crate::probe::{INSPECT_LOG, PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
 use crate::tasks::FORGET_ANSWERS;
@@ -61,6 +63,8 @@ pub(crate) static TABLE: &[&Operation] = &[
     &SHOW_RECORD,
     &CHANGE_RECORD,
     &DELETE_RECORD,
+    &ERASE_SUBJECT,
+    &SHOW_ERASURE,
     &IMPORT_DATA,
     &LIST_EVENTS,
     &SHOW_EVENT,
@@ -83,7 +87,10 @@ pub(crate) static TABLE: &[&Operation] = &[
     &ADD_KEYS,
     &WATCH_KEYS,
     &FOLLOW_ROOT,
+    &ENTER_ERASURES,
+    &REPLAY_ERASURE,
     &PREPARE_CANARY,
+    &TRY_ERASURE,
     &SCHEDULE_PROBES,
     &RUN_PROBE,
     &PROBE_READ,

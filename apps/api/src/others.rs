@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ward::audit::witness::Witness;
 use ward::kernel::Ids;
 use ward::{Cosigner, Logs, Sink};
+use ward_blob::{BlobArchive, BlobLedger, Place};
 use ward_sink::{Authorities, HttpBatches, SyslogTls, Unusable};
 use ward_witness_client::HttpWitness;
 
@@ -13,6 +14,7 @@ use crate::archived::Archived;
 use crate::audit_export::live::Format;
 use crate::config::{Config, SinkAt, SinkKind, WitnessAt};
 use crate::delivered::Delivered;
+use crate::erasure::work::Erased;
 use crate::heads::Failure;
 use crate::logs;
 use crate::witnessed::Witnessed;
@@ -31,12 +33,23 @@ pub(crate) fn witnessed(config: &Config, logs: Arc<dyn Logs>) -> Result<Vec<Witn
 
 /// Where heads of logs are put for others to see.
 pub(crate) fn archived(config: &Config) -> Result<Option<Archived>, Failure> {
-    let Some(place) = config.checkpoints.clone() else { return Ok(None) };
+    Ok(opened("WARD_CHECKPOINTS", config.checkpoints.as_ref())?.map(Archived::new))
+}
+
+/// Where it is written down who was erased.
+pub(crate) fn erased(config: &Config) -> Result<Option<Erased>, Failure> {
+    let archive = opened("WARD_ERASURE_LEDGER", config.erasure_ledger.as_ref())?;
+    Ok(archive.map(|archive| Erased::new(BlobLedger::new(archive, &config.log_origin))))
+}
+
+fn opened(setting: &str, place: Option<&Place>) -> Result<Option<BlobArchive>, Failure> {
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let archive = place.open(std::env::vars_os().filter_map(text));
-    let archive = archive.map_err(|error| format!("`WARD_CHECKPOINTS`: {}", logs::causes(&error)))?;
-    Ok(Some(Archived::new(archive)))
+    let open = |place: &Place| {
+        let archive = place.clone().open(std::env::vars_os().filter_map(text));
+        archive.map_err(|error| format!("`{setting}`: {}", logs::causes(&error)).into())
+    };
+    place.map(open).transpose()
 }
 
 /// To whom logs are delivered.

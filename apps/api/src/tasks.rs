@@ -16,7 +16,7 @@ use crate::admission;
 use crate::app::App;
 use crate::http::problem::Refused;
 use crate::probe::{self, SCHEDULE_PROBES};
-use crate::{custodian, due, heads, keeping, rotation, sequencing};
+use crate::{custodian, due, erasure, heads, keeping, rotation, sequencing};
 
 /// The kind of job that runs a check.
 const PROBE: &str = "probe";
@@ -57,6 +57,11 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
         sequencing::sweep(&app).await
     }));
     beside.spawn(lasting(app.clone(), custodian::forget));
+    beside.spawn(every(
+        erasure::work::PAUSE,
+        app.clone(),
+        |app| async move { erasure::work::keep(&app).await },
+    ));
     beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move {
         Ok(custodian::watch(&app).await?)
     }));

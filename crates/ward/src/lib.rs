@@ -73,6 +73,7 @@
 mod credentials;
 mod custody;
 mod delivery;
+mod erasure;
 mod job;
 mod keeping;
 mod keys;
@@ -90,6 +91,12 @@ pub use custody::{
     LIST_KEYS, Seen, Standing, WATCH_KEYS, Watched, entrust, follow_root, wrapper,
 };
 pub use delivery::{Batch, Deliveries, Delivery, Held, Sink, Sinks, Untaken};
+pub use erasure::{
+    Beyond, Destruction, ERASE_SUBJECT, ERASER, ERASURE_REPLAYED, ERASURE_REQUESTED, EraseError, ErasureBook,
+    ErasureEntry, ErasureLedger, ErasureReason, Erasures, ErasuresView, Gone, KEY_DESTROYED, KeyDestroyed,
+    LedgerError, Left, METHOD, Owed, REPLAY_ERASURE, SHOW_ERASURE, SUBJECT_ERASED, Unanswered, Unentered,
+    enter, erase, look_beyond, replay,
+};
 pub use job::{Deployment, GivenUp, Job, Lease, Queue};
 pub use keeping::{Keeping, Prunable};
 pub use keys::{ADD_KEYS, KEY_MAKER, KEYS_ADDED, keys_added};

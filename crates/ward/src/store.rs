@@ -15,6 +15,7 @@ use ward_tenancy::{Tenants, TenantsView};
 
 use crate::custody::{Custodian, CustodyView};
 use crate::delivery::Sinks;
+use crate::erasure::{Erasures, ErasuresView};
 use crate::job::Queue;
 use crate::log_keys::LogKeyStore;
 use crate::once::Answers;
@@ -43,6 +44,7 @@ pub trait Unit:
     + ApiKeys
     + Custodian
     + Erasure
+    + Erasures
     + KeyUpkeep
     + Ledger
     + LogKeyStore
@@ -90,6 +92,7 @@ pub trait Reading:
     ApiKeysView
     + AuditView
     + CustodyView
+    + ErasuresView
     + LedgerView
     + RecordsView
     + RotationsView

@@ -20,6 +20,7 @@ const KEPT: &[(&str, &[&str], &str)] = &[
         &[
             "ward-blob",
             "ward-postgres",
+            "ward-kms",
             "ward-sink",
             "ward-witness-client",
             "ward-testkit",

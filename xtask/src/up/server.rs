@@ -37,12 +37,16 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(options: &Options, witness: &Witness) -> Outcome<Self> {
+        // Beside the database: what is promised is shown, and not what would be kept apart from it.
+        let ledger = std::path::absolute(options.data_dir.join("ledger"))?;
+        fs::create_dir_all(&ledger)?;
         let settings = vec![
             ("WARD_LISTEN", options.listen.to_string()),
             ("WARD_ADMIN_LISTEN", options.admin_listen.to_string()),
             ("WARD_DATA_DIR", options.data_dir.display().to_string()),
             ("WARD_PROFILE", options.profile.clone()),
             ("WARD_MODE", "development".to_owned()),
+            ("WARD_ERASURE_LEDGER", format!("file://{}", ledger.display())),
             witness.setting(),
         ];
         let told = Arc::new(AtomicBool::new(false));

@@ -118,7 +118,7 @@ enum KeyStanding {
 
 /// A cipher.
 #[derive(Enum)]
-enum KeySuite {
+pub(crate) enum KeySuite {
     #[oai(rename = "xchacha20-poly1305")]
     XChaCha20Poly1305,
     #[oai(rename = "aes-256-gcm")]

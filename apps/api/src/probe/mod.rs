@@ -3,6 +3,7 @@
 pub(crate) mod canary;
 mod client;
 mod credentials;
+pub(crate) mod erasure;
 mod isolation;
 mod keeping;
 mod log;
@@ -102,7 +103,7 @@ struct Probe {
 }
 
 /// Every check there is.
-static PROBES: [Probe; 15] = [
+static PROBES: [Probe; 16] = [
     Probe {
         name: "isolation",
         method: "Reads the database's catalogue rule by rule, then attacks one test customer from another in SQL.",
@@ -168,6 +169,12 @@ static PROBES: [Probe; 15] = [
         name: "fail_closed",
         method: "Offers keys that are missing, short or constant, and tries to read and to write under a wrong one.",
         check: |app| Box::pin(sealing::fail_closed(app)),
+    },
+    Probe {
+        name: "erasure",
+        method: "Makes a test person, erases them, looks for anything that is left, opens what their key had sealed with every key that there is, tries to put the \
+                 key back, and undoes all of it; then counts the entries of the ledger outside of the database, and reads the last.",
+        check: |app| Box::pin(erasure::erasure(app)),
     },
     Probe {
         name: "permissions",

@@ -97,14 +97,11 @@ impl Profile {
 }
 
 fn suite(fields: &mut Fields<'_>) -> Option<Suite> {
-    match fields.need::<String>("suite")?.as_str() {
-        "xchacha20-poly1305" => Some(Suite::XChaCha20Poly1305),
-        "aes-256-gcm" => Some(Suite::Aes256Gcm),
-        _ => {
-            fields.fault("`suite` must be `xchacha20-poly1305` or `aes-256-gcm`");
-            None
-        }
+    let suite = Suite::named(&fields.need::<String>("suite")?);
+    if suite.is_none() {
+        fields.fault("`suite` must be `xchacha20-poly1305` or `aes-256-gcm`");
     }
+    suite
 }
 
 fn rotate_days(fields: &mut Fields<'_>) -> Option<u32> {

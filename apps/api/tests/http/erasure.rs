@@ -17,8 +17,8 @@ const NOTE: &str = "Canary sang at dawn.";
 const AGENT: &str = "CanaryBrowser/9.9";
 const CANARIES: [&str; 3] = [MAIL, NOTE, AGENT];
 
-/// As the database's master: Ward has no operation for it yet.
-const ERASED: [&str; 4] = [
+/// Where their requests came from, as the database's master: Ward has no operation for it yet.
+const ERASED: [&str; 2] = [
     "UPDATE ward.audit_leaf SET source = NULL WHERE TENANT AND body::json -> 'actor' ->> 'id' = 'ACTOR'",
     // Of words for addresses, the bits of entries without one.
     "UPDATE ward.audit_word w SET hits = w.hits & ~erased.hits FROM (
@@ -26,8 +26,6 @@ const ERASED: [&str; 4] = [
          FROM ward.audit_place p JOIN ward.audit_leaf l ON l.tenant = p.tenant AND l.id = p.leaf
          WHERE p.TENANT AND l.source IS NULL GROUP BY 1) erased
      WHERE w.TENANT AND w.erasable AND w.tile = erased.tile",
-    "DELETE FROM ward.audit_value WHERE TENANT AND subject = 'SUBJECT'",
-    "DELETE FROM ward.wrapped_key WHERE TENANT AND subject = 'SUBJECT'",
 ];
 
 /// A log in which somebody was changed by somebody else, and its customer.
@@ -77,9 +75,11 @@ impl Populated {
     }
 
     async fn erase(&self) -> Outcome {
+        let path = format!("/v1/subjects/{}/erasure", self.subject);
+        self.tenant.client.post(&path, json!({ "reason": "requested" })).await?.expect(200)?;
         for sql in ERASED {
             let sql = sql.replace("TENANT", &format!("tenant = '{}'", self.tenant.id));
-            let sql = sql.replace("ACTOR", &self.actor).replace("SUBJECT", &self.subject);
+            let sql = sql.replace("ACTOR", &self.actor);
             assert_ne!(self.deployment.database.run("postgres", &*sql).await?, 0, "{sql}");
         }
         Ok(())

@@ -5,6 +5,7 @@ mod support;
 
 mod browser;
 mod erasure;
+mod erasures;
 mod events;
 mod exports;
 mod idempotency;

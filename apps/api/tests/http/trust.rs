@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tempfile::{TempDir, tempdir};
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
-const PROBES: [&str; 15] = [
+const PROBES: [&str; 16] = [
     "api_keys",
     "audit_completeness",
     "audit_export",
@@ -21,6 +22,7 @@ const PROBES: [&str; 15] = [
     "audit_scrub",
     "audit_tree",
     "cross_tenant",
+    "erasure",
     "fail_closed",
     "isolation",
     "permissions",
@@ -43,9 +45,17 @@ fn with(board: &BTreeMap<String, (String, Option<String>)>, status: &str) -> BTr
     board.iter().filter(|(_, (of, _))| of == status).map(|(id, _)| id.clone()).collect()
 }
 
+/// A deployment to which nothing is wanting.
+async fn with_a_ledger() -> Outcome<(Deployment, TempDir)> {
+    let ledger = tempdir()?;
+    let place = format!("file://{}", ledger.path().display());
+    let deployment = Deployment::start("workforce").await?.set(&[("WARD_ERASURE_LEDGER", &place)]).await?;
+    Ok((deployment, ledger))
+}
+
 #[tokio::test]
 async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcome {
-    let deployment = Deployment::start("workforce").await?;
+    let (deployment, _ledger) = with_a_ledger().await?;
     let trust = deployment.checked().await?;
     let green: BTreeSet<_> = trust["claims"]
         .as_array()
@@ -77,7 +87,13 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
 }
 
 /// A control switched off, the claim that must turn red, and how it is switched on again.
-const SWITCHED_OFF: [(&str, &str, &str); 21] = [
+const SWITCHED_OFF: [(&str, &str, &str); 22] = [
+    (
+        "erasure",
+        "ALTER TABLE ward.wrapped_key DISABLE TRIGGER only_turn, DROP CONSTRAINT wrapped_key_destroyed",
+        "ALTER TABLE ward.wrapped_key ENABLE TRIGGER only_turn,
+             ADD CONSTRAINT wrapped_key_destroyed CHECK (bytes IS NOT NULL OR destroyed_at IS NOT NULL)",
+    ),
     (
         "tenant-from-credential",
         "UPDATE ward.api_key_lookup SET tenant = '00000000-0000-7000-8000-00000000000b' WHERE owner = '00000000-0000-7000-8000-00000000000a' AND tenant = owner",
@@ -207,7 +223,7 @@ const DEADLOCK_DETECTED: &str = "40P01";
 
 #[tokio::test]
 async fn a_control_that_is_switched_off_turns_its_row_red_and_no_other() -> Outcome {
-    let deployment = Deployment::start("workforce").await?;
+    let (deployment, _ledger) = with_a_ledger().await?;
     deployment.checked().await?;
     let client = deployment.tenant("Clinic").await?.client;
     let all = with(&board(&client).await?, "active");

@@ -8,13 +8,22 @@ use sha2::{Digest as _, Sha256};
 
 /// Values that must not be found anywhere, under any of the forms that they easily take.
 #[derive(Default)]
-pub(crate) struct Needles(Vec<String>);
+pub(crate) struct Needles(Vec<Needle>);
+
+/// What it is called where it is found, and every form that it takes.
+struct Needle(String, Vec<(&'static str, Vec<u8>)>);
 
 impl Needles {
     /// One more; the value is handed back.
     pub(crate) fn add(&mut self, value: &str) -> String {
-        self.0.push(value.to_owned());
+        self.0.push(Needle(value.to_owned(), forms(value)));
         value.to_owned()
+    }
+
+    /// Bytes, which are called something when they are found.
+    pub(crate) fn add_bytes(&mut self, name: &str, bytes: &[u8]) {
+        let forms = encoded(bytes).into_iter().chain([("clear", bytes.to_vec())]);
+        self.0.push(Needle(name.to_owned(), forms.collect()));
     }
 
     /// Something to look for them with, whatever the case of their letters.
@@ -22,12 +31,12 @@ impl Needles {
         let forms: Vec<_> = self
             .0
             .iter()
-            .flat_map(|value| forms(value).into_iter().map(move |form| (value.as_str(), form)))
+            .flat_map(|Needle(name, forms)| forms.iter().map(move |form| (name.as_str(), form)))
             .collect();
         let mut builder = AhoCorasick::builder();
         let automaton =
             builder.ascii_case_insensitive(true).build(forms.iter().map(|(_, (_, bytes))| bytes)).unwrap();
-        let names = forms.into_iter().map(|(value, (form, _))| (value, form)).collect();
+        let names = forms.into_iter().map(|(value, (form, _))| (value, *form)).collect();
         Search { automaton, names }
     }
 }
@@ -74,10 +83,16 @@ fn forms(value: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("clear", bytes.to_vec()),
         ("URL", percent(value, "%20").into_bytes()),
         ("form", percent(value, "+").into_bytes()),
-        ("hex", hex(bytes).into_bytes()),
         ("SHA-256", digest.to_vec()),
         ("SHA-256 in hex", hex(&digest).into_bytes()),
     ];
+    forms.extend(encoded(bytes));
+    forms
+}
+
+/// How bytes are written where only text may stand.
+fn encoded(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut forms = vec![("hex", hex(bytes).into_bytes())];
     // What base64 makes of it depends on where it begins in a group of three.
     for before in 0..3 {
         let padded = [&vec![0; before], bytes].concat();

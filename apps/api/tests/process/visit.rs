@@ -143,6 +143,25 @@ impl<'a> Visit<'a> {
         self.refused(422, "POST", &path, &json!({ "category": category, "fields": {} }).to_string());
     }
 
+    /// Somebody of whom a record is held, and whose fields were changed.
+    pub(crate) fn person_with_a_record(&mut self) -> String {
+        let (id, fields) = (self.subject(), self.person(4));
+        self.taken("PATCH", &format!("/v1/subjects/{id}"), &json!({ "fields": fields }));
+        let text = self.plant("Persephone is about to be erased");
+        let note = json!({ "category": "clinical_note", "fields": { "text": text } });
+        self.taken("POST", &format!("/v1/subjects/{id}/records"), &note);
+        id
+    }
+
+    pub(crate) fn erase(&mut self, id: &str) {
+        let path = format!("/v1/subjects/{id}/erasure");
+        let why = self.plant("since Persephone asked");
+        self.refused(422, "POST", &path, &json!({ "reason": why }).to_string());
+        let answer = self.send("POST", &path, &[], r#"{"reason":"requested"}"#);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        self.told.push(answer.text);
+    }
+
     pub(crate) fn imports(&mut self) {
         let header = "external_ref,given_name,email,date_of_birth,nhs_number";
         let rows = [

@@ -175,6 +175,11 @@ impl Ward {
         self.directory.join("data")
     }
 
+    /// Where the key lies that it made for itself.
+    pub(crate) fn root_key(&self) -> PathBuf {
+        self.data().join("root.key")
+    }
+
     /// A directory that lasts as long as it does.
     pub(crate) fn home(&self) -> &Path {
         &self.directory

@@ -36,7 +36,7 @@ impl BlobArchive {
     }
 
     /// Where a name lies. A directory must be there at that moment, and keeps what was put into it when its machine fails.
-    fn at(&self, name: &str) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
+    pub(crate) fn at(&self, name: &str) -> Result<(Arc<dyn ObjectStore>, Path), ArchiveError> {
         match &self.0 {
             Store::Directory(path) => {
                 let directory = LocalFileSystem::new_with_prefix(path).map_err(failed)?;
@@ -78,6 +78,6 @@ impl Archive for BlobArchive {
     }
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ArchiveError {
+pub(crate) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ArchiveError {
     ArchiveError(Box::new(error))
 }

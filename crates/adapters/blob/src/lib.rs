@@ -12,7 +12,9 @@
 
 mod archive;
 mod connector;
+mod ledger;
 mod place;
 
 pub use archive::BlobArchive;
+pub use ledger::BlobLedger;
 pub use place::{InvalidPlace, Place, Unopened};

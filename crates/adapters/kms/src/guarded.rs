@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use ward_crypto::{KeyService, ServiceError, TenantKey};
-use ward_kernel::{Clock, TenantId};
+use ward::crypto::{KeyService, ServiceError, TenantKey};
+use ward::kernel::{Clock, TenantId};
 
 use circuit::Circuit;
 

@@ -1,11 +1,11 @@
-//! Tenants' keys, wrapped by [key services](ward_crypto::KeyService) outside of the process: hardware behind PKCS#11 (feature `pkcs11`)
+//! Tenants' keys, wrapped by [key services](ward::crypto::KeyService) outside of the process: hardware behind PKCS#11 (feature `pkcs11`)
 //! and AWS KMS (feature `aws`). Both may hang, or be gone for a while; [`Guarded`] sees to it that nobody waits for them for long:
 //!
 //! ```
 //! # use std::sync::Arc;
 //! # use chrono::{DateTime, Utc};
-//! use ward_crypto::{KeyService, LocalKeys, RootKey, Suite, TenantKeys};
-//! # use ward_kernel::{Clock, Entropy, TenantId, Uuid};
+//! use ward::crypto::{KeyService, LocalKeys, RootKey, Suite, TenantKeys};
+//! # use ward::kernel::{Clock, Entropy, TenantId, Uuid};
 //! use ward_kms::{Guarded, Limits};
 //!
 //! # struct System;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use ward_crypto::{KeyService, ServiceError, TenantKey};
-use ward_kernel::{TenantId, Uuid};
+use ward::crypto::{KeyService, ServiceError, TenantKey};
+use ward::kernel::{TenantId, Uuid};
 use ward_kms::{Guarded, Limits, Withheld};
 use ward_testkit::Machine;
 

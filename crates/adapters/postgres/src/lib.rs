@@ -56,6 +56,7 @@ mod connection;
 mod custody;
 #[cfg(test)]
 mod equivalence;
+mod erasure;
 mod error;
 mod gated;
 mod group;

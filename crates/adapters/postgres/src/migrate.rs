@@ -33,6 +33,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0016_log_guards",
     "0017_rotation",
     "0018_external_keys",
+    "0019_erasure",
     "0020_key_use",
 ];
 

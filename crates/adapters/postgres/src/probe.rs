@@ -2,14 +2,18 @@
 //! a control is off.
 
 use sqlx::Row as _;
-use ward::kernel::{Entity, StoreError, TenantId};
+use uuid::Uuid;
+use ward::crypto::{Sealed, WrappedKey};
+use ward::kernel::{Entity, Place, StoreError, SubjectId, TenantId};
 use ward::rbac::Permit;
 
 use crate::error::failed;
 use crate::gated::Gated;
+use crate::keys;
 use crate::prover::{self, Declaration, Proof, Report};
 use crate::scoped::Scoped;
 use crate::store::Postgres;
+use crate::unit::PgUnit;
 
 /// Whether the log could be rewritten: for each way, a statement that must be refused. `WHERE false` touches no row.
 const REWRITES: [(&str, &str); 13] = [
@@ -58,6 +62,9 @@ const SUBJECT: &str =
     "SELECT row_to_json(s)::text AS row FROM ward.subject s WHERE s.tenant = $1 AND s.id = $2";
 const RECORD: &str =
     "SELECT row_to_json(r)::text AS row FROM ward.record r WHERE r.tenant = $1 AND r.id = $2";
+const NAMED: &str = "
+    SELECT k.id, k.purpose, k.subject, k.bytes, k.commitment FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.id = $2 AND k.bytes IS NOT NULL";
+const PUT_BACK: &str = "UPDATE ward.wrapped_key k SET bytes = $3 WHERE k.tenant = $1 AND k.id = $2";
 const LOCK: &str = "SELECT tenant FROM ward.tenant WHERE tenant = $1 FOR KEY SHARE";
 
 impl Postgres {
@@ -118,6 +125,46 @@ impl Postgres {
         let row = if entity.kind() == "record" { RECORD } else { SUBJECT };
         let rows = Scoped::new(tenant.into(), row).bind(entity.id()).through(&gate).await?;
         rows.first().map(|row| row.try_get("row")).transpose().map_err(failed)
+    }
+
+    /// The keys of somebody, wrapped: to be put back when they are destroyed.
+    pub async fn kept_keys(&self, unit: &PgUnit, subject: SubjectId) -> Result<Vec<WrappedKey>, StoreError> {
+        let rows = unit.scoped(keys::WHOLE).bind(Uuid::from(subject)).within(&unit.conn).await?;
+        rows.iter().map(keys::wrapped).collect()
+    }
+
+    /// Whether what is sealed for `place` opens with any key that the unit's tenant has: those that serve operations, and all of its
+    /// people's that the value could name.
+    pub async fn opens_anyhow(
+        &self,
+        unit: &PgUnit,
+        place: Place<'_>,
+        sealed: &[u8],
+    ) -> Result<bool, StoreError> {
+        let secrets = [unit.keys.audit(), unit.keys.idempotency(), unit.keys.queue()];
+        if secrets.iter().any(|key| key.open(place, sealed).is_ok()) {
+            return Ok(true);
+        }
+        let named = Sealed::parse(sealed).map_err(|error| StoreError::Failed(Box::new(error)))?.key();
+        let rows = unit.scoped(NAMED).bind(i64::from(u32::from(named))).within(&unit.conn).await?;
+        Ok(rows
+            .iter()
+            .map(keys::wrapped)
+            .any(|key| key.is_ok_and(|key| unit.keys.subject_key(&key, &[]).is_ok())))
+    }
+
+    /// Puts keys back that were destroyed in the unit, which ends; says whether that was let.
+    pub async fn put_back(&self, unit: PgUnit, kept: &[WrappedKey]) -> Result<bool, StoreError> {
+        for key in kept {
+            let id = i64::from(u32::from(key.id));
+            let put = sqlx::query(PUT_BACK).bind(unit.tenant()).bind(id).bind(key.bytes.clone());
+            match unit.conn.fetch(put).await {
+                Err(error) if is_refused(&error) => return Ok(false),
+                Err(error) => return Err(failed(error)),
+                Ok(_) => {}
+            }
+        }
+        Ok(true)
     }
 
     /// Tries to lock a row in a reading, for a moment: to be refused.

@@ -43,6 +43,7 @@
 
 mod external;
 mod keyring;
+mod ledger;
 mod loading;
 mod local;
 mod log;
@@ -67,6 +68,7 @@ mod wrapped;
 
 pub use external::ExternalKeys;
 pub use keyring::{Keyring, KeyringError};
+pub use ledger::LedgerKey;
 pub use loading::{Loading, StoredKeys, Unloaded};
 pub use local::{LocalKeys, RootKey};
 pub use log::{LogKey, LogKeyring, LogSigner};

@@ -24,6 +24,19 @@ pub(crate) const TAG: usize = 16;
 pub(crate) const LONGEST_NONCE: usize = 24;
 
 impl Suite {
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::XChaCha20Poly1305, Self::Aes256Gcm].into_iter().find(|suite| suite.as_str() == name)
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::XChaCha20Poly1305 => "xchacha20-poly1305",
+            Self::Aes256Gcm => "aes-256-gcm",
+        }
+    }
+
     pub(crate) fn parse(byte: u8) -> Option<Self> {
         [Self::XChaCha20Poly1305, Self::Aes256Gcm].into_iter().find(|suite| *suite as u8 == byte)
     }

@@ -10,8 +10,8 @@ use crate::tally::Tally;
 use crate::versions::{Versions, newest_first};
 use crate::wrapped::{unwrap, wrap};
 use crate::{
-    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LogKey, LogKeyring, SecretKey, SubjectKey,
-    Suite, TenantKey, TokenKey, Turn, WrappedKey,
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LedgerKey, LogKey, LogKeyring, SecretKey,
+    SubjectKey, Suite, TenantKey, TokenKey, Turn, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
@@ -21,6 +21,7 @@ use crate::{
 pub struct TenantKeys {
     wrappers: Versions<Sealing>,
     index: Arc<IndexKey>,
+    ledger: LedgerKey,
     audit: SecretKey,
     leaf: DigestKey,
     log: LogKeyring,
@@ -175,6 +176,11 @@ impl TenantKeys {
         self.index.clone()
     }
 
+    /// Codes of what is kept outside of the database, to be believed when it is read again: those of [`TenantId::DEPLOYMENT`].
+    pub fn ledger(&self) -> &LedgerKey {
+        &self.ledger
+    }
+
     /// What is personal of those who act: where their requests come from, beside the audit log, and who is in charge.
     pub fn audit(&self) -> &SecretKey {
         &self.audit
@@ -283,6 +289,8 @@ impl TenantKeys {
         };
         let index = |wrapped: &WrappedKey| Ok(IndexKey::version(&unwrap(&wrappers, wrapped)?));
         let index = Arc::new(IndexKey::new(Versions::open(stored, KeyPurpose::Index, index)?));
+        let ledger = |wrapped: &WrappedKey| Ok(LedgerKey::version(&unwrap(&wrappers, wrapped)?));
+        let ledger = LedgerKey::new(Versions::open(stored, KeyPurpose::Index, ledger)?);
         let (audit, idempotency) = (secret(KeyPurpose::Audit)?, secret(KeyPurpose::Idempotency)?);
         let (leaf, request) = (digest(KeyPurpose::Audit)?, digest(KeyPurpose::Idempotency)?);
         let logs = newest_first(stored, KeyPurpose::Log)?.into_iter();
@@ -296,6 +304,7 @@ impl TenantKeys {
         Ok(Self {
             wrappers,
             index,
+            ledger,
             audit,
             leaf,
             log,

@@ -77,7 +77,13 @@ impl Deployment {
 
     /// Another replica over the same database; it ends with its handle.
     pub(crate) async fn replica(&self) -> Outcome<Replica> {
-        let (server, _) = serve(&self.database, &self.profile, Some(&self.key), &[], &self.machine).await?;
+        self.replica_with(&[]).await
+    }
+
+    /// The same, with these settings beside its own.
+    pub(crate) async fn replica_with(&self, settings: &[(&str, &str)]) -> Outcome<Replica> {
+        let (server, _) =
+            serve(&self.database, &self.profile, Some(&self.key), settings, &self.machine).await?;
         Ok(Replica(server))
     }
 

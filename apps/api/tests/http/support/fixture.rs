@@ -78,6 +78,15 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             "time_zone": "Europe/London", "jurisdiction": "GB",
             "fields": { "given_name": "Thea", "phone": null, "postal_address": { "city": "Leeds" } },
         })),
+        "eraseSubject" => Case::of(a_subject(client).await?).json(json!({ "reason": "requested" })),
+        "showErasure" => {
+            let id = a_subject(client).await?;
+            client
+                .post(&format!("/v1/subjects/{id}/erasure"), json!({ "reason": "objected" }))
+                .await?
+                .expect(200)?;
+            Case::of(id)
+        }
         "createRecord" => Case::of(a_subject(client).await?).json(record()),
         "showRecord" | "deleteRecord" => Case::of(a_record(client).await?),
         "changeRecord" => Case::of(a_record(client).await?)

@@ -7,7 +7,8 @@ use std::fs;
 
 use tempfile::{TempDir, tempdir};
 use ward::audit::archive::{Archive, ArchiveError};
-use ward_blob::{BlobArchive, Place};
+use ward::{ErasureLedger as _, Unanswered};
+use ward_blob::{BlobArchive, BlobLedger, Place};
 use ward_testkit::Bucket;
 
 fn directory(of: &TempDir) -> BlobArchive {
@@ -113,4 +114,45 @@ async fn what_is_no_short_text_is_not_read() {
     }
     fs::write(home.path().join("longest"), "x".repeat(64 << 10)).unwrap();
     assert_eq!(archive.text("longest").await.unwrap().unwrap().len(), 64 << 10);
+}
+
+async fn numbers_what_is_put_there(ledger: &BlobLedger) -> Result<(), Unanswered> {
+    assert_eq!((ledger.text(1).await?, ledger.numbers(0).await?), (None, vec![]));
+    for number in [1, 2, 9, 10, 11] {
+        assert!(ledger.add(number, &format!("{number}\n")).await?);
+    }
+    assert!(!ledger.add(2, "other\n").await?);
+    assert_eq!(ledger.text(2).await?.as_deref(), Some("2\n"));
+    assert_eq!(ledger.numbers(0).await?, [1, 2, 9, 10, 11]);
+    assert_eq!(ledger.numbers(9).await?, [10, 11]);
+    assert!(ledger.numbers(11).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ledger_numbers_what_is_put_there_in_a_directory_and_in_a_bucket() {
+    let (home, buckets) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut server = Bucket::start(buckets.path()).unwrap();
+    let ledgers = [directory(&home), bucket(&server, "a/b", &[])];
+    for ledger in ledgers.map(|archive| BlobLedger::new(archive, "ward.example/x")) {
+        numbers_what_is_put_there(&ledger).await.unwrap();
+    }
+    let beside = home.path().join("ward.example/x/erasures");
+    fs::write(beside.join("0000000000000003.tmp"), "").unwrap();
+    fs::write(beside.join("notes"), "").unwrap();
+    fs::write(home.path().join("ward.example/x/0000000000000012"), "").unwrap();
+    let ledger = BlobLedger::new(directory(&home), "ward.example/x");
+    assert_eq!(
+        ledger.numbers(0).await.unwrap(),
+        [1, 2, 9, 10, 11],
+        "what others put beside them has no number"
+    );
+    assert!(BlobLedger::new(directory(&home), "ward.example/y").numbers(0).await.unwrap().is_empty());
+
+    let away = BlobLedger::new(bucket(&server, "a/b", &[]), "ward.example/x");
+    server.kill();
+    away.numbers(0).await.unwrap_err();
+    away.text(1).await.unwrap_err();
+    fs::remove_dir_all(home.path()).unwrap();
+    ledger.numbers(0).await.unwrap_err();
 }

@@ -1,6 +1,6 @@
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
-use ward_crypto::ServiceError;
+use ward::crypto::ServiceError;
 
 use super::KeyArn;
 
@@ -104,7 +104,7 @@ fn meaning(code: Option<&str>, status: u16) -> ServiceError {
 
 #[cfg(test)]
 mod tests {
-    use ward_crypto::ServiceError;
+    use ward::crypto::ServiceError;
 
     use super::meaning;
 

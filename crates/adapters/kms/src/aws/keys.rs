@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{EncryptionAlgorithmSpec, KeyMetadata, KeySpec, KeyState, KeyUsageType};
-use ward_crypto::{KeyService, ServiceError, TenantKey};
-use ward_kernel::{TenantId, Uuid};
+use ward::crypto::{KeyService, ServiceError, TenantKey};
+use ward::kernel::{TenantId, Uuid};
 use zeroize::Zeroizing;
 
 use super::failure::{self, Unanswered};

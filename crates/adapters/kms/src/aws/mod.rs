@@ -1,7 +1,7 @@
 //! Keys in AWS KMS, or in a service that speaks its API.
 //!
 //! ```no_run
-//! use ward_crypto::KeyService as _;
+//! use ward::crypto::KeyService as _;
 //! use ward_kms::aws::{AwsKeys, Kms};
 //!
 //! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,7 +30,7 @@
 //! A refusal is believed at once and told to the key's owner, silence only after a minute; either ends access. So what whoever holds the
 //! key may have said is a refusal, and what they can't have said isn't.
 //!
-//! | KMS, or the way to it | [`ServiceError`](ward_crypto::ServiceError) |
+//! | KMS, or the way to it | [`ServiceError`](ward::crypto::ServiceError) |
 //! |---|---|
 //! | the key is disabled, pending deletion or import, in a key store that is cut off; or not symmetric, or not for encryption | `Refused` |
 //! | `AccessDenied…`, `Disabled…`, `KMSInvalidState…`, `NotFound…`, `InvalidKeyUsage…`, any other error of status 4xx | `Refused` |

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use ward_kernel::Clock;
+use ward::kernel::Clock;
 
 /// Whether a service is worth asking.
 pub(super) struct Circuit {

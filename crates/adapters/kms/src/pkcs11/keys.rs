@@ -7,8 +7,8 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use ward_crypto::{KeyService, ServiceError, TenantKey};
-use ward_kernel::{Entropy, TenantId};
+use ward::crypto::{KeyService, ServiceError, TenantKey};
+use ward::kernel::{Entropy, TenantId};
 use zeroize::Zeroizing;
 
 use super::address::Address;

@@ -1,4 +1,4 @@
-use ward_kernel::{TenantId, Uuid};
+use ward::kernel::{TenantId, Uuid};
 
 /// No other key service's, whose formats begin with other octets.
 const VERSION: u8 = 0x11;
@@ -52,7 +52,7 @@ pub(super) fn bound_to(tenant: TenantId) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use ward_kernel::{TenantId, Uuid};
+    use ward::kernel::{TenantId, Uuid};
 
     use super::{Wrapped, bound_to};
 

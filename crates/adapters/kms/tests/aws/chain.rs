@@ -4,7 +4,7 @@ use std::env;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use ward_crypto::KeyService as _;
+use ward::crypto::KeyService as _;
 use ward_kms::aws::{AwsKeys, Kms};
 
 use crate::support::{ARN, alone, outcome, server, some_key, tenant};

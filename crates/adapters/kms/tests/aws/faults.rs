@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ward_crypto::{KeyError, KeyService as _, Suite, TenantKeys};
+use ward::crypto::{KeyError, KeyService as _, Suite, TenantKeys};
 use ward_kms::aws::{AwsKeys, Kms};
 use ward_testkit::{Fault, FaultyKms, Machine};
 

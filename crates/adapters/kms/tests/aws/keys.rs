@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use serde_json::json;
-use ward_crypto::KeyService as _;
+use ward::crypto::KeyService as _;
 use ward_kms::aws::{AwsKeys, Kms};
 use ward_testkit::{CompatibleKms, FaultyKms};
 

@@ -6,7 +6,7 @@ use std::{env, io};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tracing_subscriber::filter::LevelFilter;
-use ward_crypto::KeyService as _;
+use ward::crypto::KeyService as _;
 use ward_testkit::{Fault, FaultyKms};
 
 use crate::support::{ARN, alone, keys, server, some_key, tenant};

@@ -3,8 +3,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ward_crypto::{ServiceError, TenantKey};
-use ward_kernel::{Entropy as _, TenantId, Uuid};
+use ward::crypto::{ServiceError, TenantKey};
+use ward::kernel::{Entropy as _, TenantId, Uuid};
 use ward_kms::aws::{AwsKeys, Kms, Unanswered};
 use ward_testkit::{CompatibleKms, Machine};
 

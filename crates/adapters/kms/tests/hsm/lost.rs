@@ -3,7 +3,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use cryptoki::context::Pkcs11;
-use ward_crypto::KeyService as _;
+use ward::crypto::KeyService as _;
 use ward_kms::pkcs11::{Module, Pkcs11Keys, Trouble};
 use ward_testkit::{Hsm, HsmKey, Machine};
 
@@ -37,7 +37,7 @@ fn a_token_that_comes_later_is_found_and_its_absence_costs_no_other_anything() {
         assert!(matches!(trouble(later.check().await), Trouble::NoToken));
         assert!(opens(first.unwrap(tenant(1), &wrapped).await));
         hsm.add_token("later").unwrap();
-        crate::wait_until(&later, |answer| matches!(answer, Err(ward_crypto::ServiceError::Refused))).await;
+        crate::wait_until(&later, |answer| matches!(answer, Err(ward::crypto::ServiceError::Refused))).await;
         hsm.create("later", "k", HsmKey::Fit).unwrap();
         later.check().await.unwrap();
         assert!(opens(first.unwrap(tenant(1), &wrapped).await));

@@ -16,8 +16,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ward_crypto::{KeyService, ServiceError, TenantKey};
-use ward_kernel::{TenantId, Uuid};
+use ward::crypto::{KeyService, ServiceError, TenantKey};
+use ward::kernel::{TenantId, Uuid};
 use ward_kms::pkcs11::{Address, Module, Pin, Pins, Pkcs11Keys, Trouble};
 use ward_testkit::{Hsm, Machine};
 

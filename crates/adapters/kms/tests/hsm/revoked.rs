@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use cryptoki::context::Pkcs11;
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
-use ward_crypto::{KeyService as _, ServiceError};
+use ward::crypto::{KeyService as _, ServiceError};
 use ward_kms::pkcs11::{Pin, Trouble};
 use ward_testkit::{Hsm, HsmKey};
 

@@ -2,7 +2,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ward_crypto::{KeyService as _, ServiceError};
+use ward::crypto::{KeyService as _, ServiceError};
 use ward_kms::pkcs11::Pin;
 use ward_kms::{Guarded, Limits, Withheld};
 use ward_testkit::{Hsm, HsmKey, Machine};

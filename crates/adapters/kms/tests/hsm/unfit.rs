@@ -1,4 +1,4 @@
-use ward_crypto::KeyService as _;
+use ward::crypto::KeyService as _;
 use ward_testkit::{Hsm, HsmKey};
 
 use crate::{Note, alone, assert_refused, key, keys, keys_at, tenant};

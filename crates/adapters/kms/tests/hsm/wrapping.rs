@@ -1,4 +1,4 @@
-use ward_crypto::{KeyService as _, LocalKeys, RootKey};
+use ward::crypto::{KeyService as _, LocalKeys, RootKey};
 use ward_kms::pkcs11::{Address, Module};
 use ward_testkit::{Hsm, HsmKey, Machine};
 

@@ -13,7 +13,7 @@ const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, tr
 const DATED: &str = "CHECK ((abs(((((('x'::text || encode(uuid_send(id), 'hex'::text)))::bit(48))::bigint)::double precision \
                      - ((1000)::double precision * date_part('epoch'::text, at)))) <= (600000)::double precision))";
 
-const EXEMPT: [Exempt; 9] = [
+const EXEMPT: [Exempt; 10] = [
     Exempt {
         relation: "ward.migration",
         allows: &["SELECT"],
@@ -59,6 +59,11 @@ const EXEMPT: [Exempt; 9] = [
         allows: &[],
         reason: "ids of keys, and how much each sealed: counted for many tenants at once",
     },
+    Exempt {
+        relation: "ward.erasure_entry",
+        allows: &[],
+        reason: "ids of people erased, and where the ledger has them: it is one for all tenants, and held against the database before any is served",
+    },
 ];
 
 const fn own(function: &'static str, reason: &'static str) -> Definer {
@@ -69,7 +74,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 31] = [
+const DEFINERS: [Definer; 38] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -128,12 +133,26 @@ const DEFINERS: [Definer; 31] = [
         "counts what keys of many tenants sealed in one batch: ids and numbers only",
     ),
     own("ward.worn_keys(bigint)", "says which of the current tenant's keys sealed too much"),
+    own("ward.enter_erasure(uuid)", "has an erasure of the current tenant's entered into the ledger"),
+    own("ward.erasure_place(uuid)", "says where the ledger has an erasure of the current tenant's"),
+    crossing("ward.last_erasure()", "tells the last number of the ledger that is known"),
+    crossing(
+        "ward.erasures_to_enter(integer)",
+        "lists erasures that the ledger lacks: ids, words and times only",
+    ),
+    crossing(
+        "ward.place_erasure(uuid,uuid,bigint)",
+        "notes where the ledger has an erasure; what is owed of it is read there again, and believed for its code alone",
+    ),
+    crossing("ward.erasures_owed(integer)", "lists erasures that a backup undid: ids only"),
+    crossing("ward.settle_erasure(uuid,uuid)", "notes that one of them has nobody to be erased here"),
 ];
 
-const APPEND_ONLY: [AppendOnly; 4] = [
+const APPEND_ONLY: [AppendOnly; 5] = [
     AppendOnly { table: "ward.audit_leaf", stamped: Some("at"), erased: Some("source"), check: Some(DATED) },
     AppendOnly { table: "ward.audit_place", stamped: None, erased: None, check: None },
     AppendOnly { table: "ward.audit_tile", stamped: None, erased: None, check: None },
+    AppendOnly { table: "ward.key_destroyed", stamped: None, erased: None, check: None },
     AppendOnly { table: "ward.probe_run", stamped: None, erased: None, check: None },
 ];
 

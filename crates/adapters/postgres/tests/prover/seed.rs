@@ -22,6 +22,7 @@ const ROWS: &str = r"
              WHEN a.atttypid = 'bit'::regtype THEN quote_literal(repeat('10', (a.atttypmod / 2)))
              WHEN a.atttypid = 'boolean'::regtype THEN 'true'
              WHEN a.atttypid = 'smallint'::regtype THEN '1'
+             WHEN a.atttypid = 'bigint[]'::regtype THEN quote_literal('{1}')
              WHEN c.oid = to_regclass('ward.audit_head') AND a.attname ~ 'size$' THEN '0'
              WHEN a.atttypid = 'jsonb'::regtype THEN quote_literal('{}')
              WHEN a.atttypid IN ('date'::regtype, 'timestamptz'::regtype) THEN quote_literal(now())

@@ -4,6 +4,7 @@
 mod format;
 mod keyring;
 mod keys;
+mod ledgers;
 mod logs;
 mod own;
 mod places;
