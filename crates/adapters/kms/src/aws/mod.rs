@@ -16,7 +16,7 @@
 //!
 //! `kms:Encrypt`, `kms:Decrypt` and `kms:DescribeKey`, to whoever the deployment is in AWS. The first two only ever come with the
 //! encryption context `ward:tenant`, the tenant's id, and `ward:purpose`, `tenant key`. A condition on it keeps every other tenant of the
-//! same deployment away from the key:
+//! same deployment away from the key; it belongs to those two alone, as `DescribeKey` has no context and would be refused:
 //!
 //! ```json
 //! {"StringEquals": {

@@ -1,4 +1,5 @@
 //! Keys in AWS KMS, at a compatible server and at one that fails.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod chain;
 mod faults;
