@@ -14,6 +14,8 @@ use ward_testkit::{CompatibleKms, Fault, FaultyKms, Hsm, HsmKey};
 use crate::ward::{Tenant, Ward, pause};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
+/// What nobody reads without the tenant's keys.
+const DATA: &str = "/v1/subjects?limit=1";
 /// How long a failure is waited for: keys are kept for a minute.
 const PATIENCE: Duration = Duration::from_secs(150);
 
@@ -54,7 +56,7 @@ fn status(ward: &Ward, key: &str, path: &str) -> (u16, String) {
 }
 
 fn is_dark(ward: &Ward, key: &str) -> bool {
-    let (status, told) = status(ward, key, "/v1/me");
+    let (status, told) = status(ward, key, DATA);
     assert!(
         status == 200 || (status == 503 && told.contains("key-unavailable") && told.contains("retry-after")),
         "{status} {told}"
@@ -82,7 +84,7 @@ fn assert_unserved(ward: &Ward) {
     assert_eq!(status(ward, "", "/health").0, 200);
     let (ready, told) = status(ward, "", "/ready");
     assert_eq!((ready, told.contains("isolation")), (503, true), "{told}");
-    let (me, told) = status(ward, "any", "/v1/me");
+    let (me, told) = status(ward, "any", DATA);
     assert!(me == 503 && told.contains("key-unavailable") && told.contains("retry-after"), "{me} {told}");
 }
 
@@ -103,7 +105,7 @@ fn a_root_in_hardware_that_is_gone_at_the_start_or_later_serves_again_when_it_is
     held.hsm.plug_in().unwrap();
     ward.until_ready();
     let tenant = ward.found("Rooted in hardware");
-    assert_eq!(status(&ward, &tenant.key, "/v1/me").0, 200);
+    assert_eq!(status(&ward, &tenant.key, DATA).0, 200);
 
     held.hsm.change_pin(Hsm::PIN, "another-pin").unwrap();
     let took = until("dark", &[&ward], |ward| is_dark(ward, &tenant.key));
@@ -143,7 +145,7 @@ fn a_kms_that_holds_the_root_is_asked_again_whatever_it_answered() {
     }
     faulty.heal();
     ward.until_ready();
-    assert_eq!(status(&ward, &tenant.key, "/v1/me").0, 200);
+    assert_eq!(status(&ward, &tenant.key, DATA).0, 200);
 
     faulty.fail(Fault::Silence);
     let took = until("dark", &[&ward], |ward| is_dark(ward, &tenant.key));
@@ -195,7 +197,7 @@ fn what_a_tenant_takes_back_is_gone_on_every_replica_and_nobody_elses_with_it() 
     held.hsm.change_pin(Hsm::PIN, "another-pin").unwrap();
     faulty.fail(Fault::DISABLED);
     let took = until("dark", &wards, |ward| {
-        assert_eq!(status(ward, &neighbour.key, "/v1/me").0, 200);
+        assert_eq!(status(ward, &neighbour.key, DATA).0, 200);
         assert_eq!(status(ward, "", "/ready").0, 200);
         are(true)(ward)
     });
@@ -212,7 +214,7 @@ fn what_a_tenant_takes_back_is_gone_on_every_replica_and_nobody_elses_with_it() 
     faulty.fail(Fault::Silence);
     let took = until("dark", &wards, are(true));
     println!("a token pulled and a KMS silent: dark on two replicas after {took:?}");
-    assert_eq!(status(&other, &neighbour.key, "/v1/me").0, 200);
+    assert_eq!(status(&other, &neighbour.key, DATA).0, 200);
     held.hsm.plug_in().unwrap();
     faulty.heal();
     let took = until("bright", &wards, are(false));
@@ -224,7 +226,7 @@ fn what_a_tenant_takes_back_is_gone_on_every_replica_and_nobody_elses_with_it() 
     held.hsm.destroy(Hsm::KEY).unwrap();
     let took = until("dark", &wards, |ward| is_dark(ward, &in_hardware.key));
     println!("a key destroyed: dark on two replicas after {took:?}");
-    assert_eq!(status(&ward, &neighbour.key, "/v1/me").0, 200);
+    assert_eq!(status(&ward, &neighbour.key, DATA).0, 200);
     other.stop();
     ward.stop();
 }

@@ -5,7 +5,7 @@ use ward_kernel::TenantId;
 
 use crate::{KeyService, ServiceError};
 
-/// Port: the key services that tenants bring, each at an address of its own such as `aws-kms://…` or `pkcs11:…`.
+/// Port: the key services that tenants bring, each at an address of its own such as `aws-kms:arn:…` or `pkcs11:…`.
 ///
 /// What is behind an address wraps that tenant's key alone, and is asked anew whenever the tenant's keys are loaded:
 /// a tenant that takes its key back is obeyed within [`Keyring::LONGEST`](crate::Keyring::LONGEST).
