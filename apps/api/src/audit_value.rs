@@ -8,8 +8,8 @@ use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 use ward::Reading;
 use ward::audit::{DISCLOSE_VALUES, Event, Receipt, Replaced, VALUES_DISCLOSED};
-use ward::crypto::SubjectKey;
-use ward::kernel::{Commitment, Entity, EventId, Place, StoreError, TenantId};
+use ward::crypto::{Sealed, SubjectKey};
+use ward::kernel::{Commitment, Entity, EventId, Place, StoreError, SubjectId, TenantId};
 use ward::subject::{History, PastField, SHOW_RECORD, SHOW_SUBJECT};
 
 use crate::app::App;
@@ -65,6 +65,9 @@ impl Api {
     }
 }
 
+/// How often all is read again at most: people's keys don't follow each other faster.
+const TRIES: u32 = 3;
+
 /// What is still stored of the values that a history tells of.
 #[derive(Default)]
 struct Held {
@@ -83,6 +86,21 @@ struct Value {
 impl Held {
     async fn of(reading: &mut dyn Reading, history: &History) -> Result<Self, StoreError> {
         let Some(subject) = history.subject else { return Ok(Self::default()) };
+        let mut held = Self::at_once(reading, history, subject).await?;
+        for _ in 0..TRIES {
+            if held.is_of_one_moment() {
+                break;
+            }
+            held = Self::at_once(reading, history, subject).await?;
+        }
+        Ok(held)
+    }
+
+    async fn at_once(
+        reading: &mut dyn Reading,
+        history: &History,
+        subject: SubjectId,
+    ) -> Result<Self, StoreError> {
         let replaced = reading.replaced(subject, &history.commitments()).await?;
         let replaced = replaced.into_iter().map(|Replaced { row, field, sealed, .. }| Value {
             row,
@@ -95,6 +113,13 @@ impl Held {
             values.extend(present(reading, row).await?);
         }
         Ok(Self { key: reading.committing_key(subject).await?, values })
+    }
+
+    /// Whether the key is the one that sealed the values: another may have followed it while they were read.
+    fn is_of_one_moment(&self) -> bool {
+        let sealed_by = |value: &Value| Sealed::parse(&value.sealed).ok().map(|sealed| sealed.key());
+        let Some(key) = &self.key else { return true };
+        self.values.iter().filter_map(sealed_by).all(|by| by == key.id())
     }
 }
 

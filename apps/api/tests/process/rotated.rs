@@ -159,9 +159,23 @@ fn asked_without_a_pause_while_keys_are_followed_no_request_fails_and_nothing_is
     ward.stop();
 }
 
-/// Finds, shows, changes and makes people; says how many it made.
+/// Where the log shows what somebody was imported with.
+fn values(client: &Client, who: usize) -> String {
+    let found = client.get(&format!("/v1/subjects?external_ref=R{who}&kind=patient")).unwrap().json();
+    let id = found["items"][0]["id"].as_str().expect("it is found");
+    loop {
+        let events = client.get(&format!("/v1/audit/events?entity={id}")).unwrap().json();
+        let first = events["items"].as_array().and_then(|newest_first| newest_first.last());
+        if let Some(event) = first.and_then(|event| event["id"].as_str()) {
+            return format!("/v1/audit/events/{event}/values");
+        }
+        pause(); // until the entry has its place in the log
+    }
+}
+
+/// Finds, shows, changes and makes people, and has the log tell of somebody; says how many it made.
 fn ask_without_a_pause(client: &Client, who: usize, stop: &AtomicBool, answers: &AtomicUsize) -> usize {
-    let mut made = 0;
+    let (mut made, values) = (0, values(client, who));
     for n in 0.. {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -176,6 +190,11 @@ fn ask_without_a_pause(client: &Client, who: usize, stop: &AtomicBool, answers: 
         let change = json!({ "fields": { "given_name": person(known)[0] } }).to_string();
         let changed = client.send(Method::PATCH, &path, &[JSON], &change).unwrap();
         assert_eq!(changed.status, 200, "{}", changed.text);
+        let told = client.get(&values).unwrap();
+        assert_eq!(told.status, 200, "{}", told.text);
+        let told = told.json();
+        let items = told["items"].as_array().unwrap();
+        assert!(!items.is_empty() && items.iter().all(|item| item["after"]["status"] == "shown"), "{told}");
         let number = 1_000_000 + who * 1_000_000 + n;
         let [given, family, email, phone] = person(number);
         let fields = json!({ "given_name": given, "family_name": family, "email": email, "phone": phone });
@@ -183,7 +202,7 @@ fn ask_without_a_pause(client: &Client, who: usize, stop: &AtomicBool, answers: 
         let new = client.send(Method::POST, "/v1/subjects", &[JSON], &new.to_string()).unwrap();
         assert_eq!(new.status, 201, "{}", new.text);
         made += 1;
-        answers.fetch_add(3, Ordering::Relaxed);
+        answers.fetch_add(4, Ordering::Relaxed);
     }
     made
 }
