@@ -6,6 +6,9 @@ use std::process::{Child, Command, Stdio};
 use crate::process::{Outcome, built, cargo, run};
 use crate::provide;
 
+/// Tests that run at once, on two cores as well: those of a server wait more than they work.
+const AT_ONCE: &str = "4";
+
 /// Names the directory of the shared server's socket.
 const SHARED: &str = "WARD_TEST_CLUSTER";
 
@@ -22,6 +25,7 @@ pub(crate) fn run_tests(arguments: &[String]) -> Outcome {
     run(cargo()
         .args(["test", "--workspace", "--locked", "--no-fail-fast"])
         .args(arguments)
+        .env("RUST_TEST_THREADS", std::env::var_os("RUST_TEST_THREADS").unwrap_or(AT_ONCE.into()))
         .env(SHARED, &server.socket))
 }
 

@@ -64,15 +64,16 @@ fn is_dark(ward: &Ward, key: &str) -> bool {
     status == 503
 }
 
-/// How long it takes until it is so on all of them, one by one.
-fn until(what: &str, wards: &[&Ward], is: impl Fn(&Ward) -> bool) -> Vec<Duration> {
+/// How long it takes until it is so on all of them; of each, when the request was sent that showed it.
+fn until<T: Copy>(what: &str, all: &[T], is: impl Fn(T) -> bool) -> Vec<Duration> {
     let begun = Instant::now();
-    let mut took = vec![None; wards.len()];
+    let mut took = vec![None; all.len()];
     while took.iter().any(Option::is_none) {
         assert!(begun.elapsed() < PATIENCE, "not {what} after {PATIENCE:?}");
-        for (ward, took) in wards.iter().zip(&mut took) {
-            if took.is_none() && is(ward) {
-                *took = Some(begun.elapsed());
+        for (one, took) in all.iter().zip(&mut took) {
+            let asked = begun.elapsed();
+            if took.is_none() && is(*one) {
+                *took = Some(asked);
             }
         }
         pause();
@@ -189,35 +190,36 @@ fn what_a_tenant_takes_back_is_gone_on_every_replica_and_nobody_elses_with_it() 
         let (status, told) = bring(&ward, tenant, address);
         assert_eq!(status, 200, "{told}");
     }
-    let both = [&in_hardware, &in_kms];
-    let are = |dark: bool| move |ward: &Ward| both.iter().all(|tenant| is_dark(ward, &tenant.key) == dark);
-    until("bright", &wards, are(false));
+    let pairs: Vec<_> =
+        wards.iter().flat_map(|ward| [&in_hardware, &in_kms].map(|tenant| (*ward, tenant))).collect();
+    let is = |dark: bool| move |(ward, tenant): (&Ward, &Tenant)| is_dark(ward, &tenant.key) == dark;
+    until("bright", &pairs, is(false));
 
     // The PIN changed, the key disabled; then told, and enabled.
     held.hsm.change_pin(Hsm::PIN, "another-pin").unwrap();
     faulty.fail(Fault::DISABLED);
-    let took = until("dark", &wards, |ward| {
+    let took = until("dark", &pairs, |(ward, tenant)| {
         assert_eq!(status(ward, &neighbour.key, DATA).0, 200);
         assert_eq!(status(ward, "", "/ready").0, 200);
-        are(true)(ward)
+        is_dark(ward, &tenant.key)
     });
     println!("a PIN changed and a key disabled: dark on two replicas after {took:?}");
     let messages = "SELECT count(*) FROM ward.job_lease WHERE kind = 'message'";
     until("told", &[&ward], |ward| ward.postgres().ask(messages) == [["2"]]);
     held.write_pin("another-pin");
     faulty.heal();
-    let took = until("bright", &wards, are(false));
+    let took = until("bright", &pairs, is(false));
     println!("the PIN told and the key enabled: served again on two replicas after {took:?}");
 
     // The token pulled, the KMS silent: nobody said no, and within a minute it is as if they had.
     held.hsm.unplug().unwrap();
     faulty.fail(Fault::Silence);
-    let took = until("dark", &wards, are(true));
+    let took = until("dark", &pairs, is(true));
     println!("a token pulled and a KMS silent: dark on two replicas after {took:?}");
     assert_eq!(status(&other, &neighbour.key, DATA).0, 200);
     held.hsm.plug_in().unwrap();
     faulty.heal();
-    let took = until("bright", &wards, are(false));
+    let took = until("bright", &pairs, is(false));
     println!("the token back and the KMS well: served again on two replicas after {took:?}");
 
     // For good.

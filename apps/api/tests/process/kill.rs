@@ -16,7 +16,7 @@ const HALF_DONE: &str = "
     GROUP BY id HAVING sum(subject) <> 1 OR sum(event) <> 1 OR sum(key) <> 1 OR count(DISTINCT xmin) <> 1";
 
 fn cycles() -> usize {
-    std::env::var("WARD_TEST_CYCLES").map_or(30, |cycles| cycles.parse().expect("a number"))
+    std::env::var("WARD_TEST_CYCLES").map_or(12, |cycles| cycles.parse().expect("a number"))
 }
 
 /// How many answers a cycle waits for: another number each time, so that the kill comes at another moment.

@@ -125,7 +125,8 @@ impl Watched {
                 Some(missed) if now - missed >= Self::PATIENCE => Seen::Turned(state),
                 Some(_) => Seen::Same,
             },
-            (KeyState::Held, KeyState::Refused) => Seen::Turned(state),
+            // One that was out of reach may have given its key to somebody before it said no.
+            (KeyState::Held | KeyState::Unavailable, KeyState::Refused) => Seen::Turned(state),
             (KeyState::Held, KeyState::Held) => Seen::Same,
             (_, KeyState::Held) => Seen::Turned(state),
             _ => Seen::Same,
@@ -194,8 +195,9 @@ mod tests {
         assert_eq!(seen(Held, Some(40), Ok(()), 100), Seen::Missed(None));
         for dark in [Refused, Unavailable] {
             assert_eq!(seen(dark, None, Ok(()), 100), Seen::Turned(Held));
-            assert_eq!(seen(dark, None, no(), 100), Seen::Same);
             assert_eq!(seen(dark, None, silent(), 100), Seen::Same);
         }
+        assert_eq!(seen(Refused, None, no(), 100), Seen::Same);
+        assert_eq!(seen(Unavailable, None, no(), 100), Seen::Turned(Refused));
     }
 }
