@@ -2,6 +2,8 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use super::*;
 
+const LEDGER: (&str, &str) = ("WARD_ERASURE_LEDGER", "file:///ledger");
+
 fn load(settings: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::from_settings(settings.collect())
@@ -28,12 +30,12 @@ fn production_refuses_a_database_that_a_network_leads_to() {
     assert!(!told.contains("s3cret") && !told.contains("example.org"), "{told}");
 
     let development = ("WARD_MODE", "development");
-    let let_pass = load(&[development, url, owner]).unwrap();
+    let let_pass = load(&[development, url, owner, LEDGER]).unwrap();
     assert_eq!(let_pass.warnings().len(), 2);
     assert!(!format!("{let_pass:?} {:?}", let_pass.warnings()).contains("s3cret"));
     let local = ("WARD_DATABASE_URL", "postgres://ward_app:s3cret@127.0.0.1/ward");
     let named = ("WARD_LOG_ORIGIN", "ward.example.org");
-    assert!(load(&[key, local, named]).unwrap().warnings().is_empty());
+    assert!(load(&[key, local, named, LEDGER]).unwrap().warnings().is_empty());
     let wrong = load(&[development, ("WARD_DATABASE_URL", "s3cret")]).unwrap_err().to_string();
     assert!(wrong.contains("`WARD_DATABASE_URL` must be a URL") && !wrong.contains("s3cret"), "{wrong}");
 }
@@ -56,7 +58,7 @@ fn logs_have_a_name_that_a_key_can_have() {
         assert!(named(name).unwrap_err().to_string().starts_with("`WARD_LOG_ORIGIN` must be"), "{name}");
     }
     assert_eq!(
-        load(&[("WARD_ROOT_KEY_FILE", "/x")]).unwrap().warnings().len(),
+        load(&[("WARD_ROOT_KEY_FILE", "/x"), LEDGER]).unwrap().warnings().len(),
         1,
         "a name for good needs a thought"
     );
@@ -72,6 +74,28 @@ fn logs_are_kept_for_good_or_for_as_long_as_the_rules_want_at_least() {
         told.starts_with("`WARD_LOG_KEEP_YEARS` must be 6 to 200")
             && told.contains("45 CFR 164.316(b)(2)(i)"),
         "{told}"
+    );
+}
+
+#[test]
+fn who_keeps_no_ledger_of_erasures_is_told_and_days_are_no_more_than_a_century() {
+    let told =
+        load(&[("WARD_ROOT_KEY_FILE", "/x"), ("WARD_LOG_ORIGIN", "ward.example.org")]).unwrap().warnings();
+    assert!(told.len() == 1 && told[0].starts_with("`WARD_ERASURE_LEDGER` isn't set"), "{told:?}");
+    let kept = |days| load(&[("WARD_MODE", "development"), LEDGER, ("WARD_BACKUPS_KEPT_DAYS", days)]);
+    assert_eq!(kept("0").unwrap().backups_kept_days, Some(0));
+    assert_eq!(kept("36525").unwrap().backups_kept_days, Some(36_525));
+    for wrong in ["36526", "-1", "a week"] {
+        assert!(
+            kept(wrong).unwrap_err().to_string().starts_with("`WARD_BACKUPS_KEPT_DAYS` must be"),
+            "{wrong}"
+        );
+    }
+    let elsewhere = load(&[("WARD_MODE", "development"), ("WARD_ERASURE_LEDGER", "https://s3cret.example")]);
+    let elsewhere = elsewhere.unwrap_err().to_string();
+    assert!(
+        elsewhere.starts_with("`WARD_ERASURE_LEDGER` must be") && !elsewhere.contains("s3cret"),
+        "{elsewhere}"
     );
 }
 

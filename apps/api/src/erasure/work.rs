@@ -45,6 +45,8 @@ pub(crate) struct Erased {
     last: AtomicU64,
     /// Since when entries can't be written.
     failing: Mutex<Option<DateTime<Utc>>>,
+    /// Why it couldn't be looked at, while that is so: it is told once.
+    told: Mutex<Option<String>>,
 }
 
 /// Tenants of which erasures are owed that can't be done yet, as their keys can't be had: they are served when they were done.
@@ -68,7 +70,12 @@ impl Owing {
 
 impl Erased {
     pub(crate) fn new(ledger: impl ErasureLedger + 'static) -> Self {
-        Self { ledger: Box::new(ledger), last: AtomicU64::new(0), failing: Mutex::default() }
+        Self {
+            ledger: Box::new(ledger),
+            last: AtomicU64::new(0),
+            failing: Mutex::default(),
+            told: Mutex::default(),
+        }
     }
 
     /// The ledger itself.
@@ -80,6 +87,22 @@ impl Erased {
     pub(crate) fn is_late(&self, now: DateTime<Utc>) -> bool {
         let failing = *self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         failing.is_some_and(|since| now - since >= LATE)
+    }
+
+    /// Tells why the ledger couldn't be looked at, unless that was told last, or that it could again.
+    fn tell(&self, failed: Option<String>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match &failed {
+            Some(error) if failed != *told => {
+                tracing::error!(
+                    error,
+                    "the ledger of erasures can't be looked at: a restore wouldn't be noticed"
+                );
+            }
+            None if told.is_some() => tracing::info!("the ledger of erasures can be looked at again"),
+            _ => {}
+        }
+        *told = failed;
     }
 
     /// Notes whether entries could be written, and answers whether that is news.
@@ -161,10 +184,15 @@ impl App {
             return Ok(());
         }
         let keys = self.store.read(eraser(self, TenantId::DEPLOYMENT, &ENTER_ERASURES)?).await?.keys();
-        if look_beyond(erased.ledger(), &*self.store, keys.ledger(), false).await? == Beyond::Erasures {
-            self.unsettle("the ledger has erasures that the database hasn't: it was put back");
-        } else if !self.owing.is_empty() {
-            self.settle_erasures().await?;
+        let looked = look_beyond(erased.ledger(), &*self.store, keys.ledger(), false).await;
+        // What was seen whole stays so, whatever becomes of the ledger meanwhile.
+        erased.tell(looked.as_ref().err().map(|error| logs::causes(error)));
+        match looked {
+            Ok(Beyond::Erasures) => {
+                self.unsettle("the ledger has erasures that the database hasn't: it was put back");
+            }
+            Ok(Beyond::Nothing) if !self.owing.is_empty() => self.settle_erasures().await?,
+            Ok(Beyond::Nothing) | Err(_) => {}
         }
         Ok(())
     }

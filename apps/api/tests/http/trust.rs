@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tempfile::{TempDir, tempdir};
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
@@ -45,17 +44,9 @@ fn with(board: &BTreeMap<String, (String, Option<String>)>, status: &str) -> BTr
     board.iter().filter(|(_, (of, _))| of == status).map(|(id, _)| id.clone()).collect()
 }
 
-/// A deployment to which nothing is wanting.
-async fn with_a_ledger() -> Outcome<(Deployment, TempDir)> {
-    let ledger = tempdir()?;
-    let place = format!("file://{}", ledger.path().display());
-    let deployment = Deployment::start("workforce").await?.set(&[("WARD_ERASURE_LEDGER", &place)]).await?;
-    Ok((deployment, ledger))
-}
-
 #[tokio::test]
 async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcome {
-    let (deployment, _ledger) = with_a_ledger().await?;
+    let (deployment, _ledger) = Deployment::with_a_ledger("workforce").await?;
     let trust = deployment.checked().await?;
     let green: BTreeSet<_> = trust["claims"]
         .as_array()
@@ -223,7 +214,7 @@ const DEADLOCK_DETECTED: &str = "40P01";
 
 #[tokio::test]
 async fn a_control_that_is_switched_off_turns_its_row_red_and_no_other() -> Outcome {
-    let (deployment, _ledger) = with_a_ledger().await?;
+    let (deployment, _ledger) = Deployment::with_a_ledger("workforce").await?;
     deployment.checked().await?;
     let client = deployment.tenant("Clinic").await?.client;
     let all = with(&board(&client).await?, "active");

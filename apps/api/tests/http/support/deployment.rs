@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use ward_api::config::Config;
@@ -46,6 +46,13 @@ impl Deployment {
     /// A service of its own, with this profile.
     pub(crate) async fn start(profile: &str) -> Outcome<Self> {
         Self::over(Database::create().await?, profile, None).await
+    }
+
+    /// One to which nothing is wanting: with a place to write down who was erased, which lasts as long as this does.
+    pub(crate) async fn with_a_ledger(profile: &str) -> Outcome<(Self, TempDir)> {
+        let ledger = tempdir()?;
+        let place = format!("file://{}", ledger.path().display());
+        Ok((Self::start(profile).await?.set(&[("WARD_ERASURE_LEDGER", &place)]).await?, ledger))
     }
 
     /// The same service, started anew with these settings beside its own.
