@@ -64,21 +64,22 @@ fn is_dark(ward: &Ward, key: &str) -> bool {
     status == 503
 }
 
-/// How long it takes until it is so on all of them; of each, when the request was sent that showed it.
-fn until<T: Copy>(what: &str, all: &[T], is: impl Fn(T) -> bool) -> Vec<Duration> {
+/// How long it takes until it is so on all of them; of each, when the last request was sent that showed it wasn't, and the first that showed it was.
+fn until<T: Copy>(what: &str, all: &[T], is: impl Fn(T) -> bool) -> Vec<(Duration, Duration)> {
     let begun = Instant::now();
-    let mut took = vec![None; all.len()];
-    while took.iter().any(Option::is_none) {
+    let mut seen = vec![(Duration::ZERO, None); all.len()];
+    while seen.iter().any(|(_, first)| first.is_none()) {
         assert!(begun.elapsed() < PATIENCE, "not {what} after {PATIENCE:?}");
-        for (one, took) in all.iter().zip(&mut took) {
+        for (one, (last, first)) in all.iter().zip(&mut seen).filter(|(_, (_, first))| first.is_none()) {
             let asked = begun.elapsed();
-            if took.is_none() && is(*one) {
-                *took = Some(asked);
+            match is(*one) {
+                true => *first = Some(asked),
+                false => *last = asked,
             }
         }
         pause();
     }
-    took.into_iter().flatten().collect()
+    seen.into_iter().filter_map(|(last, first)| Some((last, first?))).collect()
 }
 
 fn assert_unserved(ward: &Ward) {
