@@ -22,7 +22,8 @@ const PROMISED: [(&str, &str); 5] = [
 ];
 
 /// Which promise each check is about.
-const CHECKED: [(&str, &str); 15] = [
+const CHECKED: [(&str, &str); 16] = [
+    ("erasure", "C8"),
     ("isolation", "T1"),
     ("tenant_from_credential", "T2"),
     ("cross_tenant", "T4"),
