@@ -5,13 +5,13 @@ use ward_testkit::Database;
 
 use super::Outcome;
 
-/// Every table that says whose a row is. When a key was last used is noted in memory and written later, and entries get their
+/// Every table that says whose a row is. When a key was last used, and how much it sealed, is noted in memory and written later, and entries get their
 /// places when they get them.
 const TABLES: &str = "
     SELECT c.table_name AS name, string_agg('t.' || c.column_name || ' = $1::uuid', ' OR ') AS own
     FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
     WHERE c.table_schema = 'ward' AND t.table_type = 'BASE TABLE' AND c.data_type = 'uuid' AND c.column_name IN ('tenant', 'owner')
-        AND c.table_name NOT IN ('key_watch', 'audit_waiting', 'audit_place', 'audit_tile', 'audit_head', 'audit_word', 'audit_look')
+        AND c.table_name NOT IN ('key_watch', 'key_use', 'audit_waiting', 'audit_place', 'audit_tile', 'audit_head', 'audit_word', 'audit_look')
     GROUP BY c.table_name";
 const LEFT: &str = "
     SELECT tenant::text, said ->> 'action' AS action, said ->> 'outcome' AS outcome, said ->> 'operation' AS operation,
