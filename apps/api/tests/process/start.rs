@@ -31,7 +31,7 @@ fn refused(ward: &Ward, settings: &[(&str, &str)]) -> String {
 fn without_a_key_that_only_its_owner_reads_nothing_starts() {
     let ward = Ward::idle();
     let said = refused(&ward, &[PRODUCTION]);
-    assert!(said.contains("`WARD_ROOT_KEY_FILE` is required in production"), "{said}");
+    assert!(said.contains("`WARD_ROOT_KEY_FILE` or `WARD_ROOT_KEY` is required in production"), "{said}");
     for (text, mode, why) in [
         (KEY, 0o644, "must be readable by its owner alone (mode 0600)"),
         (KEY, 0o620, "must be readable by its owner alone (mode 0600)"),
