@@ -76,11 +76,12 @@ impl Plain {
         let (ids, subjects): (Vec<i64>, Vec<Uuid>) = (all(&rows, "id")?, all(&rows, "subject")?);
         let (bytes, commitments): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
             (all(&rows, "bytes")?, all(&rows, "commitment")?);
-        let new: Vec<_> = ids.iter().map(|_| drawn()).collect();
+        let new: Vec<_> = (drawn()..).take(ids.len()).collect();
         let leave = sqlx::query(LEAVE).bind(self.tenant).bind(ids).bind(&bytes).bind(&commitments);
         full(leave.execute(&mut **transaction).await?.rows_affected())?;
         let add = sqlx::query(ADD).bind(self.tenant).bind(new).bind(subjects).bind(&bytes).bind(&commitments);
-        full(add.execute(&mut **transaction).await?.rows_affected())
+        add.execute(&mut **transaction).await?;
+        Ok(())
     }
 
     /// The wrapped keys of the people `after` the last batch.
@@ -88,7 +89,7 @@ impl Plain {
         let mut transaction = self.begin().await?;
         let rows = self.next(&mut transaction, KEYS, *after).await?;
         let (ids, bytes): (Vec<i64>, Vec<Vec<u8>>) = (all(&rows, "id")?, all(&rows, "bytes")?);
-        *after = all(&rows, "subject")?.last().copied();
+        *after = all::<Uuid>(&rows, "subject")?.last().copied();
         let put = sqlx::query(PUT_KEYS).bind(self.tenant).bind(ids).bind(bytes);
         full(put.execute(&mut *transaction).await?.rows_affected())?;
         Ok(transaction.commit().await?)
