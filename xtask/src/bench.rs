@@ -12,7 +12,11 @@ use crate::provide;
 /// Measures; `arguments` are those of `xtask/bench`.
 pub(crate) fn measure(arguments: &[String]) -> Outcome {
     provide::postgres()?;
-    run(bench().args(arguments))
+    provide::hsm()?;
+    provide::moto()?;
+    // What does to a token as its owner may lies beside the program that needs one.
+    run(bench("build").args(["--package", "bench", "--package", "ward-testkit", "--bins"]))?;
+    run(bench("run").arg("--").args(arguments))
 }
 
 /// A million operations dropped at random, then the kills of the test suite and the logs that it tampers with, more of them; keys that are
@@ -25,7 +29,7 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
         _ => return Err("usage: cargo xtask soak [OPERATIONS [CYCLES]]".into()),
     };
     provide::postgres()?;
-    run(bench().args(["soak", operations]))?;
+    run(bench("run").args(["--", "soak", operations]))?;
     let kills = ["test", "--locked", "--package", "ward-api", "--test", "process", "kill::"];
     run(cargo().args(kills).env("WARD_TEST_CYCLES", cycles))?;
     let rotations =
@@ -67,9 +71,9 @@ fn fuzz() -> Outcome {
 /// The programs of `xtask/fuzz`.
 const TARGETS: [&str; 6] = ["note", "checkpoint", "canonical", "proof", "export", "log"];
 
-fn bench() -> Command {
+fn bench(what: &str) -> Command {
     let mut bench = cargo();
-    bench.args(["run", "--quiet", "--release", "--locked", "--manifest-path", "xtask/bench/Cargo.toml"]);
-    bench.args(["--target-dir", "target/bench", "--"]);
+    bench.args([what, "--quiet", "--release", "--locked", "--manifest-path", "xtask/bench/Cargo.toml"]);
+    bench.args(["--target-dir", "target/bench"]);
     bench
 }

@@ -66,10 +66,18 @@ impl Ratios {
 
     /// The median of the rounds' ratios, with the least and the greatest.
     pub(crate) fn ratio(&self) -> String {
-        let all: Vec<_> = self.0.iter().map(|(own, base)| own / base).collect();
-        let (least, most) = all.iter().fold((f64::MAX, 0.0), |(l, m): (f64, f64), &r| (l.min(r), m.max(r)));
-        format!("{} [{}–{}]", figure(median(all)), figure(least), figure(most))
+        told(self.0.iter().map(|(own, base)| own / base).collect())
     }
+
+    /// The same, beside another than the first contender.
+    pub(crate) fn over(&self, other: &Self) -> String {
+        told(self.0.iter().zip(&other.0).map(|((own, _), (other, _))| own / other).collect())
+    }
+}
+
+fn told(all: Vec<f64>) -> String {
+    let (least, most) = all.iter().fold((f64::MAX, 0.0), |(l, m): (f64, f64), &r| (l.min(r), m.max(r)));
+    format!("{} [{}–{}]", figure(median(all)), figure(least), figure(most))
 }
 
 fn median(values: impl IntoIterator<Item = f64>) -> f64 {
@@ -113,7 +121,8 @@ pub(crate) fn compute(effort: Effort, contenders: &mut [Computation<'_>]) -> Vec
     scores(contenders.iter().map(|(name, ..)| *name), turns.into_iter().skip(1))
 }
 
-fn scores(
+/// A cost and a rate of each contender, in each round.
+pub(crate) fn scores(
     names: impl Iterator<Item = &'static str>,
     rounds: impl Iterator<Item = Vec<(f64, f64)>>,
 ) -> Vec<Score> {
@@ -130,7 +139,7 @@ fn scores(
 }
 
 /// Everybody is first once, and nobody always follows the same.
-fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn order(round: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |n| {
         let n = if round.is_multiple_of(2) { n } else { count - 1 - n };
         (n + round / 2) % count
@@ -187,6 +196,7 @@ mod tests {
         let rounds = rounds.map(|round| round.map(|cost| (cost, 1.0 / cost)).to_vec());
         let scores = scores(["bare", "ours"].into_iter(), rounds.into_iter());
         assert_eq!(scores[1].cost.ratio(), "2.00 [1.10–3.00]");
+        assert_eq!(scores[0].cost.over(&scores[1].cost), "0.50 [0.33–0.91]");
         assert_eq!((scores[0].cost.median(), scores[1].cost.median()), (10.0, 20.0));
     }
 }
