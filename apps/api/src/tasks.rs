@@ -77,6 +77,10 @@ pub(crate) fn start(beside: &mut JoinSet<()>, app: &Arc<App>) {
     beside.spawn(every(Duration::from_secs(300), app.clone(), |app| async move { plan(&app).await }));
     beside.spawn(every(Duration::from_secs(30), app.clone(), |app| async move {
         flush(&app, app.clock().now()).await;
+        Ok(())
+    }));
+    // A key that is too old to be lent is to lie in memory no longer either.
+    beside.spawn(every(Duration::from_secs(1), app.clone(), |app| async move {
         app.store.sweep_keys();
         Ok(())
     }));

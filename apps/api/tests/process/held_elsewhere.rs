@@ -20,13 +20,13 @@ const DATA: &str = "/v1/subjects?limit=1";
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A token, and a directory with its PIN.
-struct Held {
-    hsm: Hsm,
+pub(crate) struct Held {
+    pub(crate) hsm: Hsm,
     home: TempDir,
 }
 
 impl Held {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = TempDir::new().unwrap();
         let held = Self { hsm: Hsm::start(&home.path().join("hsm")).unwrap(), home };
         fs::create_dir(held.home.path().join("pins")).unwrap();
@@ -41,7 +41,7 @@ impl Held {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    fn tell(&self, ward: &mut Ward) {
+    pub(crate) fn tell(&self, ward: &mut Ward) {
         let (variable, conf) = self.hsm.settings();
         let (module, pins) = (self.hsm.module().display().to_string(), self.home.path().join("pins"));
         let (conf, pins) = (conf.display().to_string(), pins.display().to_string());
@@ -90,7 +90,7 @@ fn assert_unserved(ward: &Ward) {
     assert!(me == 503 && told.contains("key-unavailable") && told.contains("retry-after"), "{me} {told}");
 }
 
-fn bring(ward: &Ward, tenant: &Tenant, address: &str) -> (u16, Value) {
+pub(crate) fn bring(ward: &Ward, tenant: &Tenant, address: &str) -> (u16, Value) {
     let body = json!({ "address": address }).to_string();
     let answer = ward.client(&tenant.key).send(Method::PUT, "/v1/keys/external", &[JSON], &body).unwrap();
     (answer.status, answer.json())

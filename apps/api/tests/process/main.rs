@@ -22,6 +22,7 @@ mod months;
 mod needles;
 mod planted;
 mod postgres;
+mod remembered;
 mod restored;
 mod root_key;
 mod rotated;

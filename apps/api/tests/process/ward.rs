@@ -153,6 +153,11 @@ impl Ward {
         assert!(status.success(), "{status}");
     }
 
+    /// Which process it is.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// A client that holds `key`.
     pub(crate) fn client(&self, key: &str) -> Client {
         Client::new(format!("http://{}", self.address), key)

@@ -147,7 +147,7 @@ impl Postgres {
         &self.keyring
     }
 
-    /// Drops the keys that have been held for long enough; to be called about as often as that is.
+    /// Drops the keys that have been held for long enough. Until then they lie in memory, lent to nobody: to be called every second.
     pub fn sweep_keys(&self) {
         self.keyring.sweep();
     }

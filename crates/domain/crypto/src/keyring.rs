@@ -139,7 +139,7 @@ impl Keyring {
         held.tenants.clear();
     }
 
-    /// Drops the keys of tenants not seen for the TTL; to be called about as often.
+    /// Drops the keys that were kept for the TTL: they are lent to nobody by then, and lie in memory until this is called.
     pub fn sweep(&self) {
         let now = self.clock.now();
         self.flights.sweep(now);

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use ward_kernel::{Entropy, TenantId};
 use zeroize::Zeroizing;
 
-use crate::material::{InvalidKey, Material, Octets, redacted};
+use crate::material::{InvalidKey, Material, Octets, boxed, redacted};
 use crate::sealed::{Sealed, Sealing};
 use crate::{KeyId, KeyService, ServiceError, Suite, TenantKey};
 
@@ -24,7 +24,7 @@ impl RootKey {
             Ok(typed) if typed.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
                 Err(InvalidKey::Text)
             }
-            Ok(raw) => Self::new(Zeroizing::new(*raw)),
+            Ok(raw) => Self::new(boxed(raw)),
             Err(_) => Self::new(unhex(file.trim_ascii()).ok_or(InvalidKey::Length)?),
         }
     }

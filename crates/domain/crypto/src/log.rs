@@ -3,18 +3,18 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use ward_audit::note::{InvalidKey, KeyKind, NoteSigner, VerifierKey};
 use ward_kernel::SealError;
 
-use crate::material::{Material, redacted};
+use crate::material::{Material, leaving_nothing, redacted};
 
 /// A tenant's key for the heads of its audit log: Ed25519 ([RFC 8032](https://www.rfc-editor.org/rfc/rfc8032)), whose seed is
 /// HKDF-Expand(key, "ward v1 log", 32).
-pub struct LogKey(SigningKey);
+pub struct LogKey(Box<SigningKey>);
 
 /// A log's keys, the newest first. While one follows another both sign; those before stay, so that what they signed is known.
 pub struct LogKeyring(Vec<(LogKey, Option<DateTime<Utc>>)>);
 
 /// A [`LogKey`] under the name of a log.
 pub struct LogSigner {
-    key: SigningKey,
+    key: Box<SigningKey>,
     verifier: VerifierKey,
 }
 
@@ -40,13 +40,14 @@ impl LogKeyring {
 impl LogKey {
     /// What signs the heads of the log called `origin`, which has no spaces and no plus.
     pub fn signer(&self, origin: &str) -> Result<LogSigner, InvalidKey> {
-        let key = self.0.clone();
+        let key = leaving_nothing(|| self.0.clone());
         let verifier = VerifierKey::new(origin, KeyKind::Note, key.verifying_key().to_bytes())?;
         Ok(LogSigner { key, verifier })
     }
 
     pub(crate) fn new(key: &Material) -> Self {
-        Self(SigningKey::from_bytes(&key.derive(b"ward v1 log")))
+        let seed = key.derive(b"ward v1 log");
+        leaving_nothing(|| Self(Box::new(SigningKey::from_bytes(&seed))))
     }
 }
 
@@ -56,7 +57,8 @@ impl NoteSigner for LogSigner {
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SealError> {
-        Ok(self.key.try_sign(message).map_err(|_| SealError)?.to_bytes())
+        let signature = leaving_nothing(|| self.key.try_sign(message));
+        Ok(signature.map_err(|_| SealError)?.to_bytes())
     }
 }
 
@@ -99,7 +101,8 @@ mod tests {
     fn heads_are_signed_as_rfc_8032_says() {
         for vector in SIGNED {
             let [seed, key, message, signature] = vector.map(unhex);
-            let signer = LogKey(SigningKey::from_bytes(&seed.try_into().unwrap())).signer("log").unwrap();
+            let key = LogKey(Box::new(SigningKey::from_bytes(&seed.try_into().unwrap())));
+            let signer = key.signer("log").unwrap();
             assert_eq!(signer.sign(&message).unwrap()[..], signature);
             let verifier = VerifierKey::new("log", KeyKind::Note, key.try_into().unwrap());
             assert_eq!(signer.key(), &verifier.unwrap());

@@ -3,11 +3,29 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use ward_kernel::Entropy;
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, zeroize_stack};
 
 use crate::Suite;
 
-pub(crate) type Octets = Zeroizing<[u8; 32]>;
+/// A key where it stays: whoever moves this moves no octet of it, so that none is left behind.
+pub(crate) type Octets = Box<Zeroizing<[u8; 32]>>;
+
+/// More stack than a cipher, a code or a signature takes, in a debug build too.
+const STACK: usize = 16 << 10;
+
+/// What `work` answers, and nothing on the stack of what it moved about there: the libraries wipe what they drop, and leave copies of
+/// what they moved. What it answers is moved as well, so a key in it must lie in a box.
+pub(crate) fn leaving_nothing<T>(work: impl FnOnce() -> T) -> T {
+    let done = apart(work);
+    zeroize_stack::<STACK>();
+    done
+}
+
+/// In a frame below that of the caller.
+#[inline(never)]
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
 
 /// Gives key types a `Debug` that says nothing.
 macro_rules! redacted {
@@ -55,7 +73,7 @@ impl Material {
         let (suite, octets) = clear.split_first().ok_or(InvalidKey::Length)?;
         let suite = Suite::parse(*suite).ok_or(InvalidKey::Suite)?;
         let octets: &[u8; 32] = octets.try_into().map_err(|_| InvalidKey::Length)?;
-        Self::new(suite, Zeroizing::new(*octets))
+        Self::new(suite, boxed(octets))
     }
 
     /// What only this key commits to, suite included; stored when the key is made.
@@ -64,7 +82,7 @@ impl Material {
             Suite::XChaCha20Poly1305 => b"ward v1 key commitment 1",
             Suite::Aes256Gcm => b"ward v1 key commitment 2",
         };
-        *self.derive(label)
+        **self.derive(label)
     }
 
     /// Whether it is the key that committed to `commitment`, in constant time.
@@ -80,29 +98,42 @@ impl Material {
     )]
     pub(crate) fn derive(&self, label: &[u8]) -> Octets {
         let mut derived = Octets::default();
-        Hkdf::<Sha256>::from_prk(self.octets.as_slice())
-            .ok()
-            .and_then(|prk| prk.expand(label, derived.as_mut_slice()).ok())
-            .expect("lengths are fixed");
+        let expand = || {
+            Hkdf::<Sha256>::from_prk(self.octets.as_slice())
+                .ok()
+                .and_then(|prk| prk.expand(label, derived.as_mut_slice()).ok())
+        };
+        leaving_nothing(expand).expect("lengths are fixed");
         derived
     }
 }
 
+/// Octets of a key, copied to where they stay.
+pub(crate) fn boxed(octets: &[u8; 32]) -> Octets {
+    let mut boxed = Octets::default();
+    boxed.copy_from_slice(octets);
+    boxed
+}
+
 /// HMAC-SHA256 ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)) under one key, scheduled once.
-pub(crate) struct Hmac256(Hmac<Sha256>);
+pub(crate) struct Hmac256(Box<Hmac<Sha256>>);
 
 impl Hmac256 {
-    pub(crate) fn new(key: &Octets) -> Self {
-        let mut block = Zeroizing::new([0; 64]);
-        block.iter_mut().zip(key.iter()).for_each(|(to, from)| *to = *from);
-        Self(Hmac::new((&*block).into()))
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        leaving_nothing(|| {
+            let mut block = Zeroizing::new([0; 64]);
+            block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+            Self(Box::new(Hmac::new((&*block).into())))
+        })
     }
 
     /// The code of the parts laid end to end.
     pub(crate) fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.0.clone();
-        parts.iter().for_each(|part| mac.update(part));
-        mac.finalize().into_bytes().into()
+        leaving_nothing(|| {
+            let mut mac = Hmac::clone(&self.0);
+            parts.iter().for_each(|part| mac.update(part));
+            mac.finalize().into_bytes().into()
+        })
     }
 }
 

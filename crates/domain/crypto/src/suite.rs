@@ -2,6 +2,8 @@ use aes_gcm::Aes256Gcm;
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInOut, KeyInit, Nonce, Tag};
 
+use crate::material::leaving_nothing;
+
 /// Which authenticated cipher a key is for; one key never serves two.
 ///
 /// Nonces are random. XChaCha20-Poly1305 has 24 octets of it
@@ -49,33 +51,33 @@ impl Suite {
     }
 }
 
-/// A suite under one key, scheduled once.
+/// A suite under one key, scheduled once, where it stays.
 pub(crate) enum Cipher {
-    XChaCha(XChaCha20Poly1305),
+    XChaCha(Box<XChaCha20Poly1305>),
     Aes(Box<Aes256Gcm>),
 }
 
 impl Cipher {
     pub(crate) fn new(suite: Suite, key: &[u8; 32]) -> Self {
-        match suite {
-            Suite::XChaCha20Poly1305 => Self::XChaCha(XChaCha20Poly1305::new(key.into())),
+        leaving_nothing(|| match suite {
+            Suite::XChaCha20Poly1305 => Self::XChaCha(Box::new(XChaCha20Poly1305::new(key.into()))),
             Suite::Aes256Gcm => Self::Aes(Box::new(Aes256Gcm::new(key.into()))),
-        }
+        })
     }
 
     pub(crate) fn encrypt(&self, nonce: &[u8], ad: &[u8], text: &mut [u8]) -> Option<[u8; TAG]> {
-        match self {
-            Self::XChaCha(cipher) => encrypt(cipher, nonce, ad, text),
+        leaving_nothing(|| match self {
+            Self::XChaCha(cipher) => encrypt(&**cipher, nonce, ad, text),
             Self::Aes(cipher) => encrypt(&**cipher, nonce, ad, text),
-        }
+        })
     }
 
     /// Leaves `body` encrypted where it answers nothing.
     pub(crate) fn decrypt(&self, nonce: &[u8], ad: &[u8], body: &mut [u8], tag: &[u8; TAG]) -> Option<()> {
-        match self {
-            Self::XChaCha(cipher) => decrypt(cipher, nonce, ad, body, tag),
+        leaving_nothing(|| match self {
+            Self::XChaCha(cipher) => decrypt(&**cipher, nonce, ad, body, tag),
             Self::Aes(cipher) => decrypt(&**cipher, nonce, ad, body, tag),
-        }
+        })
     }
 }
 

