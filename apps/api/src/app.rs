@@ -67,6 +67,10 @@ pub(crate) struct App {
     pub(crate) gate: Gate,
     /// Whether a key service outside holds the root: what it doesn't give now it may give later.
     pub(crate) rooted_elsewhere: bool,
+    /// Whether another root, in a file of this machine, unwraps what it wrapped.
+    pub(crate) beside_here: bool,
+    /// Whether the settings let any tenant bring a key.
+    pub(crate) tenants_bring: bool,
     pub(crate) mode: Mode,
     pub(crate) region: String,
     pub(crate) canaries: Canaries,

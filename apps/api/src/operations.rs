@@ -28,6 +28,7 @@ use crate::me::WHO_AM_I;
 use crate::operator::{BEGIN_ROTATIONS, FOUND_TENANT, LOOK_AT_JOBS};
 use crate::probe::canary::PREPARE_CANARY;
 use crate::probe::erasure::TRY_ERASURE;
+use crate::probe::person::TRY_KEYS;
 use crate::probe::{INSPECT_LOG, PROBE_READ, SCHEDULE_PROBES};
 use crate::refusals::RECORD_REFUSALS;
 use crate::tasks::FORGET_ANSWERS;
@@ -91,6 +92,7 @@ pub(crate) static TABLE: &[&Operation] = &[
     &REPLAY_ERASURE,
     &PREPARE_CANARY,
     &TRY_ERASURE,
+    &TRY_KEYS,
     &SCHEDULE_PROBES,
     &RUN_PROBE,
     &PROBE_READ,

@@ -22,7 +22,7 @@ use ward_postgres::{Postgres, migrate};
 
 use crate::app::App;
 use crate::around::Around;
-use crate::config::{Config, Mode};
+use crate::config::{Config, KeyAt, Mode};
 use crate::gate::Gate;
 use crate::import::Share;
 use crate::key_services::KeyServices;
@@ -139,6 +139,8 @@ fn assemble(
         usage: Default::default(),
         gate: Gate::default(),
         rooted_elsewhere: config.keys.root.is_some(),
+        beside_here: matches!(config.keys.beside, Some(KeyAt::File(_))),
+        tenants_bring: !config.keys.tenants.is_empty(),
         canaries: Default::default(),
         unrecorded: Default::default(),
         turn: Default::default(),

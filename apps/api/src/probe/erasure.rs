@@ -1,10 +1,8 @@
-use serde_json::json;
-use ward::kernel::{Entity, Operation, Place, SubjectId, TenantId};
-use ward::subject::subject::{Draft, create};
-use ward::subject::{Fields, Kind, SubjectError};
+use ward::kernel::{Entity, Operation, Place, TenantId};
 use ward::{EraseError, ErasureBook as _, ErasureEntry, ErasureReason, Store as _, Unanswered, erase};
 
 use super::canary::A;
+use super::person::{EMAIL, person, sealed_email, word};
 use super::{PROBE_READ, ProbeError, Seen, job};
 use crate::app::App;
 use crate::erasure::work::Erased;
@@ -29,19 +27,11 @@ pub(super) async fn erasure(app: &App) -> Result<Seen, ProbeError> {
 /// What is wrong with an erasure, in a unit that is dropped: nobody is left of it, erased or not.
 async fn tried(app: &App) -> Result<Vec<String>, ProbeError> {
     let mut unit = app.store.unit(app.prober(A, &TRY_ERASURE)?).await?;
-    let (id, now) = (SubjectId::from(app.machine.next()), app.clock().now());
-    let mail = json!(format!("{}@example.org", id.to_string().replace('-', "")));
-    let fields = Fields::parse(app.catalogue.subject(), [("email", &mail)]);
-    let fields = fields.map_err(|_| ProbeError::Unexpected("the canary's address", 422))?;
-    let draft =
-        Draft { kind: Kind::Consumer, external_ref: None, time_zone: None, jurisdiction: None, fields };
-    let made = create(&mut unit, &TRY_ERASURE, A, (id, now), &draft).await;
-    let (stored, _) = made.map_err(|error| match error {
-        SubjectError::Store(error) => ProbeError::Store(error),
-        _ => ProbeError::Unexpected("the canary", 422),
-    })?;
+    let mail = format!("{}@example.org", word(app.machine.next()));
+    let stored = person(app, &mut unit, &TRY_ERASURE, &mail).await?;
+    let (id, now) = (stored.id, app.clock().now());
     let kept = app.store.kept_keys(&unit, id).await?;
-    let sealed = stored.fields.find("email").ok_or(ProbeError::Unexpected("the canary's address", 404))?;
+    let sealed = sealed_email(&stored)?;
 
     let mut wrong = Vec::new();
     match erase(&mut unit, id, (ErasureReason::Requested, None), now).await {
@@ -49,8 +39,8 @@ async fn tried(app: &App) -> Result<Vec<String>, ProbeError> {
         Err(EraseError::Store(error)) => return Err(error.into()),
         Err(error) => wrong.push(format!("a person could not be erased: {error}")),
     }
-    let place = Place { tenant: A, row: Entity::from(id), column: "email" };
-    if app.store.opens_anyhow(&unit, place, &sealed.bytes).await? {
+    let place = Place { tenant: A, row: Entity::from(id), column: EMAIL };
+    if app.store.opens_anyhow(&unit, place, sealed).await? {
         wrong.push("what an erased person's key had sealed opens".to_owned());
     }
     if kept.is_empty() || app.store.put_back(unit, &kept).await? {

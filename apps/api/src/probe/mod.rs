@@ -1,12 +1,19 @@
 //! Checks against the running system. Each says what it did, what it saw, and over how many things.
 
+mod backups;
 pub(crate) mod canary;
+mod cipher;
 mod client;
 mod credentials;
 pub(crate) mod erasure;
+mod index;
 mod isolation;
 mod keeping;
 mod log;
+mod own_key;
+pub(crate) mod person;
+mod root_key;
+mod rotation;
 mod sealing;
 mod tenancy;
 mod told;
@@ -103,7 +110,7 @@ struct Probe {
 }
 
 /// Every check there is.
-static PROBES: [Probe; 16] = [
+static PROBES: [Probe; 22] = [
     Probe {
         name: "isolation",
         method: "Reads the database's catalogue rule by rule, then attacks one test customer from another in SQL.",
@@ -169,6 +176,41 @@ static PROBES: [Probe; 16] = [
         name: "fail_closed",
         method: "Offers keys that are missing, short or constant, and tries to read and to write under a wrong one.",
         check: |app| Box::pin(sealing::fail_closed(app)),
+    },
+    Probe {
+        name: "root_key",
+        method: "Asks whoever holds the root key, has it wrap a new key for a test customer and unwrap it again, for that customer and for another, and throws it away.",
+        check: |app| Box::pin(root_key::root_key(app)),
+    },
+    Probe {
+        name: "cipher",
+        method: "Stores a license number, reads from the newest sealed values of the test customers which cipher and which nonce each is under, and from \
+                 every customer's keys which cipher they are for; then asks which key sealed most messages.",
+        check: |app| Box::pin(cipher::cipher(app)),
+    },
+    Probe {
+        name: "key_rotation",
+        method: "Has a key of a test customer followed by a next version, and a test person's by another key, opens and moves what the old ones had sealed, and \
+                 undoes all of it; then looks in every customer's rotations for one that stands still, and in their keys for one that is too old.",
+        check: |app| Box::pin(rotation::rotation(app)),
+    },
+    Probe {
+        name: "own_key",
+        method: "Brings a key from a service of its own and withdraws it, offers keys that another service wrapped, asks when customers' own keys were \
+                 last looked at, and tries to read customers whose keys can't be had.",
+        check: |app| Box::pin(own_key::own_key(app)),
+    },
+    Probe {
+        name: "sealed_backups",
+        method: "Stores a secret word in a test person's address, in queued work and in a kept answer, and two more in clear, then looks for each in every \
+                 column of the newest rows of every table, and undoes all of it.",
+        check: |app| Box::pin(backups::backups(app)),
+    },
+    Probe {
+        name: "blind_index",
+        method: "Gives one address to a test person of each of two customers, looks for it and for another, and holds the stored codes that find it \
+                 against each other and against digests of it.",
+        check: |app| Box::pin(index::index(app)),
     },
     Probe {
         name: "erasure",

@@ -5,9 +5,10 @@ use serde_json::json;
 use ward::Store as _;
 use ward::audit::Event;
 use ward::crypto::{Clear, Keyring, LocalKeys, OpenError, RootKey};
-use ward::kernel::{Entity, Place, RecordId, StoreError, SubjectId, Uuid};
+use ward::kernel::{Entity, Place, RecordId, StoreError, SubjectId};
 
 use super::canary::A;
+use super::person::word;
 use super::tenancy::{canary_record, canary_subject};
 use super::{CANARY_DISCLOSED, PROBE_READ, ProbeError, Seen, is_refused};
 use crate::app::App;
@@ -55,11 +56,6 @@ pub(super) async fn sealing(app: &App) -> Result<Seen, ProbeError> {
     }
     let observed = "A person's address and a license number, just written, are in no column in clear, and open in their own places and in no other.";
     Ok(Seen::unless(wrong, 8, observed.into()))
-}
-
-/// A word that nothing else holds, without a digit that would make it look like a number of somebody's.
-fn word(id: Uuid) -> String {
-    id.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'a' + half)).collect()
 }
 
 /// Whether a row holds the word, in text or in bytes.

@@ -108,15 +108,18 @@ async fn first(client: &Client, path: &str) -> Result<Uuid, ProbeError> {
 
 /// The canary's one subject, added where it is missing.
 pub(super) async fn canary_subject(client: &Client) -> Result<Uuid, ProbeError> {
-    let found = client
-        .get("/v1/subjects?kind=consumer&external_ref=canary")
-        .await?
-        .expect("GET /v1/subjects", 200)?;
+    canary_called(client, "canary").await
+}
+
+/// The canary's subject of that name, added where it is missing.
+pub(super) async fn canary_called(client: &Client, name: &str) -> Result<Uuid, ProbeError> {
+    let find = format!("/v1/subjects?kind=consumer&external_ref={name}");
+    let found = client.get(&find).await?.expect("GET /v1/subjects", 200)?;
     let id = |text: &str| text.parse::<Uuid>().ok();
     if let Some(id) = found.text("/items/0/id").and_then(id) {
         return Ok(id);
     }
-    let new = json!({ "kind": "consumer", "external_ref": "canary", "fields": { "given_name": "Canary" } });
+    let new = json!({ "kind": "consumer", "external_ref": name, "fields": { "given_name": "Canary" } });
     let made = client.post("/v1/subjects", new).await?.expect("POST /v1/subjects", 201)?;
     made.text("/id").and_then(id).ok_or(ProbeError::Unexpected("POST /v1/subjects", 201))
 }

@@ -22,8 +22,7 @@ const PROMISED: [(&str, &str); 5] = [
 ];
 
 /// Which promise each check is about.
-const CHECKED: [(&str, &str); 16] = [
-    ("erasure", "C8"),
+const CHECKED: [(&str, &str); 22] = [
     ("isolation", "T1"),
     ("tenant_from_credential", "T2"),
     ("cross_tenant", "T4"),
@@ -37,6 +36,13 @@ const CHECKED: [(&str, &str); 16] = [
     ("audit_export", "A6"),
     ("sealing", "C1"),
     ("fail_closed", "C3"),
+    ("root_key", "C1"),
+    ("cipher", "C2"),
+    ("key_rotation", "C4"),
+    ("own_key", "C5"),
+    ("sealed_backups", "C6"),
+    ("blind_index", "C7"),
+    ("erasure", "C8"),
     ("permissions", "R3"),
     ("api_keys", "I6"),
 ];

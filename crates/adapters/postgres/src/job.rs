@@ -20,7 +20,7 @@ const ADD: &str = "
     WHERE job.given_up_at IS NOT NULL
     RETURNING 1 AS added";
 const DUE: &str = "SELECT FROM ward.job WHERE tenant = $1 AND id = $2 AND given_up_at IS NULL";
-const PAYLOAD: &str = "SELECT payload FROM ward.job WHERE tenant = $1 AND id = $2";
+pub(crate) const PAYLOAD: &str = "SELECT payload FROM ward.job WHERE tenant = $1 AND id = $2";
 const REMOVE: &str = "DELETE FROM ward.job WHERE tenant = $1 AND id = $2";
 const GIVE_UP: &str = "UPDATE ward.job SET given_up_at = now(), attempts = $3 WHERE tenant = $1 AND id = $2";
 const GIVEN_UP: &str = "

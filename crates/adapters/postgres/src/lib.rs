@@ -104,6 +104,7 @@ extern crate self as ward_postgres;
 pub use local::is_local;
 pub use log::PrunedLog;
 pub use migrate::{MigrateError, migrate, schema};
+pub use probe::{KeyStanding, KeysWatched, RawLook};
 pub use reading::PgReading;
 pub use sealed_column::{
     ColumnSealer, IndexedText, NotSealed, SealedCell, SealedField, SealedTable, SealedText,

@@ -35,6 +35,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0018_external_keys",
     "0019_erasure",
     "0020_key_use",
+    "0021_key_probes",
 ];
 
 /// Serialises replicas that start together.

@@ -1,6 +1,9 @@
 //! What checks look at: the database as the application's own role sees it. Nothing here changes anything, even where
 //! a control is off.
 
+mod raw;
+mod standing;
+
 use sqlx::Row as _;
 use uuid::Uuid;
 use ward::crypto::{Sealed, WrappedKey};
@@ -14,6 +17,9 @@ use crate::prover::{self, Declaration, Proof, Report};
 use crate::scoped::Scoped;
 use crate::store::Postgres;
 use crate::unit::PgUnit;
+
+pub use raw::RawLook;
+pub use standing::{KeyStanding, KeysWatched};
 
 /// Whether the log could be rewritten: for each way, a statement that must be refused. `WHERE false` touches no row.
 const REWRITES: [(&str, &str); 13] = [

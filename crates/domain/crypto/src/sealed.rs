@@ -75,7 +75,8 @@ impl<'a> Sealed<'a> {
         Header { suite: self.suite, key: self.key }
     }
 
-    pub(crate) fn nonce(&self) -> &'a [u8] {
+    /// The nonce that it was sealed under, as long as its suite has it.
+    pub fn nonce(&self) -> &'a [u8] {
         self.nonce
     }
 }

@@ -74,7 +74,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 38] = [
+const DEFINERS: [Definer; 40] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -133,6 +133,14 @@ const DEFINERS: [Definer; 38] = [
         "counts what keys of many tenants sealed in one batch: ids and numbers only",
     ),
     own("ward.worn_keys(bigint)", "says which of the current tenant's keys sealed too much"),
+    crossing(
+        "ward.most_messages()",
+        "tells how many messages the key sealed that sealed most: a number only",
+    ),
+    crossing(
+        "ward.keys_watched(timestamp with time zone)",
+        "counts the keys that tenants brought, and those that nobody looked at",
+    ),
     own("ward.enter_erasure(uuid)", "has an erasure of the current tenant's entered into the ledger"),
     own("ward.erasure_place(uuid)", "says where the ledger has an erasure of the current tenant's"),
     crossing("ward.last_erasure()", "tells the last number of the ledger that is known"),

@@ -25,7 +25,7 @@ const BEGIN: &str = "
 const UNDER_WAY: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND purpose = $2 AND state <> 'ended'";
 const HOLD: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND id = $2 FOR UPDATE";
 const REPLACE: &str = "
-    UPDATE ward.rotation SET state = $3, total = $4, done = $5, after = $6,
+    UPDATE ward.rotation SET state = $3, total = $4, done = $5, after = $6, moved_at = clock_timestamp(),
         ended_at = CASE WHEN $3 = 'ended' THEN clock_timestamp() END
     WHERE tenant = $1 AND id = $2";
 const SHOW: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND id = $2";
