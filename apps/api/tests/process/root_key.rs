@@ -5,15 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 use ureq::http::Method;
-use uuid::Uuid;
 
+use crate::start::KEY;
 use crate::ward::{Tenant, Ward};
 
-/// A root key of its own, in a file.
-fn key(ward: &Ward, name: &str) -> String {
+/// A root key in a file.
+fn key(ward: &Ward, name: &str, digits: &str) -> String {
     let file = ward.home().join(name);
-    let octets = [Uuid::new_v4(), Uuid::new_v4()].map(|random| random.simple().to_string());
-    fs::write(&file, octets.concat()).unwrap();
+    fs::write(&file, digits).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     file.to_str().unwrap().to_owned()
 }
@@ -45,7 +44,7 @@ fn follow(ward: &Ward) -> Value {
 #[test]
 fn tenants_follow_from_one_root_to_another_and_nothing_is_sealed_anew() {
     let mut ward = Ward::idle();
-    let (old, new) = (key(&ward, "old"), key(&ward, "new"));
+    let (old, new) = (key(&ward, "old", KEY), key(&ward, "new", &KEY.chars().rev().collect::<String>()));
     ward.set(&[("WARD_LOG", "warn,ward_api::serve=info")]);
     settings(&mut ward, &old, "");
     ward.start_again();
