@@ -2,7 +2,7 @@
 
 use aes_gcm::Aes256Gcm;
 use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::aead::{Aead, KeyInit, KeySizeUser, Nonce as NonceOf, Payload};
+use chacha20poly1305::aead::{Aead, KeyInit, Nonce as NonceOf, Payload};
 use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ward::crypto::Suite;
 use ward::kernel::Entropy as _;

@@ -95,6 +95,7 @@ impl Plain {
         Ok(transaction.commit().await?)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "nobody drops a measurement halfway")]
     async fn begin(&self) -> Outcome<Transaction<'static, Postgres>> {
         let begin = format!("BEGIN READ WRITE; SET LOCAL ward.tenant = '{}'", self.tenant);
         Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
