@@ -21,7 +21,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const BEGIN: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// Keys are kept for a minute, and swept every half; within that time the check of the logs may have loaded them once more.
+/// Keys are kept for a minute, then swept within a second; meanwhile the check of the logs may have loaded them once more.
 const PATIENCE: Duration = Duration::from_secs(240);
 /// What lies in memory for as long as Ward runs: the root key, as it wraps.
 const ROOT: &[&str] = &["root: ward v1 root"];

@@ -101,8 +101,8 @@ mod tests {
     fn heads_are_signed_as_rfc_8032_says() {
         for vector in SIGNED {
             let [seed, key, message, signature] = vector.map(unhex);
-            let key = LogKey(Box::new(SigningKey::from_bytes(&seed.try_into().unwrap())));
-            let signer = key.signer("log").unwrap();
+            let seed = seed.try_into().unwrap();
+            let signer = LogKey(Box::new(SigningKey::from_bytes(&seed))).signer("log").unwrap();
             assert_eq!(signer.sign(&message).unwrap()[..], signature);
             let verifier = VerifierKey::new("log", KeyKind::Note, key.try_into().unwrap());
             assert_eq!(signer.key(), &verifier.unwrap());

@@ -10,8 +10,8 @@ use crate::Suite;
 /// A key where it stays: whoever moves this moves no octet of it, so that none is left behind.
 pub(crate) type Octets = Box<Zeroizing<[u8; 32]>>;
 
-/// More stack than a cipher, a code or a signature takes, in a debug build too.
-const STACK: usize = 16 << 10;
+/// More stack than a cipher, a code or a signature takes, also where none of them is optimised.
+const STACK: usize = if cfg!(debug_assertions) { 64 << 10 } else { 16 << 10 };
 
 /// What `work` answers, and nothing on the stack of what it moved about there: the libraries wipe what they drop, and leave copies of
 /// what they moved. What it answers is moved as well, so a key in it must lie in a box.

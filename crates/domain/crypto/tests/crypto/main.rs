@@ -15,3 +15,4 @@ mod tally;
 mod tokens;
 mod turns;
 mod vault;
+mod wiped;

@@ -45,13 +45,18 @@ fn what_another_root_wrapped_opens_beside_it_and_is_wrapped_anew_once() {
 fn a_root_that_refuses_or_is_out_of_reach_is_not_replaced_by_the_other() {
     let (old, new) = (Switched::new(), Switched::new());
     let before = stored(created(1, &*old, Suite::default()).1);
-    let following = ring(&new).beside(old);
+    let following = ring(&new).beside(old.clone());
+    let is_well = || block_on(following.service().check()).is_ok();
     for fault in [Fault::Revoked, Fault::Down] {
         new.set(Some(fault));
+        assert!(!is_well());
         assert!(block_on(following.load(tenant(1), &before.keys)).is_err());
         let followed = block_on(following.follow_root(tenant(1), &before));
         assert!(matches!(followed, Err(TransferError::Held(_))), "{followed:?}");
     }
+    new.set(None);
+    old.set(Some(Fault::Down));
+    assert!(is_well(), "nothing is wrapped by the other");
 }
 
 #[test]
