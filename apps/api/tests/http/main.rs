@@ -26,4 +26,5 @@ mod strict;
 mod sweep;
 mod tiles;
 mod trust;
+mod trust_keys;
 mod values;

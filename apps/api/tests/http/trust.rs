@@ -12,7 +12,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::support::{Ask, Client, Deployment, Outcome, operations};
 
-const PROBES: [&str; 16] = [
+const PROBES: [&str; 22] = [
     "api_keys",
     "audit_completeness",
     "audit_export",
@@ -21,12 +21,18 @@ const PROBES: [&str; 16] = [
     "audit_reads",
     "audit_scrub",
     "audit_tree",
+    "blind_index",
+    "cipher",
     "cross_tenant",
     "erasure",
     "fail_closed",
     "isolation",
+    "key_rotation",
+    "own_key",
     "permissions",
     "read_only",
+    "root_key",
+    "sealed_backups",
     "sealing",
     "tenant_from_credential",
 ];
@@ -45,11 +51,15 @@ fn with(board: &BTreeMap<String, (String, Option<String>)>, status: &str) -> BTr
     board.iter().filter(|(_, (of, _))| of == status).map(|(id, _)| id.clone()).collect()
 }
 
-/// A deployment to which nothing is wanting.
-async fn with_a_ledger() -> Outcome<(Deployment, TempDir)> {
+/// What is degraded where the root lies in a file, as it does in these tests.
+const ROOTED_HERE: &str = "managed-root-key";
+
+/// A deployment to which nothing is wanting but a key management service for its root.
+pub(crate) async fn with_a_ledger() -> Outcome<(Deployment, TempDir)> {
     let ledger = tempdir()?;
     let place = format!("file://{}", ledger.path().display());
-    let deployment = Deployment::start("workforce").await?.set(&[("WARD_ERASURE_LEDGER", &place)]).await?;
+    let settings = [("WARD_ERASURE_LEDGER", &*place), ("WARD_TENANT_KEYS", "locker:*")];
+    let deployment = Deployment::start("workforce").await?.set(&settings).await?;
     Ok((deployment, ledger))
 }
 
@@ -61,7 +71,9 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
         .as_array()
         .ok_or("no claims")?
         .iter()
-        .filter(|claim| claim["status"] == "active")
+        .filter(|claim| {
+            claim["status"] == if claim["id"] == ROOTED_HERE { "degraded" } else { "active" }
+        })
         .map(|claim| claim["probe"].as_str().unwrap_or("none"))
         .collect();
     assert_eq!(green, PROBES.into(), "{trust:#}");
@@ -71,7 +83,8 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
     for claim in trust["claims"].as_array().into_iter().flatten().filter(|claim| claim["probe"].is_string()) {
         let check = format!("/v1/claims/{}/check", claim["id"].as_str().ok_or("no id")?);
         let seen = client.post(&check, json!({})).await?.expect(200)?;
-        assert_eq!(seen["status"], "active", "{seen:#}");
+        let status = if claim["id"] == ROOTED_HERE { "degraded" } else { "active" };
+        assert_eq!(seen["status"], status, "{seen:#}");
     }
 
     // Nobody looked for a day.
@@ -256,7 +269,7 @@ async fn a_control_that_is_switched_off_turns_its_row_red_and_no_other() -> Outc
 }
 
 /// As an operator alters what is in use: whoever is the victim of a deadlock did nothing, and does it again.
-async fn alter(deployment: &Deployment, sql: &str) -> Outcome {
+pub(crate) async fn alter(deployment: &Deployment, sql: &str) -> Outcome {
     loop {
         match deployment.database.run("postgres", sql).await {
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DEADLOCK_DETECTED) => {}
