@@ -71,9 +71,7 @@ async fn every_check_runs_by_itself_and_what_has_none_is_never_green() -> Outcom
         .as_array()
         .ok_or("no claims")?
         .iter()
-        .filter(|claim| {
-            claim["status"] == if claim["id"] == ROOTED_HERE { "degraded" } else { "active" }
-        })
+        .filter(|claim| claim["status"] == if claim["id"] == ROOTED_HERE { "degraded" } else { "active" })
         .map(|claim| claim["probe"].as_str().unwrap_or("none"))
         .collect();
     assert_eq!(green, PROBES.into(), "{trust:#}");
