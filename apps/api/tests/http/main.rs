@@ -17,6 +17,7 @@ mod looks;
 mod own_events;
 mod own_keys;
 mod own_keys_raced;
+mod policy;
 mod problems;
 mod proofs;
 mod roles;
