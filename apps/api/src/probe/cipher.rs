@@ -46,7 +46,7 @@ pub(super) async fn cipher(app: &App) -> Result<Seen, ProbeError> {
         "{count} fields of two test customers, one of them just written, are sealed with {}, each under another nonce, of {length} bytes; the keys \
          of {} customers are for it. The key that sealed most messages, of those that are counted, sealed {most} so far.",
         suite.as_str().to_uppercase(),
-        tenants.len(),
+        tenants.len() as u64 - other,
     );
     Ok(Seen::unless(wrong, count + tenants.len() as u64, observed).but(caveat))
 }

@@ -37,9 +37,10 @@ pub(super) async fn own_key(app: &App) -> Result<Seen, ProbeError> {
     let observed = format!(
         "A test customer's key, brought from a service of this check's own, was withdrawn: from then on it wasn't had. What another service wrapped was \
          refused, and no root stood in for a service that can't be had. {} customers brought keys, all looked at within five minutes; {} of them can't be \
-         had, and their customers aren't served.",
+         had, and {} whose they are were asked for and not served.",
         watched.brought,
         dark.len(),
+        dark.len().min(MOST),
     );
     Ok(Seen::unless(wrong, watched.brought + 4, observed).but((!app.tenants_bring).then_some(NONE_MAY)))
 }

@@ -108,6 +108,13 @@ fn a_root_in_hardware_that_is_gone_at_the_start_or_later_serves_again_when_it_is
     ward.until_ready();
     let tenant = ward.found("Rooted in hardware");
     assert_eq!(status(&ward, &tenant.key, DATA).0, 200);
+    let check = "/v1/claims/managed-root-key/check";
+    let checked = ward.client(&tenant.key).send(Method::POST, check, &[JSON], "{}").unwrap().json();
+    assert_eq!(checked["status"], "active", "{checked}");
+    assert!(
+        checked["observed"].as_str().is_some_and(|told| told.starts_with("The key service")),
+        "{checked}"
+    );
 
     held.hsm.change_pin(Hsm::PIN, "another-pin").unwrap();
     let took = until("dark", &[&ward], |ward| is_dark(ward, &tenant.key));

@@ -52,7 +52,8 @@ impl Deployment {
     pub(crate) async fn with_a_ledger(profile: &str) -> Outcome<(Self, TempDir)> {
         let ledger = tempdir()?;
         let place = format!("file://{}", ledger.path().display());
-        Ok((Self::start(profile).await?.set(&[("WARD_ERASURE_LEDGER", &place)]).await?, ledger))
+        let settings = [("WARD_ERASURE_LEDGER", &*place), ("WARD_TENANT_KEYS", "locker:*")];
+        Ok((Self::start(profile).await?.set(&settings).await?, ledger))
     }
 
     /// The same service, started anew with these settings beside its own.
