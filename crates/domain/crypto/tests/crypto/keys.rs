@@ -259,3 +259,12 @@ fn a_key_service_that_fails_gives_an_error_and_no_key() {
     service.set(None);
     assert!(load(1, &*service, &stored).is_ok() && check().is_ok());
 }
+
+#[test]
+fn a_suite_is_known_by_its_name_alone() {
+    let names = [(Suite::XChaCha20Poly1305, "xchacha20-poly1305"), (Suite::Aes256Gcm, "aes-256-gcm")];
+    for (suite, name) in names {
+        assert_eq!((suite.as_str(), Suite::named(name)), (name, Some(suite)));
+    }
+    assert_eq!(Suite::named("aes-128-gcm"), None);
+}

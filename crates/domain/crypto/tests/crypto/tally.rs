@@ -52,3 +52,8 @@ fn what_a_suite_with_long_nonces_seals_is_not_counted() {
     drop(keys);
     assert_eq!(ring.take_sealings(), []);
 }
+
+#[test]
+fn a_key_bears_two_to_the_thirty_first_messages() {
+    assert_eq!(Keyring::MOST_MESSAGES, 2_147_483_648);
+}
