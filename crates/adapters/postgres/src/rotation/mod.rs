@@ -119,7 +119,7 @@ impl KeyUpkeep for PgUnit {
     async fn move_on(&mut self, rotation: &Rotation, most: u32) -> Result<Moved, StoreError> {
         match rotation.purpose {
             KeyPurpose::Subject => self.follow(rotation, most).await,
-            KeyPurpose::Tenant => self.rewrap(most).await,
+            KeyPurpose::Tenant => self.rewrap(rotation.after, most).await,
             KeyPurpose::Index => self.reindex(rotation.after, most).await,
             KeyPurpose::Queue => self.reseal_jobs(most).await,
             KeyPurpose::Audit => self.reseal_owner().await,
