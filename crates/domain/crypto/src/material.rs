@@ -11,7 +11,7 @@ use crate::Suite;
 pub(crate) type Octets = Box<Zeroizing<[u8; 32]>>;
 
 /// More stack than a cipher, a code or a signature takes, also where none of them is optimised.
-const STACK: usize = if cfg!(debug_assertions) { 64 << 10 } else { 16 << 10 };
+const STACK: usize = if cfg!(debug_assertions) { 64 << 10 } else { 8 << 10 };
 
 /// What `work` answers, and nothing on the stack of what it moved about there: the libraries wipe what they drop, and leave copies of
 /// what they moved. What it answers is moved as well, so a key in it must lie in a box.
