@@ -262,10 +262,27 @@ async fn a_log_that_is_not_what_was_signed_does_not_grow_and_is_still_read() -> 
     Ok(())
 }
 
+/// Waits until every entry has its place, so that no growth is under way.
+async fn until_placed(database: &Database, tenant: &Tenant) -> Outcome {
+    let placed = format!(
+        "SELECT count(*) = coalesce((SELECT size FROM ward.audit_head WHERE tenant = '{0}'), 0) FROM ward.audit_leaf WHERE tenant = '{0}'",
+        tenant.id
+    );
+    let mut root = database.connect("postgres").await?;
+    for _ in 0..600 {
+        if sqlx::query_scalar(sqlx::AssertSqlSafe(placed.as_str())).fetch_one(&mut root).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    Err("entries wait for their places".into())
+}
+
 async fn is_read_and_does_not_grow(deployment: &Deployment, wrong: &str) -> Outcome {
     let tenant = deployment.tenant("Clinic").await?;
     tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;
     let key = key(&tenant.client).await?;
+    until_placed(&deployment.database, &tenant).await?;
     tamper(&deployment.database, &tenant, wrong).await?;
     let before = head(&tenant.client, &key).await?;
     tenant.client.get("/v1/audit/events?limit=1").await?.expect(200)?;

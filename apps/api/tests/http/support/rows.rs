@@ -5,7 +5,7 @@ use ward_testkit::Database;
 
 use super::Outcome;
 
-/// Every table that says whose a row is. When a key was last used, and how much it sealed, is noted in memory and written later, and entries get their
+/// Every table that says whose a row is. When a key was last used, and how much it sealed, is noted in memory and written later, jobs are leased when they are due, and entries get their
 /// places when they get them.
 const TABLES: &str = "
     SELECT c.table_name AS name, string_agg('t.' || c.column_name || ' = $1::uuid', ' OR ') AS own
@@ -26,7 +26,7 @@ pub(crate) async fn digest(database: &Database, tenant: &str) -> Outcome<BTreeMa
         let (name, own): (String, String) = (table.try_get("name")?, table.try_get("own")?);
         let sql = format!(
             "SELECT count(*), coalesce(md5(string_agg(r.words, chr(10) ORDER BY r.words)), '')
-             FROM (SELECT (to_jsonb(t) - 'last_used_at')::text AS words FROM ward.{name} t WHERE {own}) r"
+             FROM (SELECT (to_jsonb(t) - ARRAY['last_used_at', 'leased_until', 'attempts', 'run_at'])::text AS words FROM ward.{name} t WHERE {own}) r"
         );
         let row = sqlx::query(AssertSqlSafe(sql)).bind(tenant).fetch_one(&mut root).await?;
         digests.insert(name, (row.try_get(0)?, row.try_get(1)?));
