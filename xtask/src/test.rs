@@ -7,7 +7,7 @@ use crate::process::{Outcome, built, cargo, run};
 use crate::provide;
 
 /// Tests that run at once, on two cores as well: those of a server wait more than they work.
-const AT_ONCE: &str = "4";
+const AT_ONCE: &str = "3";
 
 /// Names the directory of the shared server's socket.
 const SHARED: &str = "WARD_TEST_CLUSTER";
