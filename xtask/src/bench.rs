@@ -16,11 +16,14 @@ pub(crate) fn measure(arguments: &[String]) -> Outcome {
     provide::moto()?;
     // What does to a token as its owner may lies beside the program that needs one.
     run(bench("build").args(["--package", "bench", "--package", "ward-testkit", "--bins"]))?;
-    run(bench("run").arg("--").args(arguments))
+    run(bench("run").arg("--").args(arguments))?;
+    let sealing = arguments.is_empty() || arguments.iter().any(|argument| argument == "sealing");
+    // What is embedded has other ciphers than what is deployed.
+    if sealing { run(bench("run").args(["--no-default-features", "--", "sealing"])) } else { Ok(()) }
 }
 
 /// A million operations dropped at random, then the kills of the test suite and the logs that it tampers with, more of them; keys that are
-/// followed under 100,000 values while Ward is asked or killed; and minutes of whatever bytes reach the verifier's code.
+/// followed under 100,000 values while Ward is asked or killed; keys sought on a stack where code is optimised; and minutes of whatever bytes reach the verifier's code.
 pub(crate) fn soak(arguments: &[String]) -> Outcome {
     let (operations, cycles) = match arguments {
         [] => ("1000000", "200"),
@@ -35,6 +38,10 @@ pub(crate) fn soak(arguments: &[String]) -> Outcome {
     let rotations =
         ["test", "--locked", "--package", "ward-api", "--test", "process", "rotated::", "--", "--nocapture"];
     run(cargo().args(rotations).env("WARD_TEST_CYCLES", "50").env("WARD_TEST_PEOPLE", PEOPLE))?;
+    for provider in [&["--features", "aws-lc"][..], &[]] {
+        let wiped = ["test", "--locked", "--release", "--package", "ward-crypto", "--test", "crypto"];
+        run(cargo().args(wiped).args(provider).args(["--", "wiped::"]))?;
+    }
     let attacks = ["test", "--locked", "--package", "ward-cli", "--test", "verify", "attacks::"];
     run(cargo().args(attacks).env("WARD_TEST_ROUNDS", ROUNDS))?;
     fuzz()

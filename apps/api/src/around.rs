@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ward::crypto::ExternalKeys;
 use ward::kernel::Machine;
 
-use crate::machine::System;
+use ward_system::System;
 
 /// What a server has beside its settings.
 #[derive(Clone)]

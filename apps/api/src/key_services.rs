@@ -9,10 +9,10 @@ use ward::crypto::{ExternalKeys, KeyService, LocalKeys, RootKey};
 use ward::kernel::Machine;
 
 use crate::config::{Config, KeyAt};
-use crate::machine::System;
 use crate::root_key;
 use brought::Brought;
 use reach::Reach;
+use ward_system::System;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

@@ -32,7 +32,6 @@ mod key_services;
 mod lag;
 mod listener;
 mod logs;
-mod machine;
 mod me;
 mod operations;
 mod operator;

@@ -6,7 +6,6 @@ mod disk;
 mod fixture;
 mod key;
 mod known;
-mod machine;
 mod records;
 mod serve;
 mod settings;

@@ -15,9 +15,9 @@ use crate::Failure;
 use crate::disk::Directory;
 use crate::key::Key;
 use crate::known::Known;
-use crate::machine::System;
 use crate::records::{self, Records, Wordless};
 use crate::settings::Settings;
+use ward_system::System;
 
 /// No request is longer: 63 hashes, and a hundred signatures of common length.
 const LONGEST: usize = 128 << 10;

@@ -1,9 +1,10 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 use ward::kernel::{Clock, Entropy, Ids};
+use ward_system::System;
 
 /// This machine's clock, moved ahead or back at will, with ids that follow it; and its randomness.
 #[derive(Debug)]
@@ -27,9 +28,7 @@ impl Machine {
 
 impl Clock for Machine {
     fn now(&self) -> DateTime<Utc> {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-        let now = Utc::now();
-        now.trunc_subsecs(6) + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
+        System.now() + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
     }
 }
 
@@ -42,10 +41,12 @@ impl Ids for Machine {
 }
 
 impl Entropy for Machine {
-    #[expect(clippy::disallowed_methods, reason = "this is the randomness")]
-    #[expect(clippy::expect_used, reason = "a test without randomness tests nothing")]
     fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the system gives randomness");
+        System.fill(bytes);
+    }
+
+    fn fill_nonces(&self, bytes: &mut [u8]) {
+        System.fill_nonces(bytes);
     }
 }
 

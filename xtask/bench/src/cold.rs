@@ -12,7 +12,8 @@ use ward::kernel::{Clock as _, Ids as _, TenantId};
 use ward_kms::aws::{AwsKeys, Kms};
 use ward_kms::pkcs11::{Module, Pin, Pkcs11Keys};
 use ward_kms::{Guarded, Limits};
-use ward_testkit::{CompatibleKms, Hsm, Machine};
+use ward_system::System;
+use ward_testkit::{CompatibleKms, Hsm};
 
 use crate::Outcome;
 use crate::rounds::{Computation, Contender, Effort, compete, compute};
@@ -39,16 +40,15 @@ pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
 }
 
 async fn cached(effort: Effort) -> Outcome<Table> {
-    let machine = Arc::new(Machine::default());
+    let machine = Arc::new(System);
     let kept = Kept::under(Arc::new(local(&machine)?), &machine).await?;
     kept.load().await?;
-    let clock = machine.clone();
     let mut contenders: [Computation<'_>; 2] = [
         (
             "the clock alone",
             20_000,
             Box::new(move || {
-                black_box(clock.now());
+                black_box(System.coarse());
             }),
         ),
         (
@@ -68,7 +68,7 @@ async fn cached(effort: Effort) -> Outcome<Table> {
 }
 
 async fn loaded(effort: Effort) -> Outcome<Table> {
-    let machine = Arc::new(Machine::default());
+    let machine = Arc::new(System);
     let kms = CompatibleKms::start()?;
     let services: [(&'static str, Arc<dyn KeyService>); 3] = [
         ("a root key in this process", Arc::new(local(&machine)?)),
@@ -93,11 +93,11 @@ async fn loaded(effort: Effort) -> Outcome<Table> {
     Ok(table)
 }
 
-fn local(machine: &Arc<Machine>) -> Outcome<LocalKeys> {
+fn local(machine: &Arc<System>) -> Outcome<LocalKeys> {
     Ok(LocalKeys::new(RootKey::random(&**machine)?, machine.clone()))
 }
 
-fn token(machine: &Arc<Machine>) -> Outcome<Pkcs11Keys> {
+fn token(machine: &Arc<System>) -> Outcome<Pkcs11Keys> {
     let hsm = Hsm::at(&PathBuf::from(env::var_os(OWN).ok_or("this process has no token")?))?;
     let pin = || Ok(Pin::parse(Hsm::PIN.as_bytes())?);
     Ok(Pkcs11Keys::new(Module::at(hsm.module()), hsm.address().parse()?, Arc::new(pin), machine.clone()))
@@ -116,7 +116,7 @@ struct Kept {
 }
 
 impl Kept {
-    async fn under(service: Arc<dyn KeyService>, machine: &Arc<Machine>) -> Outcome<Self> {
+    async fn under(service: Arc<dyn KeyService>, machine: &Arc<System>) -> Outcome<Self> {
         let tenant = machine.next().into();
         let made = TenantKeys::create(tenant, &*service, Suite::default(), machine.clone());
         let (_, stored) = made.await?;

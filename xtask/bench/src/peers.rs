@@ -3,7 +3,7 @@
 use aes_gcm::Aes256Gcm;
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit, Nonce as NonceOf, Payload};
-use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, CHACHA20_POLY1305};
 use ward::crypto::Suite;
 use ward::kernel::Entropy as _;
 use ward_testkit::Machine;
@@ -24,44 +24,81 @@ pub(crate) struct Peer {
 pub(crate) fn peers(suite: Suite) -> Vec<Peer> {
     match suite {
         Suite::Aes256Gcm => {
-            vec![ring("ring AES-256-GCM", &AES_256_GCM), raw::<Aes256Gcm>(), envelope::<Aes256Gcm>()]
+            vec![ring("ring AES-256-GCM", &AES_256_GCM), raw(suite), envelope::<Aes256Gcm>()]
         }
         _ => vec![
             ring("ring ChaCha20-Poly1305", &CHACHA20_POLY1305),
-            raw::<XChaCha20Poly1305>(),
+            raw(suite),
             envelope::<XChaCha20Poly1305>(),
         ],
     }
 }
 
-fn ring(name: &'static str, algorithm: &'static ring::aead::Algorithm) -> Peer {
-    let key = || UnboundKey::new(algorithm, &[5; 32]).ok().map(LessSafeKey::new);
-    let nonce = || Nonce::assume_unique_for_key([1; 12]);
-    let (sealer, opener) = (key(), key());
-    let seal = move |text: &[u8]| {
-        let mut sealed = Vec::with_capacity(text.len() + 16);
-        sealed.extend_from_slice(text);
-        sealer.as_ref()?.seal_in_place_append_tag(nonce(), Aad::from(&ASSOCIATED), &mut sealed).ok()?;
-        Some(sealed)
+/// Whoever has the interface of `ring`, under one key and one nonce.
+macro_rules! peer {
+    ($of:ident, $library:ident) => {
+        fn $of(name: &'static str, algorithm: &'static $library::aead::Algorithm) -> Peer {
+            use $library::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
+            let key = || UnboundKey::new(algorithm, &[5; 32]).ok().map(LessSafeKey::new);
+            let nonce = || Nonce::assume_unique_for_key([1; 12]);
+            let (sealer, opener) = (key(), key());
+            let seal = move |text: &[u8]| {
+                let mut sealed = Vec::with_capacity(text.len() + 16);
+                sealed.extend_from_slice(text);
+                sealer
+                    .as_ref()?
+                    .seal_in_place_append_tag(nonce(), Aad::from(&ASSOCIATED), &mut sealed)
+                    .ok()?;
+                Some(sealed)
+            };
+            let open = move |sealed: &[u8]| {
+                let mut text = sealed.to_vec();
+                let opened = opener.as_ref()?.open_in_place(nonce(), Aad::from(&ASSOCIATED), &mut text);
+                let length = opened.ok()?.len();
+                text.truncate(length);
+                Some(text)
+            };
+            Peer { name, seal: Box::new(seal), open: Box::new(open) }
+        }
     };
-    let open = move |sealed: &[u8]| {
-        let mut text = sealed.to_vec();
-        let length = opener.as_ref()?.open_in_place(nonce(), Aad::from(&ASSOCIATED), &mut text).ok()?.len();
-        text.truncate(length);
-        Some(text)
-    };
-    Peer { name, seal: Box::new(seal), open: Box::new(open) }
 }
 
-/// The cipher that Ward seals with, under one key and one nonce.
-fn raw<C: Aead + KeyInit + Clone + 'static>() -> Peer {
+peer!(ring, ring);
+#[cfg(feature = "aws-lc")]
+peer!(aws_lc, aws_lc_rs);
+
+/// Who provides Ward's ciphers.
+pub(crate) const PROVIDER: &str = if cfg!(feature = "aws-lc") { "AWS-LC" } else { "RustCrypto" };
+
+/// The bare cipher of Ward's provider. AWS-LC has no XChaCha20-Poly1305, but what it ends in.
+#[cfg(feature = "aws-lc")]
+fn raw(suite: Suite) -> Peer {
+    use aws_lc_rs::aead::{AES_256_GCM, CHACHA20_POLY1305};
+    match suite {
+        Suite::Aes256Gcm => aws_lc(RAW, &AES_256_GCM),
+        _ => aws_lc(RAW, &CHACHA20_POLY1305),
+    }
+}
+
+#[cfg(not(feature = "aws-lc"))]
+fn raw(suite: Suite) -> Peer {
+    match suite {
+        Suite::Aes256Gcm => rust_crypto::<Aes256Gcm>(),
+        _ => rust_crypto::<XChaCha20Poly1305>(),
+    }
+}
+
+const RAW: &str = "raw cipher, same provider";
+
+#[cfg(not(feature = "aws-lc"))]
+fn rust_crypto<C: Aead + KeyInit + Clone + 'static>() -> Peer {
     let cipher = C::new(&Default::default());
     let opener = cipher.clone();
     let nonce = NonceOf::<C>::default();
     let beside = nonce.clone();
     let seal = move |text: &[u8]| cipher.encrypt(&nonce, bound(text)).ok();
     let open = move |sealed: &[u8]| opener.decrypt(&beside, bound(sealed)).ok();
-    Peer { name: "raw cipher, same provider", seal: Box::new(seal), open: Box::new(open) }
+    Peer { name: RAW, seal: Box::new(seal), open: Box::new(open) }
 }
 
 fn bound(msg: &[u8]) -> Payload<'_, '_> {

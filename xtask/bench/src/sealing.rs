@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use ward::crypto::{KeyId, Keyring, LocalKeys, RootKey, SubjectKey, Suite, TenantKeys, WrappedKey};
 use ward::kernel::{Entity, Ids as _, Place, SealedBytes, Sealer as _, TenantId};
-use ward_testkit::Machine;
+use ward_system::System;
 
 use crate::Outcome;
-use crate::peers::{Peer, peers};
+use crate::peers::{PROVIDER, Peer, peers};
 use crate::pgcrypto;
 use crate::rounds::{Computation, Effort, Score, compute};
 use crate::table::{Table, figure};
@@ -21,7 +21,8 @@ const TIMES: u32 = 2_000;
 const FIELDS: usize = 8;
 
 pub(crate) async fn measure(effort: Effort) -> Outcome<Vec<Table>> {
-    let mut table = Table::new("Sealing and opening a value", ["", "bytes", "ns", "× ring", "× raw"]);
+    let title = format!("Sealing and opening a value: {PROVIDER}");
+    let mut table = Table::new(&title, ["", "bytes", "ns", "× ring", "× raw"]);
     for suite in SUITES {
         let (keys, peers) = (Keys::of(suite).await?, peers(suite));
         for size in SIZES {
@@ -82,7 +83,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) async fn of(suite: Suite) -> Outcome<Self> {
-        let machine = Arc::new(Machine::default());
+        let machine = Arc::new(System);
         let id: TenantId = machine.next().into();
         let service = LocalKeys::new(RootKey::random(&*machine)?, machine.clone());
         let (tenant, stored) = TenantKeys::create(id, &service, suite, machine.clone()).await?;

@@ -165,7 +165,7 @@ mod tests {
     use poem::http::HeaderValue;
 
     use super::{source, trace_id, user_agent};
-    use crate::machine::System;
+    use ward_system::System;
 
     #[test]
     fn no_header_that_holds_a_card_number_is_kept() {

@@ -73,7 +73,7 @@ fn fits(pattern: &str, address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::System;
+    use ward_system::System;
 
     const KEY: &str =
         "aws-kms:arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -52,7 +52,7 @@ mod tests {
     use ward::kernel::TenantId;
 
     use super::*;
-    use crate::machine::System;
+    use ward_system::System;
 
     enum Fault {
         None,

@@ -11,7 +11,7 @@ use super::{Records, Wordless, name};
 use crate::disk::Disk;
 use crate::fixture::{FORK, Log};
 use crate::key::Key;
-use crate::machine::System;
+use ward_system::System;
 
 /// What may become of what wasn't synced, at worst and at best.
 #[derive(Clone, Copy, Debug)]

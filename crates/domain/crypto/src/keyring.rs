@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
+use foldhash::fast::RandomState;
 use ward_kernel::{Clock, Entropy, TenantId};
 
 use crate::loading::{Flights, Loading};
@@ -25,7 +27,7 @@ pub struct Keyring {
     external: Option<Arc<dyn ExternalKeys>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    ttl: TimeDelta,
+    ttl: Duration,
     capacity: usize,
     held: Mutex<Held>,
     pub(crate) flights: Flights,
@@ -34,7 +36,7 @@ pub struct Keyring {
 
 #[derive(Default)]
 pub(crate) struct Held {
-    pub(crate) tenants: HashMap<TenantId, (DateTime<Utc>, Arc<TenantKeys>)>,
+    pub(crate) tenants: HashMap<TenantId, (Duration, Arc<TenantKeys>), RandomState>,
     /// Grows with every `forget`, so that a key on its way in while it is forgotten stays out.
     forgotten: u64,
 }
@@ -51,9 +53,8 @@ impl Keyring {
         ttl: TimeDelta,
         capacity: usize,
     ) -> Result<Self, KeyringError> {
-        if ttl <= TimeDelta::zero() || ttl > Self::LONGEST {
-            return Err(KeyringError::Ttl);
-        }
+        let ttl = ttl.to_std().ok().filter(|least| !least.is_zero() && ttl <= Self::LONGEST);
+        let ttl = ttl.ok_or(KeyringError::Ttl)?;
         if capacity == 0 {
             return Err(KeyringError::Capacity);
         }
@@ -69,7 +70,7 @@ impl Keyring {
 
     /// The tenant's keys, if they were loaded within the TTL.
     pub fn cached(&self, tenant: TenantId) -> Option<Arc<TenantKeys>> {
-        let now = self.clock.now();
+        let now = self.clock.coarse();
         let mut held = self.held();
         let (loaded, keys) = held.tenants.get(&tenant)?;
         if self.is_fresh(*loaded, now) {
@@ -81,7 +82,7 @@ impl Keyring {
 
     /// Begins to load a tenant's keys: before reading what is stored, so that what is forgotten meanwhile stays out.
     pub fn loading(&self, tenant: TenantId) -> Loading<'_> {
-        Loading::new(self, tenant, self.clock.now(), self.held().forgotten)
+        Loading::new(self, tenant, self.clock.coarse(), self.held().forgotten)
     }
 
     /// Unwraps keys stored for a tenant that the deployment's service wraps, and keeps them. Where the service refuses, none stay.
@@ -141,7 +142,7 @@ impl Keyring {
 
     /// Drops the keys that were kept for the TTL: they are lent to nobody by then, and lie in memory until this is called.
     pub fn sweep(&self) {
-        let now = self.clock.now();
+        let now = self.clock.coarse();
         self.flights.sweep(now);
         self.held().tenants.retain(|_, (loaded, _)| self.is_fresh(*loaded, now));
     }
@@ -182,7 +183,7 @@ impl Keyring {
         }
     }
 
-    pub(crate) fn keep(&self, asked: DateTime<Utc>, forgotten: u64, keys: Arc<TenantKeys>) {
+    pub(crate) fn keep(&self, asked: Duration, forgotten: u64, keys: Arc<TenantKeys>) {
         self.sweep();
         let mut held = self.held();
         if held.forgotten != forgotten {
@@ -197,9 +198,8 @@ impl Keyring {
     }
 
     /// A clock set back makes keys stale, never young.
-    fn is_fresh(&self, loaded: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        let age = now - loaded;
-        age >= TimeDelta::zero() && age < self.ttl
+    fn is_fresh(&self, loaded: Duration, now: Duration) -> bool {
+        now.checked_sub(loaded).is_some_and(|age| age < self.ttl)
     }
 
     pub(crate) fn held(&self) -> MutexGuard<'_, Held> {

@@ -35,12 +35,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
-//! Nonces and keys come from the [`Entropy`](ward_kernel::Entropy) port, once a message: give it a generator in
-//! this process, since a system call costs as much as sealing. And set `--cfg poly1305_backend="soft"` in the
-//! final binary's `RUSTFLAGS` unless it is built for one processor: the run-time detection otherwise costs
-//! several times what a field does.
+//! Nonces come from the [`Entropy`](ward_kernel::Entropy) port, once a message: `ward-system` has a generator in
+//! this process for them, since a system call costs as much as sealing.
+//!
+//! The ciphers are RustCrypto's, in Rust alone. The feature `aws-lc` takes the same ones from AWS-LC, which is two
+//! to three times as fast and brings C to build. Without it, set `--cfg poly1305_backend="soft"` in the final
+//! binary's `RUSTFLAGS` unless it is built for one processor: the run-time detection otherwise costs several times
+//! what a field does.
 #![forbid(unsafe_code)]
 
+mod cipher;
 mod external;
 mod keyring;
 mod ledger;

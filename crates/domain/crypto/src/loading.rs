@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use futures::lock::Mutex as Turn;
 use ward_kernel::TenantId;
 
@@ -9,7 +9,7 @@ use crate::material::redacted;
 use crate::{KeyError, KeyPurpose, Keyring, Sealed, ServiceError, Suite, TenantKeys, WrappedKey};
 
 /// For so long a failure is the answer to whoever asks next, so that a key service that says no isn't asked by every request.
-const REST: TimeDelta = TimeDelta::seconds(1);
+const REST: Duration = Duration::from_secs(1);
 
 /// A tenant's keys as they are stored, all but its subjects', and who wraps its own.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,12 +56,12 @@ impl From<KeyError> for Unloaded {
 pub struct Loading<'a> {
     ring: &'a Keyring,
     tenant: TenantId,
-    asked: DateTime<Utc>,
+    asked: Duration,
     forgotten: u64,
 }
 
 impl<'a> Loading<'a> {
-    pub(crate) fn new(ring: &'a Keyring, tenant: TenantId, asked: DateTime<Utc>, forgotten: u64) -> Self {
+    pub(crate) fn new(ring: &'a Keyring, tenant: TenantId, asked: Duration, forgotten: u64) -> Self {
         Self { ring, tenant, asked, forgotten }
     }
 
@@ -100,11 +100,11 @@ type Landed = Result<Arc<TenantKeys>, Unloaded>;
 struct Flight {
     stored: StoredKeys,
     turn: Turn<()>,
-    landed: OnceLock<(DateTime<Utc>, Landed)>,
+    landed: OnceLock<(Duration, Landed)>,
 }
 
 impl Flights {
-    fn join(&self, tenant: TenantId, stored: StoredKeys, now: DateTime<Utc>) -> Arc<Flight> {
+    fn join(&self, tenant: TenantId, stored: StoredKeys, now: Duration) -> Arc<Flight> {
         let mut flights = self.all();
         let known = flights.get(&tenant).filter(|flight| flight.stored == stored && flight.answers(now));
         if let Some(flight) = known {
@@ -132,7 +132,7 @@ impl Flights {
     }
 
     /// Drops what nobody waits for and nobody is to be told.
-    pub(crate) fn sweep(&self, now: DateTime<Utc>) {
+    pub(crate) fn sweep(&self, now: Duration) {
         let under_way = |flight: &Arc<Flight>| match flight.landed.get() {
             Some(_) => flight.answers(now),
             None => Arc::strong_count(flight) > 1,
@@ -147,9 +147,8 @@ impl Flights {
 
 impl Flight {
     /// Whether it is under way, or failed just now. A clock set back ends the rest.
-    fn answers(&self, now: DateTime<Utc>) -> bool {
-        self.landed
-            .get()
-            .is_none_or(|(at, landed)| landed.is_err() && (TimeDelta::zero()..REST).contains(&(now - *at)))
+    fn answers(&self, now: Duration) -> bool {
+        let rests = |at: Duration| now.checked_sub(at).is_some_and(|rested| rested < REST);
+        self.landed.get().is_none_or(|(at, landed)| landed.is_err() && rests(*at))
     }
 }

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ward_kernel::{Entropy, Place, SealError, TenantId, Uuid};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::cipher::Cipher;
 use crate::material::Material;
-use crate::suite::{Cipher, LONGEST_NONCE, TAG};
+use crate::suite::{LONGEST_NONCE, TAG};
 use crate::tally::Tally;
 use crate::{KeyId, Suite};
 
@@ -150,14 +151,14 @@ impl Sealing {
     pub(crate) fn seal(&self, ad: &[u8], text: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut room = [0; LONGEST_NONCE];
         let (nonce, _) = room.split_at_mut_checked(self.header.suite.nonce()).ok_or(SealError)?;
-        self.entropy.fill(nonce);
+        self.entropy.fill_nonces(nonce);
         self.seal_under(nonce, ad, text)
     }
 
-    /// Nonces for so many values, drawn together: asking the system costs as much as sealing a word.
+    /// Nonces for so many values, drawn together.
     pub(crate) fn nonces(&self, count: usize) -> Vec<u8> {
         let mut nonces = vec![0; count * self.header.suite.nonce()];
-        self.entropy.fill(&mut nonces);
+        self.entropy.fill_nonces(&mut nonces);
         nonces
     }
 

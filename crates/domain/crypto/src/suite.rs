@@ -1,9 +1,3 @@
-use aes_gcm::Aes256Gcm;
-use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::aead::{AeadInOut, KeyInit, Nonce, Tag};
-
-use crate::material::leaving_nothing;
-
 /// Which authenticated cipher a key is for; one key never serves two.
 ///
 /// Nonces are random. XChaCha20-Poly1305 has 24 octets of it
@@ -49,52 +43,4 @@ impl Suite {
             Self::Aes256Gcm => 12,
         }
     }
-}
-
-/// A suite under one key, scheduled once, where it stays.
-pub(crate) enum Cipher {
-    XChaCha(Box<XChaCha20Poly1305>),
-    Aes(Box<Aes256Gcm>),
-}
-
-impl Cipher {
-    pub(crate) fn new(suite: Suite, key: &[u8; 32]) -> Self {
-        leaving_nothing(|| match suite {
-            Suite::XChaCha20Poly1305 => Self::XChaCha(Box::new(XChaCha20Poly1305::new(key.into()))),
-            Suite::Aes256Gcm => Self::Aes(Box::new(Aes256Gcm::new(key.into()))),
-        })
-    }
-
-    pub(crate) fn encrypt(&self, nonce: &[u8], ad: &[u8], text: &mut [u8]) -> Option<[u8; TAG]> {
-        leaving_nothing(|| match self {
-            Self::XChaCha(cipher) => encrypt(&**cipher, nonce, ad, text),
-            Self::Aes(cipher) => encrypt(&**cipher, nonce, ad, text),
-        })
-    }
-
-    /// Leaves `body` encrypted where it answers nothing.
-    pub(crate) fn decrypt(&self, nonce: &[u8], ad: &[u8], body: &mut [u8], tag: &[u8; TAG]) -> Option<()> {
-        leaving_nothing(|| match self {
-            Self::XChaCha(cipher) => decrypt(&**cipher, nonce, ad, body, tag),
-            Self::Aes(cipher) => decrypt(&**cipher, nonce, ad, body, tag),
-        })
-    }
-}
-
-fn encrypt<C: AeadInOut>(cipher: &C, nonce: &[u8], ad: &[u8], text: &mut [u8]) -> Option<[u8; TAG]> {
-    let nonce = <&Nonce<C>>::try_from(nonce).ok()?;
-    let tag = cipher.encrypt_inout_detached(nonce, ad, text.into()).ok()?;
-    tag.as_slice().try_into().ok()
-}
-
-fn decrypt<C: AeadInOut>(
-    cipher: &C,
-    nonce: &[u8],
-    ad: &[u8],
-    body: &mut [u8],
-    tag: &[u8; TAG],
-) -> Option<()> {
-    let nonce = <&Nonce<C>>::try_from(nonce).ok()?;
-    let tag = <&Tag<C>>::try_from(tag.as_slice()).ok()?;
-    cipher.decrypt_inout_detached(nonce, ad, body.into(), tag).ok()
 }

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -8,6 +9,12 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync {
     /// The present.
     fn now(&self) -> DateTime<Utc>;
+
+    /// The time since 1970 to within a hundredth of a second, for whoever asks often: as [`now`](Self::now), unless something is
+    /// quicker.
+    fn coarse(&self) -> Duration {
+        (self.now() - DateTime::UNIX_EPOCH).to_std().unwrap_or_default()
+    }
 }
 
 /// Port: new ids.
@@ -20,6 +27,12 @@ pub trait Ids: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// Fills `bytes`, or ends the process: there is no service without randomness.
     fn fill(&self, bytes: &mut [u8]);
+
+    /// Fills `bytes` with what must never be given again, but isn't secret: nonces. As [`fill`](Self::fill), unless something is
+    /// quicker. Never a key.
+    fn fill_nonces(&self, bytes: &mut [u8]) {
+        self.fill(bytes);
+    }
 }
 
 /// Time, ids and randomness together: what a process has of its own.
