@@ -91,13 +91,7 @@ impl ErasureBook for Book {
 
 fn erased(subject: SubjectId) -> Unentered {
     let destroyed_at = Machine::default().now();
-    Unentered {
-        tenant: TENANT,
-        subject,
-        keys: Vec::new(),
-        reason: ErasureReason::Requested,
-        destroyed_at,
-    }
+    Unentered { tenant: TENANT, subject, keys: Vec::new(), reason: ErasureReason::Requested, destroyed_at }
 }
 
 fn people() -> [SubjectId; 2] {
