@@ -80,6 +80,15 @@ async fn without_the_root_key_none_are_made_nor_is_any_other_that_is_missing() {
     w.db.run("postgres", "DELETE FROM ward.wrapped_key WHERE purpose = 'queue'").await.unwrap();
     assert!(unavailable(w.store.unit(w.permit(tenant, &LOOK)).await));
     assert_eq!(keys(&w).await, "api_key audit idempotency import index log tenant");
+    let copy = "INSERT INTO ward.wrapped_key (tenant, id, purpose, bytes, commitment)
+                SELECT tenant, 60, 'later', bytes, commitment FROM ward.wrapped_key WHERE purpose = 'index'";
+    w.db.run("postgres", copy).await.unwrap();
+    let other = open(&w.db, "ward_app", 2, &w.machine).await.unwrap();
+    let refused = other.unit(w.permit(tenant, &LOOK)).await.map(drop);
+    assert!(
+        matches!(refused, Err(StoreError::KeyUnavailable(_))),
+        "no Ward wrapped it for that: {refused:?}"
+    );
     assert_eq!(w.count("postgres", ADDED).await, 0);
 }
 
