@@ -1,5 +1,7 @@
 //! Replicas that enter erasures at the same time: in every order in which two can take their steps.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;

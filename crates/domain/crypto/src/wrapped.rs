@@ -241,6 +241,7 @@ mod tests {
     struct Os;
 
     impl Entropy for Os {
+        #[expect(clippy::disallowed_methods, reason = "this is the source")]
         fn fill(&self, bytes: &mut [u8]) {
             getrandom::fill(bytes).unwrap();
         }
