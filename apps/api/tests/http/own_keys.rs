@@ -122,7 +122,8 @@ async fn another_service_wraps_the_key_and_nothing_that_is_sealed_changes() -> O
     assert_eq!(brought["address"], json!(address));
     let after = digest(deployment, &tenant.id).await?;
     let mut tables = changed(&before, &after);
-    tables.retain(|table| !table.starts_with("audit_leaf_")); // a month of the log
+    // A month of the log; and what keys sealed that were forgotten, which is counted once nobody is lent them.
+    tables.retain(|table| !table.starts_with("audit_leaf_") && table != "key_use");
     assert_eq!(tables, ["audit_leaf", "external_key", "wrapped_key"]);
     assert_eq!(wrapper(&tenant.client).await?, json!(address));
     assert_eq!(tenant.client.get(&person).await?.expect(200)?, shown);
