@@ -220,13 +220,18 @@ impl Server {
         self.app.found_tenant(name, owner_email).await
     }
 
+    /// Writes what was counted in memory, rather than within the next half minute: refusals, and how keys were used.
+    pub async fn flush(&self) {
+        flush(&self.app).await;
+    }
+
     /// Answers what is under way, writes what was counted, and ends.
     pub async fn stop(mut self) -> Result<(), Failure> {
         let _ended = self.stop.send(()); // it may have ended by itself
         self.serving.await??;
         tracing::info!("drained");
         self.beside.shutdown().await;
-        tasks::flush(&self.app, self.app.clock().now() + MINUTE).await;
+        flush(&self.app).await;
         sequencing::sweep(&self.app).await?;
         self.app.store.close().await;
         if let Some(cluster) = self.cluster {
@@ -234,6 +239,10 @@ impl Server {
         }
         Ok(())
     }
+}
+
+async fn flush(app: &App) {
+    tasks::flush(app, app.clock().now() + MINUTE).await;
 }
 
 async fn up_to_date(app: &App) -> Result<(), Failure> {

@@ -183,6 +183,11 @@ impl App {
             erased.last.store(0, Ordering::Release);
             return Ok(());
         }
+        // Another replica may have read the ledger first: then the database knows its numbers again, and not yet what they say.
+        if self.store.owed(MOST).await?.iter().any(|owed| !self.owing.holds(owed.tenant)) {
+            self.unsettle("the database has erasures that are still to be done again: it was put back");
+            return Ok(());
+        }
         let keys = self.store.read(eraser(self, TenantId::DEPLOYMENT, &ENTER_ERASURES)?).await?.keys();
         let looked = look_beyond(erased.ledger(), &*self.store, keys.ledger(), false).await;
         // What was seen whole stays so, whatever becomes of the ledger meanwhile.

@@ -48,7 +48,7 @@ pub(super) async fn own_key(app: &App) -> Result<Seen, ProbeError> {
 /// What is wrong when a key is withdrawn that wraps a tenant's, of which nothing is stored.
 async fn withdrawn(app: &App) -> Result<Vec<String>, ProbeError> {
     let (locker, keys) = wrapped_elsewhere(app).await?;
-    let stored = StoredKeys { external: Some(Locker::ADDRESS.to_owned()), keys };
+    let stored = StoredKeys { external: Some(Locker::ADDRESS.to_owned()), keys, ..StoredKeys::default() };
     let (root, _) = wrapped_elsewhere(app).await?;
     let ring = ring(app, &root)?.with_external(Arc::new(locker.clone()));
 
@@ -74,7 +74,7 @@ async fn elsewhere(app: &App) -> Result<Vec<String>, ProbeError> {
         wrong.push("the deployment's root stands in for a service that can't be had".to_owned());
     }
     let (_, keys) = wrapped_elsewhere(app).await?;
-    match ring.ask(A, &StoredKeys { external: None, keys }).await {
+    match ring.ask(A, &StoredKeys { keys, ..StoredKeys::default() }).await {
         Ok(()) => wrong.push("what another service wrapped is unwrapped".to_owned()),
         Err(KeyError::Service(error @ ServiceError::Unavailable(_))) => {
             return Err(ProbeError::Canary(Box::new(error)));

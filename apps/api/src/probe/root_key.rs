@@ -28,7 +28,7 @@ pub(super) async fn root_key(app: &App) -> Result<Seen, ProbeError> {
 async fn tried(ring: &Keyring, suite: Suite) -> Result<Vec<String>, KeyError> {
     ring.service().check().await?;
     let (_, keys) = ring.create(A, suite).await?;
-    let stored = StoredKeys { external: None, keys };
+    let stored = StoredKeys { keys, ..StoredKeys::default() };
     let mut wrong = Vec::new();
     match ring.ask(A, &stored).await {
         Ok(()) => {}

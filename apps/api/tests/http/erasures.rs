@@ -318,3 +318,43 @@ async fn a_tenant_whose_key_is_taken_away_isnt_served_after_a_restore_before_its
     }
     Err("it was never served again".into())
 }
+
+#[tokio::test]
+async fn a_replica_serves_nobody_while_another_does_erasures_again_after_a_restore() -> Outcome {
+    let (deployment, _ledger) = Deployment::with_a_ledger("workforce").await?;
+    let tenant = deployment.tenant("Clinic").await?;
+    let id = somebody(&tenant).await?;
+    let back = kept(&deployment, &id).await?.replace(
+        "DELETE FROM ward.erasure_entry",
+        // As the other replica leaves it, once it has read the ledger.
+        "UPDATE ward.erasure_entry SET owed = true",
+    );
+    erase(&tenant.client, &id, "requested").await?;
+    entered(&tenant.client, &id).await?;
+
+    // It can't be done before the test lets it.
+    let mut other = deployment.database.connect("postgres").await?;
+    let hold = format!("BEGIN; SELECT FROM ward.subject WHERE id = '{id}' FOR UPDATE");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(hold)).execute(&mut other).await?;
+    deployment.rewrite(&back).await?;
+    until(async || Ok(deployment.anonymous().get("/ready").await?.status == 503)).await?;
+    let refused = tenant.client.get(&format!("/v1/subjects/{id}")).await?;
+    assert_eq!((refused.status, &*refused.problem()), (503, "erasures-unsettled"), "{}", refused.text());
+
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
+    until(async || Ok(deployment.anonymous().get("/ready").await?.status == 200)).await?;
+    let record = tenant.client.get(&format!("/v1/subjects/{id}/erasure")).await?.expect(200)?;
+    assert!(record["replayed_at"].is_string(), "{record}");
+    Ok(())
+}
+
+/// Waits until something is so.
+async fn until(is_so: impl AsyncFn() -> Outcome<bool>) -> Outcome {
+    for _ in 0..600 {
+        if is_so().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    Err("it never was".into())
+}

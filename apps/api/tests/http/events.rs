@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::imports::import;
 use crate::support::{
-    Answer, Ask, Deployment, Operation, Outcome, PERSONAL, Tenant, case, changed, digest, left, nobody,
-    operations,
+    Answer, Ask, Deployment, Operation, Outcome, PERSONAL, Tenant, case, changed, digest_beside_work, left,
+    nobody, operations,
 };
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn without_the_log_nothing_is_changed_nothing_is_shown_and_nobody_is_told_
             cases.push((case(&operation.id, &tenant.client).await?, operation));
         }
         deployment.database.run("postgres", break_it).await?;
-        let before = digest(&deployment.database, &tenant.id).await?;
+        let before = digest_beside_work(&deployment, &tenant.id).await?;
 
         for (case, operation) in &cases {
             let answer = tenant.client.send(&operation.ask(case)).await?;
@@ -242,7 +242,7 @@ async fn without_the_log_nothing_is_changed_nothing_is_shown_and_nobody_is_told_
             }
         }
 
-        let after = digest(&deployment.database, &tenant.id).await?;
+        let after = digest_beside_work(&deployment, &tenant.id).await?;
         assert_eq!(changed(&before, &after), [""; 0], "{break_it}");
         deployment.database.run("postgres", mend_it).await?;
         for (case, operation) in &cases {

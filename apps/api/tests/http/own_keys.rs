@@ -115,14 +115,15 @@ async fn another_service_wraps_the_key_and_nothing_that_is_sealed_changes() -> O
     let person = format!("/v1/subjects/{}", made["id"].as_str().ok_or("no id")?);
     let shown = tenant.client.get(&person).await?.expect(200)?;
     assert_eq!(wrapper(&tenant.client).await?, "deployment");
-    let before = digest(&deployment.database, &tenant.id).await?;
+    let before = digest(deployment, &tenant.id).await?;
 
     let bring = bringing(&address);
     let brought = tenant.client.send(&bring).await?.expect(200)?;
     assert_eq!(brought["address"], json!(address));
-    let after = digest(&deployment.database, &tenant.id).await?;
+    let after = digest(deployment, &tenant.id).await?;
     let mut tables = changed(&before, &after);
-    tables.retain(|table| !table.starts_with("audit_leaf_")); // a month of the log
+    // A month of the log; and what keys sealed that were forgotten, which is counted once nobody is lent them.
+    tables.retain(|table| !table.starts_with("audit_leaf_") && table != "key_use");
     assert_eq!(tables, ["audit_leaf", "external_key", "wrapped_key"]);
     assert_eq!(wrapper(&tenant.client).await?, json!(address));
     assert_eq!(tenant.client.get(&person).await?.expect(200)?, shown);
@@ -157,7 +158,7 @@ async fn another_service_wraps_the_key_and_nothing_that_is_sealed_changes() -> O
 async fn no_service_gets_the_key_that_does_not_prove_itself() -> Outcome {
     let deployment = Deployment::shared().await?;
     let tenant = deployment.tenant("Clinic").await?;
-    let before = digest(&deployment.database, &tenant.id).await?;
+    let before = digest(deployment, &tenant.id).await?;
     for wrong in ["hsm:elsewhere", "locker:a?pin-value=1234", "locker:a b", "", &"x".repeat(2049), "locker:é"]
     {
         let refused = tenant.client.send(&bringing(wrong)).await?.expect(422)?;
@@ -174,7 +175,7 @@ async fn no_service_gets_the_key_that_does_not_prove_itself() -> Outcome {
         assert_eq!((refused.status, &*refused.problem()), (status, kind), "{state:?}");
         assert_eq!(refused.header("retry-after").is_some(), status == 503);
     }
-    assert!(changed(&before, &digest(&deployment.database, &tenant.id).await?).is_empty());
+    assert!(changed(&before, &digest(deployment, &tenant.id).await?).is_empty());
     assert_eq!(wrapper(&tenant.client).await?, "deployment");
     Ok(())
 }

@@ -169,7 +169,7 @@ async fn a_change_that_names_nothing_is_refused_and_leaves_nothing() -> Outcome 
     let tenant = deployment.tenant("Clinic").await?;
     let changes = bodies(&tenant.client).await?.into_iter().filter(|(of, ..)| of.method == "patch");
     let (changes, mut tried) = (changes.collect::<Vec<_>>(), 0);
-    let before = digest(&deployment.database, &tenant.id).await?;
+    let before = digest(deployment, &tenant.id).await?;
     for (operation, case, body) in &changes {
         let objects = body.as_object().ok_or("no object")?.iter().filter(|(_, inner)| inner.is_object());
         let nothings = objects.map(|(name, _)| (format!("/{name}"), json!({ name: {} })));
@@ -182,14 +182,14 @@ async fn a_change_that_names_nothing_is_refused_and_leaves_nothing() -> Outcome 
         }
     }
     assert!(tried >= 6, "only {tried} were tried");
-    assert_eq!(changed(&before, &digest(&deployment.database, &tenant.id).await?), [""; 0]);
+    assert_eq!(changed(&before, &digest(deployment, &tenant.id).await?), [""; 0]);
 
     // Nor does a change to what is so already.
     let (operation, case, _) = changes.iter().find(|(of, ..)| of.id == "changeTenant").ok_or("gone")?;
     tenant.client.send(&operation.ask(case)).await?.expect(200)?;
-    let before = digest(&deployment.database, &tenant.id).await?;
+    let before = digest(deployment, &tenant.id).await?;
     tenant.client.send(&operation.ask(case)).await?.expect(200)?;
-    assert_eq!(changed(&before, &digest(&deployment.database, &tenant.id).await?), [""; 0]);
+    assert_eq!(changed(&before, &digest(deployment, &tenant.id).await?), [""; 0]);
     Ok(())
 }
 

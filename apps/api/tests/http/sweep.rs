@@ -57,12 +57,12 @@ async fn sweep(deployment: &Deployment) -> Outcome {
     // Refusals of the victim's own keys belong into its log: those keys are tried before its rows are looked at.
     let (insiders, outsiders): (Vec<_>, Vec<_>) = strangers.iter().partition(|stranger| stranger.inside);
     let mut compared = attack(&insiders, &targets, &ids).await?;
-    let before = digest(&deployment.database, &victim.id).await?;
+    let before = digest(deployment, &victim.id).await?;
     mind_own_rows(&other, &targets, &ids).await?;
     compared += attack(&outsiders, &targets, &ids).await?;
 
     assert!(compared > 390, "only {compared} pairs were compared");
-    let after = digest(&deployment.database, &victim.id).await?;
+    let after = digest(deployment, &victim.id).await?;
     assert_eq!(changed(&before, &after), [""; 0], "the victim's rows changed");
     // The requests were sound: with the victim's own key each succeeds.
     for Target { operation, theirs, .. } in &targets {

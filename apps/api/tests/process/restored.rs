@@ -210,6 +210,39 @@ fn no_ledger_that_somebody_meddled_with_has_anybody_erased_or_served() {
 }
 
 #[test]
+fn whoever_decides_to_go_on_without_an_entry_that_is_gone_can_say_so() {
+    let mut all = Restorable::new();
+    let [early, lost, late] = ["Ada", "Benedikt", "Cyd"].map(|name| all.person(name));
+    all.erase(&early);
+    let backup = all.backup();
+    all.erase(&lost);
+    all.erase(&late);
+    all.restore(&backup);
+    fs::remove_file(all.entry(2)).unwrap();
+    all.ward.start_unready();
+    all.refuses("entry 2 of the erasure ledger is missing");
+
+    let entry = fs::read_to_string(all.entry(3)).unwrap();
+    let [tenant, person] = [2, 3].map(|line| entry.lines().nth(line).unwrap().to_owned());
+    all.ward.postgres().ask(&format!(
+        "INSERT INTO ward.erasure_entry (tenant, subject, number, entered_at, owed) VALUES ('{tenant}', '{person}', 3, now(), true)
+         ON CONFLICT (tenant, subject) DO UPDATE SET number = 3, entered_at = now()"
+    ));
+    all.ward.until_ready();
+    assert_eq!((all.keys(&lost), all.keys(&late)), ("1".into(), "0".into()));
+
+    // One that the database knows is entered anew.
+    all.ward.stop();
+    fs::remove_file(all.entry(3)).unwrap();
+    all.ward.start_unready();
+    all.refuses("entry 3 of the erasure ledger is missing");
+    let anew = "UPDATE ward.erasure_entry SET number = NULL, entered_at = NULL WHERE number = 3";
+    all.ward.postgres().ask(anew);
+    all.ward.until_ready();
+    all.ward.stop();
+}
+
+#[test]
 fn a_database_that_is_put_back_beneath_a_server_that_runs_has_people_erased_again() {
     let mut all = Restorable::new();
     let [early, late] = ["Ada", "Benedikt"].map(|name| all.person(name));

@@ -11,7 +11,8 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::LogKeyStore;
 use ward::crypto::{
-    KeyError, KeyId, KeyPurpose, Keyring, LogKey, StoredKeys, SubjectKey, Suite, TenantKeys, WrappedKey,
+    KeyError, KeyId, KeyPurpose, Keyring, LaterKey, LogKey, StoredKeys, SubjectKey, Suite, TenantKeys,
+    WrappedKey,
 };
 use ward::kernel::{Indexer, Sealer, StoreError, SubjectId, SubjectKeys, TenantId};
 
@@ -75,11 +76,19 @@ pub(crate) async fn load(pool: &Shared, keyring: &Keyring, tenant: TenantId) -> 
 /// What [`OF_TENANT`] found.
 pub(crate) fn stored(rows: &[PgRow]) -> Result<StoredKeys, StoreError> {
     let external = rows.first().map_or(Ok(None), |row| row.try_get("address")).map_err(failed)?;
-    let wrapped = |row: &PgRow| {
+    let mut stored = StoredKeys { external, ..StoredKeys::default() };
+    for row in rows {
+        let purpose: &str = row.try_get("purpose").map_err(failed)?;
+        if KeyPurpose::parse(purpose).is_none() {
+            let (id, bytes) = (id_of(row)?, row.try_get("bytes").map_err(failed)?);
+            let (purpose, commitment) = (purpose.to_owned(), commitment(row)?);
+            stored.later.push(LaterKey { id, purpose, bytes, commitment });
+            continue;
+        }
         let (until, known) = (row.try_get("until").map_err(failed)?, row.try_get("known").map_err(failed)?);
-        Ok::<_, StoreError>(WrappedKey { until, known, ..wrapped(row)? })
-    };
-    Ok(StoredKeys { external, keys: rows.iter().map(wrapped).collect::<Result<_, _>>()? })
+        stored.keys.push(WrappedKey { until, known, ..wrapped(row)? });
+    }
+    Ok(stored)
 }
 
 /// The keys of a tenant that was founded too early to have them all, and those that it lacks.
@@ -124,7 +133,7 @@ pub(crate) fn of_subjects(statement: Scoped, subjects: &[SubjectId]) -> Scoped {
 pub(crate) fn by_subject(rows: &[PgRow]) -> Result<Vec<(SubjectId, WrappedKey)>, StoreError> {
     let keyed = |row: &PgRow| {
         let key = wrapped(row)?;
-        let subject = key.subject.ok_or(StoreError::Corrupt { table: "wrapped_key", column: "subject" })?;
+        let subject = key.subject.ok_or(corrupt("subject"))?;
         Ok((subject, key))
     };
     rows.iter().map(keyed).collect()
@@ -153,18 +162,21 @@ pub(crate) fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
 }
 
 fn named(id: KeyId, row: &PgRow) -> Result<WrappedKey, StoreError> {
-    let corrupt = |column| StoreError::Corrupt { table: "wrapped_key", column };
     let purpose: &str = row.try_get("purpose").map_err(failed)?;
-    let commitment: &[u8] = row.try_get("commitment").map_err(failed)?;
     Ok(WrappedKey {
         id,
         purpose: KeyPurpose::parse(purpose).ok_or(corrupt("purpose"))?,
         subject: row.try_get::<Option<Uuid>, _>("subject").map_err(failed)?.map(Into::into),
         bytes: row.try_get("bytes").map_err(failed)?,
-        commitment: commitment.try_into().map_err(|_| corrupt("commitment"))?,
+        commitment: commitment(row)?,
         until: None,
         known: false,
     })
+}
+
+fn commitment(row: &PgRow) -> Result<[u8; 32], StoreError> {
+    let bytes: &[u8] = row.try_get("commitment").map_err(failed)?;
+    bytes.try_into().map_err(|_| corrupt("commitment"))
 }
 
 pub(crate) fn id_of(row: &PgRow) -> Result<KeyId, StoreError> {
@@ -172,8 +184,12 @@ pub(crate) fn id_of(row: &PgRow) -> Result<KeyId, StoreError> {
 }
 
 fn key_id(id: i64) -> Result<KeyId, StoreError> {
-    let id = u32::try_from(id).map_err(|_| StoreError::Corrupt { table: "wrapped_key", column: "id" })?;
+    let id = u32::try_from(id).map_err(|_| corrupt("id"))?;
     Ok(KeyId::from(id))
+}
+
+fn corrupt(column: &'static str) -> StoreError {
+    StoreError::Corrupt { table: "wrapped_key", column }
 }
 
 pub(crate) fn unavailable(error: KeyError) -> StoreError {

@@ -87,7 +87,7 @@ impl Keyring {
 
     /// Unwraps keys stored for a tenant that the deployment's service wraps, and keeps them. Where the service refuses, none stay.
     pub async fn load(&self, tenant: TenantId, stored: &[WrappedKey]) -> Result<Arc<TenantKeys>, Unloaded> {
-        self.loading(tenant).unwrap(StoredKeys { external: None, keys: stored.to_vec() }).await
+        self.loading(tenant).unwrap(StoredKeys { keys: stored.to_vec(), ..StoredKeys::default() }).await
     }
 
     /// Makes the keys of a new tenant. They are not kept: they count from when they are stored, so load them
@@ -120,6 +120,10 @@ impl Keyring {
         tenant: TenantId,
         stored: &StoredKeys,
     ) -> Result<(TenantKeys, Vec<WrappedKey>), KeyError> {
+        // Whoever made those made all that were missing.
+        if let Some(later) = stored.later.first() {
+            return Err(KeyError::Broken(later.id));
+        }
         let service = self.service_at(tenant, stored.external.as_deref()).await?;
         TenantKeys::complete(tenant, &*service, &stored.keys, self.entropy.clone()).await
     }
@@ -172,6 +176,7 @@ impl Keyring {
     ) -> Result<Arc<TenantKeys>, KeyError> {
         let service = self.service_at(tenant, stored.external.as_deref()).await?;
         let keys = TenantKeys::load(tenant, &*service, &stored.keys, self.entropy.clone()).await?;
+        keys.confirm(&stored.later)?;
         Ok(Arc::new(keys.counted_in(self.tally.clone())))
     }
 

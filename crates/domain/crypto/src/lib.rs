@@ -88,4 +88,4 @@ pub use token::{InvalidToken, PresentedToken, Token, TokenKey, TokenPurpose, Uns
 pub use transfer::TransferError;
 pub use turn::{Turn, TurnError};
 pub use vault::{Clear, OpenError, Vault};
-pub use wrapped::{KeyId, KeyPurpose, WrappedKey};
+pub use wrapped::{KeyId, KeyPurpose, LaterKey, WrappedKey};

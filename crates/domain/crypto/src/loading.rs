@@ -6,18 +6,20 @@ use futures::lock::Mutex as Turn;
 use ward_kernel::TenantId;
 
 use crate::material::redacted;
-use crate::{KeyError, KeyPurpose, Keyring, Sealed, ServiceError, Suite, TenantKeys, WrappedKey};
+use crate::{KeyError, KeyPurpose, Keyring, LaterKey, Sealed, ServiceError, Suite, TenantKeys, WrappedKey};
 
 /// For so long a failure is the answer to whoever asks next, so that a key service that says no isn't asked by every request.
 const REST: Duration = Duration::from_secs(1);
 
 /// A tenant's keys as they are stored, all but its subjects', and who wraps its own.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct StoredKeys {
     /// Where the key service is that the tenant brought; `None`, if the deployment's wraps its key.
     pub external: Option<String>,
     /// The keys.
     pub keys: Vec<WrappedKey>,
+    /// Those for purposes that this Ward doesn't know. While a deployment is upgraded, they keep no tenant from being served.
+    pub later: Vec<LaterKey>,
 }
 
 impl StoredKeys {

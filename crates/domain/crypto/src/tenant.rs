@@ -8,10 +8,10 @@ use crate::sealed::{Header, Sealing};
 use crate::subject::Committing;
 use crate::tally::Tally;
 use crate::versions::{Versions, newest_first};
-use crate::wrapped::{unwrap, wrap};
+use crate::wrapped::{confirm, unwrap, wrap};
 use crate::{
-    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LedgerKey, LogKey, LogKeyring, SecretKey,
-    SubjectKey, Suite, TenantKey, TokenKey, Turn, WrappedKey,
+    DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LaterKey, LedgerKey, LogKey, LogKeyring,
+    SecretKey, SubjectKey, Suite, TenantKey, TokenKey, Turn, WrappedKey,
 };
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
@@ -235,6 +235,11 @@ impl TenantKeys {
         &self.token
     }
 
+    /// Refuses keys for purposes that aren't known here, unless they were wrapped for those.
+    pub(crate) fn confirm(&self, later: &[LaterKey]) -> Result<(), KeyError> {
+        later.iter().try_for_each(|key| confirm(&self.wrappers, key))
+    }
+
     pub(crate) fn counted_in(mut self, tally: Arc<Tally>) -> Self {
         self.tally = Some(tally);
         self
@@ -247,7 +252,7 @@ impl TenantKeys {
         [&self.audit, &self.idempotency, &self.queue].into_iter().for_each(|key| key.tell(tally));
     }
 
-    fn wrapper(&self) -> &Sealing {
+    pub(crate) fn wrapper(&self) -> &Sealing {
         self.wrappers.current()
     }
 

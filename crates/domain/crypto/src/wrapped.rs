@@ -161,6 +161,19 @@ impl WrappedKey {
     }
 }
 
+/// A key for a purpose that this Ward doesn't know, as a later one beside it stores it. Nothing here uses it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LaterKey {
+    /// Which key.
+    pub id: KeyId,
+    /// The word stored.
+    pub purpose: String,
+    /// The key, wrapped.
+    pub bytes: Vec<u8>,
+    /// What only this key commits to.
+    pub commitment: [u8; 32],
+}
+
 /// Wraps `key` under the tenant's.
 pub(crate) fn wrap(
     wrapper: &Sealing,
@@ -169,31 +182,113 @@ pub(crate) fn wrap(
     subject: Option<SubjectId>,
     key: &Material,
 ) -> Result<WrappedKey, KeyError> {
-    let ad = bound_to(wrapper, id, purpose, subject);
+    let ad = bound_to(wrapper, id, purpose.as_str(), subject);
     let bytes = wrapper.seal(&ad, &key.to_clear()).map_err(|_| KeyError::Broken(id))?;
     Ok(WrappedKey { id, purpose, subject, bytes, commitment: key.commitment(), until: None, known: false })
 }
 
 /// Unwraps what [`wrap`] wrapped, for the same tenant, id, purpose and subject, under whichever of the tenant's keys.
 pub(crate) fn unwrap(wrappers: &Versions<Sealing>, wrapped: &WrappedKey) -> Result<Material, KeyError> {
-    let broken = || KeyError::Broken(wrapped.id);
-    let sealed = Sealed::parse(&wrapped.bytes).map_err(|_| broken())?;
-    let wrapper = wrappers.of(sealed.key()).ok_or_else(broken)?;
-    let ad = bound_to(wrapper, wrapped.id, wrapped.purpose, wrapped.subject);
-    let clear = wrapper.open(&ad, sealed).ok_or_else(broken)?;
-    let key = Material::from_clear(&clear).map_err(|_| broken())?;
-    if key.is_that_of(&wrapped.commitment) { Ok(key) } else { Err(broken()) }
+    let WrappedKey { id, purpose, subject, bytes, commitment, .. } = wrapped;
+    opened(wrappers, (*id, purpose.as_str(), *subject), bytes, commitment)
 }
 
-fn bound_to(wrapper: &Sealing, id: KeyId, purpose: KeyPurpose, subject: Option<SubjectId>) -> Vec<u8> {
+/// Refuses a key that no Ward wrapped for the purpose under whose word it is stored: a key of another word that is known here, say.
+pub(crate) fn confirm(wrappers: &Versions<Sealing>, later: &LaterKey) -> Result<(), KeyError> {
+    opened(wrappers, (later.id, &later.purpose, None), &later.bytes, &later.commitment).map(drop)
+}
+
+fn opened(
+    wrappers: &Versions<Sealing>,
+    (id, purpose, subject): (KeyId, &str, Option<SubjectId>),
+    bytes: &[u8],
+    commitment: &[u8; 32],
+) -> Result<Material, KeyError> {
+    let broken = || KeyError::Broken(id);
+    let sealed = Sealed::parse(bytes).map_err(|_| broken())?;
+    let wrapper = wrappers.of(sealed.key()).ok_or_else(broken)?;
+    let ad = bound_to(wrapper, id, purpose, subject);
+    let clear = wrapper.open(&ad, sealed).ok_or_else(broken)?;
+    let key = Material::from_clear(&clear).map_err(|_| broken())?;
+    if key.is_that_of(commitment) { Ok(key) } else { Err(broken()) }
+}
+
+fn bound_to(wrapper: &Sealing, id: KeyId, purpose: &str, subject: Option<SubjectId>) -> Vec<u8> {
     let subject = subject.map(Uuid::from);
     wrapper.header.bound(
         wrapper.tenant,
         [
             b"ward v1 key",
-            purpose.as_str().as_bytes(),
+            purpose.as_bytes(),
             &u32::from(id).to_be_bytes(),
             subject.as_ref().map_or(&[], |subject| subject.as_bytes()),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::executor::block_on;
+    use ward_kernel::{Clock, Entropy, TenantId};
+
+    use super::*;
+    use crate::{Keyring, LocalKeys, RootKey, StoredKeys, Suite};
+
+    const LATER: &str = "consent";
+
+    struct Os;
+
+    impl Entropy for Os {
+        #[expect(clippy::disallowed_methods, reason = "this is the source")]
+        fn fill(&self, bytes: &mut [u8]) {
+            getrandom::fill(bytes).unwrap();
+        }
+    }
+
+    impl Clock for Os {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH
+        }
+    }
+
+    /// A ring, and what a later Ward stored for a tenant.
+    fn upgraded(tenant: TenantId) -> (Keyring, StoredKeys) {
+        let service = Arc::new(LocalKeys::new(RootKey::random(&Os).unwrap(), Arc::new(Os)));
+        let ring = Keyring::new(service, Arc::new(Os), Arc::new(Os), Keyring::LONGEST, 1).unwrap();
+        let (keys, stored) = block_on(ring.create(tenant, Suite::default())).unwrap();
+        let (id, key) = (KeyId(20), Material::random(Suite::default(), &Os).unwrap());
+        let ad = bound_to(keys.wrapper(), id, LATER, None);
+        let bytes = keys.wrapper().seal(&ad, &key.to_clear()).unwrap();
+        let later = LaterKey { id, purpose: LATER.into(), bytes, commitment: key.commitment() };
+        (ring, StoredKeys { external: None, keys: stored, later: vec![later] })
+    }
+
+    #[test]
+    fn a_key_of_a_purpose_of_tomorrow_keeps_no_tenant_closed_and_one_of_today_s_under_another_word_does() {
+        let tenant = TenantId::fixed(Uuid::from_u128(1));
+        let (ring, stored) = upgraded(tenant);
+        let later = stored.later[0].clone();
+        let loads = |stored: StoredKeys| block_on(ring.loading(tenant).unwrap(stored)).is_ok();
+        assert!(loads(stored.clone()));
+        ring.forget(tenant);
+
+        let mut broken = vec![
+            LaterKey { purpose: "consents".into(), ..later.clone() },
+            LaterKey { id: KeyId(21), ..later.clone() },
+            LaterKey { commitment: [7; 32], ..later.clone() },
+            LaterKey { bytes: Vec::new(), ..later.clone() },
+        ];
+        for key in &stored.keys {
+            let WrappedKey { id, bytes, commitment, .. } = key.clone();
+            broken.push(LaterKey { id, purpose: LATER.into(), bytes, commitment });
+        }
+        for broken in broken {
+            let told = format!("{broken:?}");
+            let stored = StoredKeys { later: vec![later.clone(), broken], ..stored.clone() };
+            assert!(!loads(stored) && ring.cached(tenant).is_none(), "{told}");
+        }
+        assert!(block_on(ring.complete(tenant, &stored)).is_err(), "whoever made it made those before it");
+    }
 }

@@ -93,6 +93,9 @@ pub enum LedgerError {
     /// A text isn't what the deployment wrote there.
     #[error("entry {0} of the erasure ledger is none of this deployment's")]
     Forged(u64),
+    /// A text is of somebody whom the database knows under another number, so that nothing after it is ever known.
+    #[error("entry {0} of the erasure ledger is of somebody who has another")]
+    Twice(u64),
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -131,17 +134,23 @@ pub async fn look_beyond(
 
 /// Enters erasures that have no number yet, each under the next one that is free. Numbers are the ledger's to give: a database that comes
 /// out of a backup would give some of them twice. Says what was met on the way.
+///
+/// Of several that do so at once each enters others: whoever has no number once `last` is known has none up to there, and beyond it is only
+/// what this call adds, as every number is tried in turn.
 pub async fn enter(
     ledger: &dyn ErasureLedger,
     book: &dyn ErasureBook,
     key: &LedgerKey,
 ) -> Result<Beyond, LedgerError> {
-    for Unentered { tenant, subject, keys, reason, destroyed_at } in book.to_enter(MOST).await? {
-        let number = book.last_entered().await? + 1;
+    let last = book.last_entered().await?;
+    for (unentered, number) in book.to_enter(MOST).await?.into_iter().zip(last + 1..) {
+        let Unentered { tenant, subject, keys, reason, destroyed_at } = unentered;
         let entry = ErasureEntry { number, tenant, subject, keys, reason, destroyed_at };
         if !ledger.add(number, &entry.write(key)).await? {
             // Another replica was first, or the ledger has what a backup hasn't: what lies there is to be read.
-            return look_beyond(ledger, book, key, false).await;
+            let beyond = look_beyond(ledger, book, key, false).await?;
+            let is_known = book.last_entered().await? >= number;
+            return if is_known { Ok(beyond) } else { Err(LedgerError::Twice(number)) };
         }
         book.place(tenant, subject, number).await?;
     }

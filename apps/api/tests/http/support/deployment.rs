@@ -144,6 +144,13 @@ impl Deployment {
         Err("the checks never ran".into())
     }
 
+    /// Writes what was counted in memory.
+    pub(crate) async fn flush(&self) -> Outcome {
+        let server = self.server.clone();
+        RUNTIME.spawn(async move { server.flush().await }).await?;
+        Ok(())
+    }
+
     pub(crate) async fn stop(self) -> Outcome<Database> {
         let server = Arc::into_inner(self.server).ok_or("the server is still in use")?;
         RUNTIME.spawn(server.stop()).await??;

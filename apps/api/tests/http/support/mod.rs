@@ -12,7 +12,7 @@ pub(crate) use deployment::{Deployment, Tenant};
 pub(crate) use document::{Operation, operations};
 pub(crate) use fixture::{Case, PERSONAL, Payload, case, subject};
 pub(crate) use lockers::{Lockers, State};
-pub(crate) use rows::{changed, digest, left};
+pub(crate) use rows::{changed, digest, digest_beside_work, left};
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -80,5 +80,35 @@ async fn without_the_root_key_none_are_made_nor_is_any_other_that_is_missing() {
     w.db.run("postgres", "DELETE FROM ward.wrapped_key WHERE purpose = 'queue'").await.unwrap();
     assert!(unavailable(w.store.unit(w.permit(tenant, &LOOK)).await));
     assert_eq!(keys(&w).await, "api_key audit idempotency import index log tenant");
+    let copy = "INSERT INTO ward.wrapped_key (tenant, id, purpose, bytes, commitment)
+                SELECT tenant, 60, 'later', bytes, commitment FROM ward.wrapped_key WHERE purpose = 'index'";
+    w.db.run("postgres", copy).await.unwrap();
+    let other = open(&w.db, "ward_app", 2, &w.machine).await.unwrap();
+    let refused = other.unit(w.permit(tenant, &LOOK)).await.map(drop);
+    assert!(
+        matches!(refused, Err(StoreError::KeyUnavailable(_))),
+        "no Ward wrapped it for that: {refused:?}"
+    );
+    assert_eq!(w.count("postgres", ADDED).await, 0);
+}
+
+#[tokio::test]
+async fn a_key_whose_purpose_was_changed_to_a_word_that_nobody_knows_closes_the_tenant_and_none_takes_its_place()
+ {
+    let w = world().await;
+    let tenant = w.tenant().await;
+    for purpose in ["token", "index"] {
+        let rename = |from: &str, to: &str| {
+            let sql = format!("UPDATE ward.wrapped_key SET purpose = '{to}' WHERE purpose = '{from}'");
+            format!("SET session_replication_role = replica; {sql}; RESET session_replication_role")
+        };
+        w.db.run("postgres", rename(purpose, "later")).await.unwrap();
+        let other = open(&w.db, "ward_app", 2, &w.machine).await.unwrap();
+        let refused = other.unit(w.permit(tenant, &LOOK)).await.map(drop);
+        assert!(matches!(refused, Err(StoreError::KeyUnavailable(_))), "{purpose}: {refused:?}");
+        w.db.run("postgres", rename("later", purpose)).await.unwrap();
+        let other = open(&w.db, "ward_app", 2, &w.machine).await.unwrap();
+        other.unit(w.permit(tenant, &LOOK)).await.unwrap();
+    }
     assert_eq!(w.count("postgres", ADDED).await, 0);
 }

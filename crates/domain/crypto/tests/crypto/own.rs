@@ -87,7 +87,7 @@ fn world() -> World {
     brought.0.lock().unwrap().insert(THEIRS.to_owned(), theirs.clone());
     let ring = Keyring::new(slow.clone(), clock.clone(), os(), Keyring::LONGEST, 4).unwrap();
     let keys = created(1, &*ours, Suite::default()).1;
-    let stored = StoredKeys { external: None, keys };
+    let stored = StoredKeys { keys, ..StoredKeys::default() };
     World { ring: ring.with_external(brought), clock, ours, theirs, slow, stored }
 }
 
@@ -107,7 +107,7 @@ impl World {
             keys.retain(|key| key.id != new.id);
             keys.push(new);
         }
-        Ok(StoredKeys { external: to.map(str::to_owned), keys })
+        Ok(StoredKeys { external: to.map(str::to_owned), keys, ..StoredKeys::default() })
     }
 }
 
@@ -153,7 +153,7 @@ fn nothing_is_handed_to_a_service_that_does_not_prove_itself() {
     world.ours.set(Some(Fault::OtherKey));
     let other = world.transfer(&world.stored, Some(THEIRS));
     assert!(matches!(other, Err(TransferError::Held(KeyError::Broken(_)))));
-    let none = StoredKeys { external: None, keys: vec![] };
+    let none = StoredKeys::default();
     assert!(matches!(world.transfer(&none, Some(THEIRS)), Err(TransferError::Held(KeyError::Missing(_)))));
 }
 

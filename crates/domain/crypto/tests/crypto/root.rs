@@ -12,12 +12,12 @@ fn ring(root: &Arc<Switched>) -> Keyring {
 }
 
 fn stored(keys: Vec<WrappedKey>) -> StoredKeys {
-    StoredKeys { external: None, keys }
+    StoredKeys { keys, ..StoredKeys::default() }
 }
 
 fn with(stored: &StoredKeys, anew: &[WrappedKey]) -> StoredKeys {
     let anew_or = |key: &WrappedKey| anew.iter().find(|anew| anew.id == key.id).unwrap_or(key).clone();
-    StoredKeys { external: None, keys: stored.keys.iter().map(anew_or).collect() }
+    StoredKeys { keys: stored.keys.iter().map(anew_or).collect(), ..StoredKeys::default() }
 }
 
 #[test]
