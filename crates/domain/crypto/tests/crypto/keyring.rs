@@ -79,6 +79,16 @@ fn a_refusal_drops_what_is_held_at_once() {
 }
 
 #[test]
+fn a_service_out_of_reach_drops_nothing_that_is_held() {
+    let ring = ring(Keyring::LONGEST, 4);
+    let stored = ring.stored(1);
+    block_on(ring.ring.load(tenant(1), &stored)).unwrap();
+    ring.service.set(Some(Fault::Down));
+    assert!(block_on(ring.ring.load(tenant(1), &stored)).is_err());
+    assert!(ring.holds(1));
+}
+
+#[test]
 fn a_clock_set_back_keeps_no_key_alive() {
     let ring = ring(Keyring::LONGEST, 4);
     ring.load(1);

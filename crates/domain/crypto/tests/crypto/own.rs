@@ -14,11 +14,11 @@ use futures::executor::block_on;
 use futures::future::{join, join_all};
 use ward_crypto::{
     ExternalKeys, KeyError, KeyPurpose, KeyService, Keyring, ServiceError, StoredKeys, Suite, TenantKey,
-    TransferError,
+    TransferError, WrappedKey,
 };
 use ward_kernel::{Entity, Place, TenantId};
 
-use crate::support::{Fault, HandClock, Switched, created, os, tenant};
+use crate::support::{Fault, HandClock, SUITES, Switched, created, os, tenant};
 
 const THEIRS: &str = "hsm:theirs";
 
@@ -232,10 +232,23 @@ fn what_is_forgotten_meanwhile_is_asked_for_anew_and_whoever_began_before_is_not
     assert_eq!(world.asked(), 2, "what began before answers nobody who asks afterwards");
     assert!(world.ring.cached(tenant(1)).is_some());
 
-    let loading = world.ring.loading(tenant(1));
-    world.ring.forget(tenant(1)); // while what is stored is being read
-    assert!(block_on(loading.unwrap(world.stored.clone())).is_ok());
-    assert!(world.ring.cached(tenant(1)).is_none());
+    for forget in [Keyring::forget_all, |ring: &Keyring| ring.forget(tenant(1))] {
+        let loading = world.ring.loading(tenant(1));
+        forget(&world.ring); // while what is stored is being read
+        assert!(block_on(loading.unwrap(world.stored.clone())).is_ok());
+        assert!(world.ring.cached(tenant(1)).is_none());
+    }
+}
+
+#[test]
+fn a_tenants_suite_is_told_by_what_its_own_key_wraps() {
+    let suite_of = |keys: &[WrappedKey]| StoredKeys { external: None, keys: keys.to_vec() }.suite();
+    for suite in SUITES {
+        let mut keys = created(1, &*Switched::new(), suite).1;
+        assert_eq!((suite_of(&keys), suite_of(&keys[..1])), (Some(suite), None));
+        keys[1].bytes.clear();
+        assert_eq!(suite_of(&keys), None);
+    }
 }
 
 #[test]

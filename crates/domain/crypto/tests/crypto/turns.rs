@@ -170,6 +170,7 @@ fn a_new_version_serves_for_what_is_new_from_when_it_is_known_and_the_old_one_fo
         let all = new.indexes("email", b"ada");
         assert_eq!((all.len(), all[0]), (2, new.index("email", b"ada")));
         assert!(all.contains(&old.index("email", b"ada")));
+        assert!(!old.is_turning() && new.is_turning());
     }
 }
 
@@ -190,12 +191,13 @@ fn all_keys_move_under_the_next_key_of_the_tenant_and_stay_what_they_are() {
     let sealed = key.seal(email(1), b"ada").unwrap();
     let secret = keys.queue().seal(email(1), b"job").unwrap();
     stored.push(wrapped);
+    stored.push(keys.make_log_key(KeyId::from(21), HandClock::new().now()).unwrap().1);
 
     let service: std::sync::Arc<dyn KeyService> = std::sync::Arc::new(service);
     let ring = Keyring::new(service.clone(), HandClock::new(), os(), Keyring::LONGEST, 1).unwrap();
     let own = block_on(ring.make_own(tenant(1), None, (KeyId::from(20), Suite::default()))).unwrap();
     let load = |stored: &[WrappedKey]| block_on(TenantKeys::load(tenant(1), &*service, stored, os()));
-    stored[0].known = true;
+    stored[..5].iter_mut().for_each(|key| key.known = true);
     stored.push(own);
     assert_eq!(load(&stored).unwrap().own(), stored[0].id, "nobody else may have it yet");
     stored.last_mut().unwrap().known = true;
@@ -206,7 +208,10 @@ fn all_keys_move_under_the_next_key_of_the_tenant_and_stay_what_they_are() {
     for key in &stored {
         let moved = both.rewrap(key).unwrap();
         assert_eq!(moved.is_none(), key.purpose == KeyPurpose::Tenant);
-        anew.push(moved.unwrap_or(key.clone()));
+        let moved = moved.unwrap_or(key.clone());
+        let bytes = key.bytes.clone();
+        assert_eq!(WrappedKey { bytes, ..moved.clone() }, *key, "nothing but its wrapping changes");
+        anew.push(moved);
     }
     anew.remove(0);
     assert!(anew.iter().all(|key| both.rewrap(key).unwrap().is_none()));
