@@ -34,6 +34,7 @@ fn a_root_key_is_32_random_bytes_or_nothing() {
         assert_eq!(refused(&file), InvalidKey::Length, "{length}");
     }
     assert_eq!(refused(&hex.as_bytes()[2..]), InvalidKey::Length);
+    assert_eq!(refused(format!("{hex}00").as_bytes()), InvalidKey::Length);
     assert_eq!(refused(format!("g{}", &hex[1..]).as_bytes()), InvalidKey::Length);
     for byte in 0..=255_u8 {
         let typed = byte.is_ascii_graphic() || byte.is_ascii_whitespace();
@@ -43,6 +44,9 @@ fn a_root_key_is_32_random_bytes_or_nothing() {
     }
     assert_eq!(refused(&[&raw[..16], &raw[..16]].concat()), InvalidKey::Repeats);
     assert_eq!(refused(&[&[1, 2, 3][..], &[0; 29]].concat()), InvalidKey::Repeats);
+    let of = |different: u8| (0..32).map(|n| 0x80 + (n + n / 16) % different).collect::<Vec<_>>();
+    assert_eq!(refused(&of(7)), InvalidKey::Repeats);
+    assert!(RootKey::parse(&of(8)).is_ok());
     assert_eq!(refused(&hex.as_bytes()[..32]), InvalidKey::Text);
     for text in [
         b"correct-horse-battery-staple-123",

@@ -171,6 +171,18 @@ fn a_ring_without_other_services_opens_nothing_of_theirs() {
 }
 
 #[test]
+fn whoever_wraps_the_newest_key_of_a_tenant_is_asked_for_that_one() {
+    let world = world();
+    let mut stored = world.stored.clone();
+    let newest = block_on(world.ring.make_own(tenant(1), None, (20.into(), Suite::default()))).unwrap();
+    stored.keys[0].bytes.clear();
+    stored.keys.push(newest);
+    assert!(block_on(world.ring.ask(tenant(1), &stored)).is_ok());
+    stored.keys.pop();
+    assert!(block_on(world.ring.ask(tenant(1), &stored)).is_err());
+}
+
+#[test]
 fn all_who_ask_at_once_are_answered_by_one_call() {
     let world = world();
     let all = join_all((0..100).map(|_| world.load(&world.stored)));

@@ -7,7 +7,7 @@ use ward_crypto::{
 };
 use ward_kernel::{Clock as _, Commitment, Indexer as _, SealedBytes, Sealer as _};
 
-use crate::support::{HandClock, SUITES, created, email, local, os, receipt, subject, tenant};
+use crate::support::{HandClock, SUITES, created, email, local, one_key, os, receipt, subject, tenant};
 
 const PURPOSES: [KeyPurpose; 7] = [
     KeyPurpose::Index,
@@ -79,7 +79,9 @@ fn what_is_left_of_a_followed_key_opens_nothing() {
     for key in [left, &posing, &foreign] {
         assert!(matches!(person.keys.subject_key(key, &[]), Err(KeyError::Broken(_))));
     }
-    for key in [&posing, &foreign, &person.first] {
+    let (_, other) = person.keys.make_subject_key(KeyId::from(70), subject(2)).unwrap();
+    let (_, [_, left_by_another]) = person.keys.follow(&other, KeyId::from(71)).unwrap();
+    for key in [&posing, &foreign, &left_by_another, &person.first] {
         let with = person.keys.subject_key(&person.current, std::slice::from_ref(key));
         assert!(matches!(with, Err(KeyError::Broken(_))));
     }
@@ -110,6 +112,24 @@ fn a_turn_moves_nothing_and_takes_nothing_that_its_key_did_not_seal() {
     assert_eq!(opened.unwrap_err(), OpenError::OtherKey(KeyId::from(66)));
     assert_eq!(turn.into_new().id(), KeyId::from(66));
     assert!(matches!(keys.follow(&old, KeyId::from(63)), Err(KeyError::Reserved(_))));
+}
+
+#[test]
+fn a_value_is_indexed_anew_if_it_is_text_that_has_an_index_and_was_sealed_there() {
+    let (keys, key) = one_key(Suite::default());
+    let seal = |text: &[u8]| key.seal(email(1), text).unwrap().bytes;
+    let indexer = keys.index();
+    let of = |place, sealed: &[u8]| {
+        key.index((place, sealed), (&*indexer, "email"), |indexer, about, text| {
+            (text != "none").then(|| indexer.index(about, text.as_bytes()))
+        })
+    };
+    assert_eq!(of(email(1), &seal(b"ada")), Ok(indexer.index("email", b"ada")));
+    let phone = ward_kernel::Place { column: "phone", ..email(1) };
+    assert_eq!(of(phone, &seal(b"ada")), Err(TurnError::Forged));
+    assert_eq!(of(email(1), &seal(b"none")), Err(TurnError::Forged));
+    assert_eq!(of(email(1), &seal(&[0xff])), Err(TurnError::Forged));
+    assert!(matches!(of(email(1), b"ada"), Err(TurnError::Malformed(_))));
 }
 
 /// The keys of tenant 1 with a second version of each purpose's.
@@ -171,7 +191,18 @@ fn a_new_version_serves_for_what_is_new_from_when_it_is_known_and_the_old_one_fo
         assert_eq!((all.len(), all[0]), (2, new.index("email", b"ada")));
         assert!(all.contains(&old.index("email", b"ada")));
         assert!(!old.is_turning() && new.is_turning());
+        let address = [192, 0, 2, 7].into();
+        assert_eq!(before.address_word(address), after.address_word(address), "entries keep their words");
     }
+}
+
+#[test]
+fn of_versions_of_which_none_is_known_the_oldest_serves() {
+    let service = local();
+    let (keys, mut stored) = created(1, &service, Suite::default());
+    stored.push(keys.make_version(KeyPurpose::Queue, KeyId::from(20)).unwrap());
+    let loaded = block_on(TenantKeys::load(tenant(1), &service, &stored, os())).unwrap();
+    assert_eq!(loaded.queue().id(), keys.queue().id());
 }
 
 #[test]
