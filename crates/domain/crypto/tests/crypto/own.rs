@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -231,6 +232,46 @@ fn a_service_that_says_no_is_not_asked_again_for_a_second() {
     world.ours.set(None);
     world.clock.advance(TimeDelta::seconds(-5)); // a clock set back makes nobody wait
     assert!(block_on(world.load(&world.stored)).is_ok());
+}
+
+/// A service that is never reached, each time for the same reason.
+struct Unreachable(Arc<io::Error>);
+
+impl Unreachable {
+    fn why<T>(&self) -> Result<T, ServiceError> {
+        Err(ServiceError::Unavailable(Box::new(self.0.clone())))
+    }
+}
+
+#[async_trait]
+impl KeyService for Unreachable {
+    async fn wrap(&self, _: TenantId, _: &TenantKey) -> Result<Vec<u8>, ServiceError> {
+        self.why()
+    }
+
+    async fn unwrap(&self, _: TenantId, _: &[u8]) -> Result<TenantKey, ServiceError> {
+        self.why()
+    }
+
+    async fn check(&self) -> Result<(), ServiceError> {
+        self.why()
+    }
+}
+
+#[test]
+fn a_sweep_drops_what_failed_once_nobody_is_told_any_more() {
+    let (clock, why) = (HandClock::new(), Arc::new(io::Error::other("connection refused")));
+    let service = Arc::new(Unreachable(why.clone()));
+    let ring = Keyring::new(service, clock.clone(), os(), Keyring::LONGEST, 4).unwrap();
+    let kept_after_a_sweep = || {
+        ring.sweep();
+        Arc::strong_count(&why)
+    };
+    let before = kept_after_a_sweep();
+    assert!(block_on(ring.load(tenant(1), &created(1, &*Switched::new(), Suite::default()).1)).is_err());
+    assert_eq!(kept_after_a_sweep(), before + 1);
+    clock.advance(TimeDelta::seconds(1));
+    assert_eq!(kept_after_a_sweep(), before);
 }
 
 #[test]
