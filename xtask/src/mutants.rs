@@ -16,6 +16,7 @@ const ACCEPTED: &str = include_str!("../tools/mutants.txt");
 /// don't notice is a fault, unless it is accepted; so is one accepted that they do notice.
 pub(crate) fn hunt(files: &[String]) -> Outcome {
     let mut mutants = Command::new(provide::cargo_mutants()?);
+    fs::create_dir_all(root().join("target"))?;
     mutants.args([
         "mutants",
         "--package",

@@ -154,3 +154,34 @@ impl Flight {
         self.landed.get().is_none_or(|(at, landed)| landed.is_err() && rests(*at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+    use ward_kernel::TenantId;
+
+    use super::{Flights, REST, StoredKeys};
+    use crate::{KeyError, KeyPurpose};
+
+    #[test]
+    fn a_sweep_leaves_what_somebody_waits_for_or_is_to_be_told() {
+        let (flights, now) = (Flights::default(), DateTime::UNIX_EPOCH);
+        let join = || {
+            let stored = StoredKeys { external: None, keys: Vec::new() };
+            flights.join(TenantId::DEPLOYMENT, stored, now)
+        };
+        let left = |at| {
+            flights.sweep(at);
+            flights.all().len()
+        };
+        let flight = join();
+        assert_eq!(left(now), 1, "somebody waits for it");
+        let failed = KeyError::Missing(KeyPurpose::Tenant).into();
+        assert!(flight.landed.set((now, Err(failed))).is_ok());
+        drop(flight);
+        assert_eq!(left(now + REST - TimeDelta::nanoseconds(1)), 1, "whoever asks is to be told");
+        assert_eq!(left(now + REST), 0);
+        drop(join());
+        assert_eq!(left(now), 0, "nobody waits for it any more");
+    }
+}

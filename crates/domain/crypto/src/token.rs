@@ -14,8 +14,13 @@ const CODE: usize = 32;
 const NEVER: u64 = 0;
 /// Version, key, tenant and expiry.
 const HEAD: usize = 1 + 4 + 16 + 8;
-const SHORTEST: usize = ((HEAD + CODE) * 4).div_ceil(3);
-const LONGEST: usize = ((HEAD + TokenKey::LONGEST_PAYLOAD + CODE) * 4).div_ceil(3);
+const SHORTEST: usize = digits(HEAD + CODE);
+const LONGEST: usize = digits(HEAD + TokenKey::LONGEST_PAYLOAD + CODE);
+
+/// How many digits so many octets have in base64.
+const fn digits(octets: usize) -> usize {
+    (octets * 4).div_ceil(3)
+}
 
 /// What a token lets its bearer do; one for a purpose serves no other.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

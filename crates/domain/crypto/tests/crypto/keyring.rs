@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use futures::executor::block_on;
 use ward_crypto::{
-    KeyError, KeyService, Keyring, KeyringError, LocalKeys, ServiceError, Suite, TenantKey, WrappedKey,
+    KeyError, KeyService, Keyring, KeyringError, LocalKeys, ServiceError, StoredKeys, Suite, TenantKey,
+    WrappedKey,
 };
 use ward_kernel::TenantId;
 
@@ -79,6 +80,28 @@ fn a_refusal_drops_what_is_held_at_once() {
 }
 
 #[test]
+fn a_refusal_to_who_began_before_keys_were_forgotten_drops_none_that_came_since() {
+    let ring = ring(Keyring::LONGEST, 4);
+    let stored = StoredKeys { external: None, keys: ring.stored(1) };
+    let loading = ring.ring.loading(tenant(1));
+    ring.ring.forget(tenant(1));
+    block_on(ring.ring.load(tenant(1), &stored.keys)).unwrap();
+    ring.service.set(Some(Fault::Revoked));
+    assert!(block_on(loading.unwrap(stored)).is_err());
+    assert!(ring.holds(1));
+}
+
+#[test]
+fn a_service_out_of_reach_drops_nothing_that_is_held() {
+    let ring = ring(Keyring::LONGEST, 4);
+    let stored = ring.stored(1);
+    block_on(ring.ring.load(tenant(1), &stored)).unwrap();
+    ring.service.set(Some(Fault::Down));
+    assert!(block_on(ring.ring.load(tenant(1), &stored)).is_err());
+    assert!(ring.holds(1));
+}
+
+#[test]
 fn a_clock_set_back_keeps_no_key_alive() {
     let ring = ring(Keyring::LONGEST, 4);
     ring.load(1);
@@ -94,21 +117,23 @@ fn a_full_ring_drops_the_oldest() {
         ring.clock.advance(TimeDelta::seconds(1));
     }
     assert_eq!([1, 2, 3].map(|n| ring.holds(n)), [false, true, true]);
-    ring.load(2);
-    assert_eq!([2, 3].map(|n| ring.holds(n)), [true, true]);
+    ring.load(3);
+    assert_eq!([2, 3].map(|n| ring.holds(n)), [true, true], "there was room for it already");
 }
 
 #[test]
-fn a_sweep_drops_what_nobody_asked_for_again() {
-    let ring = ring(Keyring::LONGEST, 4);
-    let keys = block_on(ring.ring.load(tenant(1), &ring.stored(1))).unwrap();
-    let watched = Arc::downgrade(&keys);
-    drop(keys);
-    ring.ring.sweep();
-    assert!(watched.upgrade().is_some());
-    ring.clock.advance(Keyring::LONGEST);
-    ring.ring.sweep();
-    assert!(watched.upgrade().is_none());
+fn a_sweep_and_whatever_is_kept_next_drop_what_nobody_asked_for_again() {
+    for sweep in [|ring: &Ring| ring.ring.sweep(), |ring: &Ring| ring.load(2)] {
+        let ring = ring(Keyring::LONGEST, 4);
+        let keys = block_on(ring.ring.load(tenant(1), &ring.stored(1))).unwrap();
+        let watched = Arc::downgrade(&keys);
+        drop(keys);
+        sweep(&ring);
+        assert!(watched.upgrade().is_some());
+        ring.clock.advance(Keyring::LONGEST);
+        sweep(&ring);
+        assert!(watched.upgrade().is_none());
+    }
 }
 
 #[test]

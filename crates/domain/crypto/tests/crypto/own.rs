@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,11 +15,11 @@ use futures::executor::block_on;
 use futures::future::{join, join_all};
 use ward_crypto::{
     ExternalKeys, KeyError, KeyPurpose, KeyService, Keyring, ServiceError, StoredKeys, Suite, TenantKey,
-    TransferError,
+    TransferError, WrappedKey,
 };
 use ward_kernel::{Entity, Place, TenantId};
 
-use crate::support::{Fault, HandClock, Switched, created, os, tenant};
+use crate::support::{Fault, HandClock, SUITES, Switched, created, os, tenant};
 
 const THEIRS: &str = "hsm:theirs";
 
@@ -171,6 +172,18 @@ fn a_ring_without_other_services_opens_nothing_of_theirs() {
 }
 
 #[test]
+fn whoever_wraps_the_newest_key_of_a_tenant_is_asked_for_that_one() {
+    let world = world();
+    let mut stored = world.stored.clone();
+    let newest = block_on(world.ring.make_own(tenant(1), None, (20.into(), Suite::default()))).unwrap();
+    stored.keys[0].bytes.clear();
+    stored.keys.push(newest);
+    assert!(block_on(world.ring.ask(tenant(1), &stored)).is_ok());
+    stored.keys.pop();
+    assert!(block_on(world.ring.ask(tenant(1), &stored)).is_err());
+}
+
+#[test]
 fn all_who_ask_at_once_are_answered_by_one_call() {
     let world = world();
     let all = join_all((0..100).map(|_| world.load(&world.stored)));
@@ -221,21 +234,77 @@ fn a_service_that_says_no_is_not_asked_again_for_a_second() {
     assert!(block_on(world.load(&world.stored)).is_ok());
 }
 
+/// A service that is never reached, each time for the same reason.
+struct Unreachable(Arc<io::Error>);
+
+impl Unreachable {
+    fn why<T>(&self) -> Result<T, ServiceError> {
+        Err(ServiceError::Unavailable(Box::new(self.0.clone())))
+    }
+}
+
+#[async_trait]
+impl KeyService for Unreachable {
+    async fn wrap(&self, _: TenantId, _: &TenantKey) -> Result<Vec<u8>, ServiceError> {
+        self.why()
+    }
+
+    async fn unwrap(&self, _: TenantId, _: &[u8]) -> Result<TenantKey, ServiceError> {
+        self.why()
+    }
+
+    async fn check(&self) -> Result<(), ServiceError> {
+        self.why()
+    }
+}
+
+#[test]
+fn a_sweep_drops_what_failed_once_nobody_is_told_any_more() {
+    let (clock, why) = (HandClock::new(), Arc::new(io::Error::other("connection refused")));
+    let service = Arc::new(Unreachable(why.clone()));
+    let ring = Keyring::new(service, clock.clone(), os(), Keyring::LONGEST, 4).unwrap();
+    let kept_after_a_sweep = || {
+        ring.sweep();
+        Arc::strong_count(&why)
+    };
+    let before = kept_after_a_sweep();
+    assert!(block_on(ring.load(tenant(1), &created(1, &*Switched::new(), Suite::default()).1)).is_err());
+    assert_eq!(kept_after_a_sweep(), before + 1);
+    clock.advance(TimeDelta::seconds(1));
+    assert_eq!(kept_after_a_sweep(), before);
+}
+
 #[test]
 fn what_is_forgotten_meanwhile_is_asked_for_anew_and_whoever_began_before_is_not_kept() {
     let world = world();
     let mut before = Box::pin(world.load(&world.stored));
     assert!(before.as_mut().now_or_never().is_none());
     world.ring.forget_all();
-    let (before, after) = block_on(join(before, world.load(&world.stored)));
-    assert!(before.is_ok() && after.is_ok());
+    let mut after = Box::pin(world.load(&world.stored));
+    assert!(after.as_mut().now_or_never().is_none());
+    assert!(block_on(before).is_ok());
+    let (after, last) = block_on(join(after, world.load(&world.stored)));
+    assert!(after.is_ok() && last.is_ok());
     assert_eq!(world.asked(), 2, "what began before answers nobody who asks afterwards");
     assert!(world.ring.cached(tenant(1)).is_some());
 
-    let loading = world.ring.loading(tenant(1));
-    world.ring.forget(tenant(1)); // while what is stored is being read
-    assert!(block_on(loading.unwrap(world.stored.clone())).is_ok());
-    assert!(world.ring.cached(tenant(1)).is_none());
+    for forget in [Keyring::forget_all, |ring: &Keyring| ring.forget(tenant(1))] {
+        let loading = world.ring.loading(tenant(1));
+        forget(&world.ring); // while what is stored is being read
+        assert!(block_on(loading.unwrap(world.stored.clone())).is_ok());
+        assert!(world.ring.cached(tenant(1)).is_none());
+    }
+}
+
+#[test]
+fn a_tenants_suite_is_told_by_what_its_own_key_wraps() {
+    let suite_of = |keys: &[WrappedKey]| StoredKeys { external: None, keys: keys.to_vec() }.suite();
+    for suite in SUITES {
+        let mut keys = created(1, &*Switched::new(), suite).1;
+        assert_eq!((suite_of(&keys), suite_of(&keys[..1])), (Some(suite), None));
+        keys[1].bytes.clear();
+        assert_eq!(suite_of(&keys), None);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ward_crypto::{
 };
 use ward_kernel::{Clock as _, Commitment, Indexer as _, SealedBytes, Sealer as _};
 
-use crate::support::{HandClock, SUITES, created, email, local, os, receipt, subject, tenant};
+use crate::support::{HandClock, SUITES, created, email, local, one_key, os, receipt, subject, tenant};
 
 const PURPOSES: [KeyPurpose; 7] = [
     KeyPurpose::Index,
@@ -79,7 +79,9 @@ fn what_is_left_of_a_followed_key_opens_nothing() {
     for key in [left, &posing, &foreign] {
         assert!(matches!(person.keys.subject_key(key, &[]), Err(KeyError::Broken(_))));
     }
-    for key in [&posing, &foreign, &person.first] {
+    let (_, other) = person.keys.make_subject_key(KeyId::from(70), subject(2)).unwrap();
+    let (_, [_, left_by_another]) = person.keys.follow(&other, KeyId::from(71)).unwrap();
+    for key in [&posing, &foreign, &left_by_another, &person.first] {
         let with = person.keys.subject_key(&person.current, std::slice::from_ref(key));
         assert!(matches!(with, Err(KeyError::Broken(_))));
     }
@@ -110,6 +112,24 @@ fn a_turn_moves_nothing_and_takes_nothing_that_its_key_did_not_seal() {
     assert_eq!(opened.unwrap_err(), OpenError::OtherKey(KeyId::from(66)));
     assert_eq!(turn.into_new().id(), KeyId::from(66));
     assert!(matches!(keys.follow(&old, KeyId::from(63)), Err(KeyError::Reserved(_))));
+}
+
+#[test]
+fn a_value_is_indexed_anew_if_it_is_text_that_has_an_index_and_was_sealed_there() {
+    let (keys, key) = one_key(Suite::default());
+    let seal = |text: &[u8]| key.seal(email(1), text).unwrap().bytes;
+    let indexer = keys.index();
+    let of = |place, sealed: &[u8]| {
+        key.index((place, sealed), (&*indexer, "email"), |indexer, about, text| {
+            (text != "none").then(|| indexer.index(about, text.as_bytes()))
+        })
+    };
+    assert_eq!(of(email(1), &seal(b"ada")), Ok(indexer.index("email", b"ada")));
+    let phone = ward_kernel::Place { column: "phone", ..email(1) };
+    assert_eq!(of(phone, &seal(b"ada")), Err(TurnError::Forged));
+    assert_eq!(of(email(1), &seal(b"none")), Err(TurnError::Forged));
+    assert_eq!(of(email(1), &seal(&[0xff])), Err(TurnError::Forged));
+    assert!(matches!(of(email(1), b"ada"), Err(TurnError::Malformed(_))));
 }
 
 /// The keys of tenant 1 with a second version of each purpose's.
@@ -170,7 +190,19 @@ fn a_new_version_serves_for_what_is_new_from_when_it_is_known_and_the_old_one_fo
         let all = new.indexes("email", b"ada");
         assert_eq!((all.len(), all[0]), (2, new.index("email", b"ada")));
         assert!(all.contains(&old.index("email", b"ada")));
+        assert!(!old.is_turning() && new.is_turning());
+        let address = [192, 0, 2, 7].into();
+        assert_eq!(before.address_word(address), after.address_word(address), "entries keep their words");
     }
+}
+
+#[test]
+fn of_versions_of_which_none_is_known_the_oldest_serves() {
+    let service = local();
+    let (keys, mut stored) = created(1, &service, Suite::default());
+    stored.push(keys.make_version(KeyPurpose::Queue, KeyId::from(20)).unwrap());
+    let loaded = block_on(TenantKeys::load(tenant(1), &service, &stored, os())).unwrap();
+    assert_eq!(loaded.queue().id(), keys.queue().id());
 }
 
 #[test]
@@ -190,12 +222,13 @@ fn all_keys_move_under_the_next_key_of_the_tenant_and_stay_what_they_are() {
     let sealed = key.seal(email(1), b"ada").unwrap();
     let secret = keys.queue().seal(email(1), b"job").unwrap();
     stored.push(wrapped);
+    stored.push(keys.make_log_key(KeyId::from(21), HandClock::new().now()).unwrap().1);
 
     let service: std::sync::Arc<dyn KeyService> = std::sync::Arc::new(service);
     let ring = Keyring::new(service.clone(), HandClock::new(), os(), Keyring::LONGEST, 1).unwrap();
     let own = block_on(ring.make_own(tenant(1), None, (KeyId::from(20), Suite::default()))).unwrap();
     let load = |stored: &[WrappedKey]| block_on(TenantKeys::load(tenant(1), &*service, stored, os()));
-    stored[0].known = true;
+    stored[..5].iter_mut().for_each(|key| key.known = true);
     stored.push(own);
     assert_eq!(load(&stored).unwrap().own(), stored[0].id, "nobody else may have it yet");
     stored.last_mut().unwrap().known = true;
@@ -206,7 +239,10 @@ fn all_keys_move_under_the_next_key_of_the_tenant_and_stay_what_they_are() {
     for key in &stored {
         let moved = both.rewrap(key).unwrap();
         assert_eq!(moved.is_none(), key.purpose == KeyPurpose::Tenant);
-        anew.push(moved.unwrap_or(key.clone()));
+        let moved = moved.unwrap_or(key.clone());
+        let bytes = key.bytes.clone();
+        assert_eq!(WrappedKey { bytes, ..moved.clone() }, *key, "nothing but its wrapping changes");
+        anew.push(moved);
     }
     anew.remove(0);
     assert!(anew.iter().all(|key| both.rewrap(key).unwrap().is_none()));
