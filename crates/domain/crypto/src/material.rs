@@ -12,9 +12,9 @@ pub(crate) type Octets = Box<Zeroizing<[u8; 32]>>;
 
 /// More stack than a cipher, a code or a signature takes, also where none of them is optimised: twice what a test finds to be enough.
 const STACK: usize = match (cfg!(debug_assertions), cfg!(feature = "aws-lc")) {
-    (true, _) => 64 << 10,
-    (false, false) => 8 << 10,
-    (false, true) => 2 << 10,
+    (true, _) => 65_536,
+    (false, false) => 8_192,
+    (false, true) => 2_048,
 };
 
 /// What `work` answers, and nothing on the stack of what it moved about there: the libraries wipe what they drop, and leave copies of
