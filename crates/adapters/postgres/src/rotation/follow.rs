@@ -36,14 +36,15 @@ const RECORDS: &str = "
 const VALUES: &str = "
     SELECT v.subject, v.commitment, v.record, v.field, v.sealed FROM ward.audit_value v WHERE v.tenant = $1 AND v.subject = ANY ($2)
     ORDER BY v.subject, v.commitment FOR UPDATE";
-/// Of a key that another follows stays what checks commitments. An id that another key has leaves a row out.
+/// Of a key that another follows stays what checks commitments. An id begins at random in four bytes: should another key have it, all fails,
+/// and is tried again.
 const TURN: &str = "
     WITH followed AS (UPDATE ward.wrapped_key k SET purpose = 'commitment', bytes = v.left_bytes, commitment = v.left_commitment
         FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bytea[], $7::bytea[])
             v (old, left_commitment, left_bytes, id, commitment, bytes)
         WHERE k.tenant = $1 AND k.id = v.old RETURNING v.id, k.subject, v.bytes, v.commitment)
     INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
-    SELECT $1, f.id, 'subject', f.subject, f.bytes, f.commitment FROM followed f ON CONFLICT (tenant, id) DO NOTHING RETURNING id";
+    SELECT $1, f.id, 'subject', f.subject, f.bytes, f.commitment FROM followed f";
 const PUT_SUBJECTS: &str = "
     UPDATE ward.subject s SET external_ref = v.external_ref, fields = v.fields
     FROM unnest($2::uuid[], $3::bytea[], $4::bytea[]) v (id, external_ref, fields) WHERE s.tenant = $1 AND s.id = v.id";
@@ -93,12 +94,7 @@ impl PgUnit {
 
     async fn turn(&self, keys: Vec<[WrappedKey; 2]>) -> Result<(), StoreError> {
         let (new, left): (Vec<_>, Vec<_>) = keys.into_iter().map(|[new, left]| (new, left)).unzip();
-        let count = new.len();
-        let statement = [left, new].into_iter().fold(self.scoped(TURN), bind);
-        if statement.within(&self.conn).await?.len() != count {
-            return Err(StoreError::Raced("an id was given to another key at the same time".into()));
-        }
-        Ok(())
+        [left, new].into_iter().fold(self.scoped(TURN), bind).within(&self.conn).await.map(drop)
     }
 
     fn turn_subjects(&self, turns: &mut Turns, held: &[PgRow]) -> Result<Scoped, StoreError> {
