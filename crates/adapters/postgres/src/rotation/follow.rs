@@ -68,23 +68,26 @@ impl PgUnit {
         let pick = self.scoped(PICK).bind(rotation.begun_at).bind(after).bind(i64::from(most));
         let people = pick.within(&self.conn).await?;
         let people: Vec<SubjectId> = people.iter().map(whose).collect::<Result<_, _>>()?;
-        let held = keys::of_subjects(self.scoped(SUBJECTS), &people).within(&self.conn).await?;
-        let (mut turns, keys) = self.turns(&people).await?;
-        // While the database stores the keys, what is under them is sealed anew.
-        let (stored, put) = join(self.turn(keys), async { self.turn_subjects(&mut turns, &held) }).await;
+        let of = |sql| keys::of_subjects(self.scoped(sql), &people).within(&self.conn);
+        let (held, keys) = (of(SUBJECTS).await?, of(KEYS).await?);
+        // While the database reads, keys are made; while it stores these, what is under them is sealed anew.
+        let read = async { Ok::<_, StoreError>((of(RECORDS).await?, of(VALUES).await?)) };
+        let (read, turns) = join(read, async { self.turns(&keys) }).await;
+        let ((records, values), (mut turns, keys)) = (read?, turns?);
+        let reseal = async { self.reseal(&mut turns, (&held, &records, &values)) };
+        let (stored, puts) = join(self.turn(keys), reseal).await;
         stored?;
-        put?.within(&self.conn).await?;
-        self.turn_records(&mut turns, &people).await?;
-        self.turn_values(&mut turns, &people).await?;
+        for put in puts? {
+            put.within(&self.conn).await?;
+        }
         let values = turns.values().map(|turning| turning.values).sum();
         Ok(Moved { rows: people.len() as u64, values, last: people.last().map(|id| Uuid::from(*id)) })
     }
 
-    /// The keys that follow those of `people`, whom this unit holds, and what is to be left of these.
-    async fn turns(&self, people: &[SubjectId]) -> Result<(Turns, Vec<[WrappedKey; 2]>), StoreError> {
-        let rows = keys::of_subjects(self.scoped(KEYS), people).within(&self.conn).await?;
+    /// The keys that follow those of `rows`, which this unit holds, and what is to be left of these.
+    fn turns(&self, rows: &[PgRow]) -> Result<(Turns, Vec<[WrappedKey; 2]>), StoreError> {
         let (mut turns, mut keys) = (Turns::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for ((subject, key), id) in keys::by_subject(&rows)?.into_iter().zip(self.key_ids()) {
+        for ((subject, key), id) in keys::by_subject(rows)?.into_iter().zip(self.key_ids()) {
             let (turn, follows_and_left) = self.keys.follow(&key, id).map_err(keys::unavailable)?;
             turns.insert(subject, Turning { turn, values: 0 });
             keys.push(follows_and_left);
@@ -95,6 +98,22 @@ impl PgUnit {
     async fn turn(&self, keys: Vec<[WrappedKey; 2]>) -> Result<(), StoreError> {
         let (new, left): (Vec<_>, Vec<_>) = keys.into_iter().map(|[new, left]| (new, left)).unzip();
         [left, new].into_iter().fold(self.scoped(TURN), bind).within(&self.conn).await.map(drop)
+    }
+
+    /// What puts down all that was under the keys that others follow.
+    fn reseal(
+        &self,
+        turns: &mut Turns,
+        (subjects, records, values): (&[PgRow], &[PgRow], &[PgRow]),
+    ) -> Result<Vec<Scoped>, StoreError> {
+        let mut puts = vec![self.turn_subjects(turns, subjects)?];
+        if !records.is_empty() {
+            puts.push(self.turn_records(turns, records)?);
+        }
+        if !values.is_empty() {
+            puts.push(self.turn_values(turns, values)?);
+        }
+        Ok(puts)
     }
 
     fn turn_subjects(&self, turns: &mut Turns, held: &[PgRow]) -> Result<Scoped, StoreError> {
@@ -111,25 +130,22 @@ impl PgUnit {
         Ok(self.scoped(PUT_SUBJECTS).bind(ids).bind(names).bind(fields))
     }
 
-    async fn turn_records(&self, turns: &mut Turns, people: &[SubjectId]) -> Result<(), StoreError> {
+    fn turn_records(&self, turns: &mut Turns, held: &[PgRow]) -> Result<Scoped, StoreError> {
         let (mut ids, mut fields) = (Vec::new(), Vec::new());
-        for row in keys::of_subjects(self.scoped(RECORDS), people).within(&self.conn).await? {
-            let Some(turning) = turns.get_mut(&whose(&row)?) else { continue };
+        for row in held {
+            let Some(turning) = turns.get_mut(&whose(row)?) else { continue };
             let id: Uuid = row.try_get("id").map_err(failed)?;
             ids.push(id);
-            fields.push(turning.fields(self.place(RecordId::from(id).into(), ""), &row, "record")?);
+            fields.push(turning.fields(self.place(RecordId::from(id).into(), ""), row, "record")?);
         }
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.scoped(PUT_RECORDS).bind(ids).bind(fields).within(&self.conn).await.map(drop)
+        Ok(self.scoped(PUT_RECORDS).bind(ids).bind(fields))
     }
 
     /// What changes replaced, beside the log: it holds commitments to these values, which stay true.
-    async fn turn_values(&self, turns: &mut Turns, people: &[SubjectId]) -> Result<(), StoreError> {
+    fn turn_values(&self, turns: &mut Turns, held: &[PgRow]) -> Result<Scoped, StoreError> {
         let (mut whose_are, mut commitments, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
-        for row in keys::of_subjects(self.scoped(VALUES), people).within(&self.conn).await? {
-            let subject = whose(&row)?;
+        for row in held {
+            let subject = whose(row)?;
             let Some(turning) = turns.get_mut(&subject) else { continue };
             let record: Option<Uuid> = row.try_get("record").map_err(failed)?;
             let (field, held): (String, Vec<u8>) =
@@ -139,11 +155,7 @@ impl PgUnit {
             commitments.push(row.try_get::<Vec<u8>, _>("commitment").map_err(failed)?);
             sealed.push(turning.reseal(self.place(holder, &field), held, "audit_value")?);
         }
-        if sealed.is_empty() {
-            return Ok(());
-        }
-        let put = self.scoped(PUT_VALUES).bind(whose_are).bind(commitments).bind(sealed);
-        put.within(&self.conn).await.map(drop)
+        Ok(self.scoped(PUT_VALUES).bind(whose_are).bind(commitments).bind(sealed))
     }
 
     pub(super) fn place<'a>(&self, row: Entity, column: &'a str) -> Place<'a> {
