@@ -186,6 +186,12 @@ async fn a_place_in_the_tree_is_sought_by_index_whatever_row_security_holds_back
     assert!(asked > 5, "only {asked}");
 }
 
+/// So many keys that it matters which index finds one's.
+const KEYS: &str = "
+    INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
+    SELECT ward.first_id('2020-01-01Z'), n, 'subject', gen_random_uuid(), '\\x00', sha256('') FROM generate_series(64, 4000) n;
+    ANALYZE ward.wrapped_key";
+
 /// The conditions on whose they are under which `node`, and all below it, passes over keys that it has read.
 fn keys_passed_over(node: &Value) -> Vec<String> {
     let below = node["Plans"].as_array().into_iter().flatten();
@@ -197,6 +203,7 @@ fn keys_passed_over(node: &Value) -> Vec<String> {
 #[tokio::test]
 async fn a_persons_keys_are_sought_by_index() {
     let db = Database::create().await.unwrap();
+    db.connect("postgres").await.unwrap().execute(KEYS).await.unwrap();
     let mut app = db.connect("ward_app").await.unwrap();
     app.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await.unwrap();
     let planted = "SELECT k.id FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject = $2";
