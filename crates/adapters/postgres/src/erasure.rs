@@ -20,16 +20,19 @@ use crate::scoped::Scoped;
 use crate::store::Postgres;
 use crate::unit::PgUnit;
 
+/// Keys are named by what they are for, so that the indexes of a subject's are used.
 const DESTROY: &str = "
     WITH gone AS (UPDATE ward.wrapped_key k SET bytes = NULL
-        WHERE k.tenant = $1 AND k.subject = $2 AND k.bytes IS NOT NULL RETURNING k.id, k.purpose, k.created_at)
+        WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment') AND k.bytes IS NOT NULL
+        RETURNING k.id, k.purpose, k.created_at)
     SELECT gone.id FROM gone ORDER BY gone.purpose DESC, gone.created_at DESC, gone.id";
 
 const REMOVE: &str = "
     WITH gone AS (DELETE FROM ward.record r WHERE r.tenant = $1 AND r.subject = $2 RETURNING r.id) SELECT count(*) AS gone FROM gone";
 
 const LOOK: &str = "
-    SELECT (SELECT count(*) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject = $2 AND k.bytes IS NOT NULL) AS keys,
+    SELECT (SELECT count(*) FROM ward.wrapped_key k
+            WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment') AND k.bytes IS NOT NULL) AS keys,
         (SELECT count(*) FROM ward.subject s WHERE s.tenant = $1 AND s.id = $2 AND (s.fields <> '' OR num_nonnulls(s.external_ref,
             s.ref_index, s.email_index, s.phone_index, s.time_zone, s.jurisdiction, s.import_digest) > 0)) AS found,
         (SELECT count(*) FROM ward.record r WHERE r.tenant = $1 AND r.subject = $2) AS records,
@@ -40,7 +43,8 @@ const PUT_DOWN: &str = "
     INSERT INTO ward.key_destroyed (tenant, subject, keys, suite, reason, records_gone, values_gone, keys_left, found_left,
         records_left, values_left, kept_days, destroyed_at, replayed_at)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-        coalesce($13, (SELECT max(k.destroyed_at) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject = $2), clock_timestamp()),
+        coalesce($13, (SELECT max(k.destroyed_at) FROM ward.wrapped_key k
+            WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment')), clock_timestamp()),
         CASE WHEN $13::timestamptz IS NOT NULL THEN clock_timestamp() END";
 
 const SHOW: &str = "

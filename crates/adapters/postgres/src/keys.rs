@@ -34,9 +34,10 @@ pub(crate) const OF_SUBJECTS: &str = "
     SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key
     WHERE tenant = $1 AND subject = ANY ($2) AND purpose = 'subject' AND bytes IS NOT NULL";
 
-/// A subject's key, and what is left of those that it followed.
+/// A subject's key, and what is left of those that it followed. There is an index of the one and an index of the others, and none of both.
 pub(crate) const WHOLE: &str = "
-    SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key WHERE tenant = $1 AND subject = $2 AND bytes IS NOT NULL";
+    SELECT id, purpose, subject, bytes, commitment FROM ward.wrapped_key
+    WHERE tenant = $1 AND subject = $2 AND (purpose = 'subject' OR purpose = 'commitment') AND bytes IS NOT NULL";
 
 /// A key id begins at random in four bytes, so another key may have it: that row is left out, and another id is tried.
 const KEEP: &str = "

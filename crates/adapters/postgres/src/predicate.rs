@@ -185,3 +185,35 @@ async fn a_place_in_the_tree_is_sought_by_index_whatever_row_security_holds_back
     }
     assert!(asked > 5, "only {asked}");
 }
+
+/// So many keys that it matters which index finds one's.
+const KEYS: &str = "
+    INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
+    SELECT ward.first_id('2020-01-01Z'), n, 'subject', gen_random_uuid(), '\\x00', sha256('') FROM generate_series(64, 4000) n;
+    ANALYZE ward.wrapped_key";
+
+/// The conditions on whose they are under which `node`, and all below it, passes over keys that it has read.
+fn keys_passed_over(node: &Value) -> Vec<String> {
+    let below = node["Plans"].as_array().into_iter().flatten();
+    let filter = node["Filter"].as_str().filter(|_| node["Relation Name"] == "wrapped_key");
+    let filter = filter.filter(|filter| filter.contains("subject = $2"));
+    below.flat_map(keys_passed_over).chain(filter.map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn a_persons_keys_are_sought_by_index() {
+    let db = Database::create().await.unwrap();
+    db.connect("postgres").await.unwrap().execute(KEYS).await.unwrap();
+    let mut app = db.connect("ward_app").await.unwrap();
+    app.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").await.unwrap();
+    let planted = "SELECT k.id FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject = $2";
+    assert_ne!(keys_passed_over(&plan(&mut app, planted).await), [""; 0], "it must be found out");
+    let mut asked = 0;
+    let of_a_person = |sql: &String| sql.contains("ward.wrapped_key") && sql.contains("subject = $2");
+    for sql in statements().into_iter().filter(of_a_person) {
+        let passed_over = keys_passed_over(&plan(&mut app, &sql).await);
+        assert!(passed_over.is_empty(), "{passed_over:?}: {sql}");
+        asked += 1;
+    }
+    assert!(asked > 3, "only {asked}");
+}

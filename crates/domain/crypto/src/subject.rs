@@ -63,9 +63,14 @@ impl SubjectKey {
         followed: Vec<Committing>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let sealing = Sealing::new(tenant, id, (key, b"ward v1 seal"), entropy);
+        let sealing = Self::sealing(tenant, id, key, entropy);
         let committing = Committing::new(sealing.header, &key.derive(Committing::LABEL));
         Self { sealing, committing, followed }
+    }
+
+    /// What seals and opens alone, and commits to nothing.
+    pub(crate) fn sealing(tenant: TenantId, id: KeyId, key: &Material, entropy: Arc<dyn Entropy>) -> Sealing {
+        Sealing::new(tenant, id, (key, b"ward v1 seal"), entropy)
     }
 
     fn seal_under(&self, nonce: &[u8], place: Place<'_>, text: &[u8]) -> Result<SealedBytes, SealError> {

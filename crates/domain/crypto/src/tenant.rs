@@ -8,7 +8,7 @@ use crate::sealed::{Header, Sealing};
 use crate::subject::Committing;
 use crate::tally::Tally;
 use crate::versions::{Versions, newest_first};
-use crate::wrapped::{confirm, unwrap, wrap};
+use crate::wrapped::{confirm, unwrap, wrap, wrap_anew};
 use crate::{
     DigestKey, IndexKey, KeyError, KeyId, KeyPurpose, KeyService, LaterKey, LedgerKey, LogKey, LogKeyring,
     SecretKey, SubjectKey, Suite, TenantKey, TokenKey, Turn, WrappedKey,
@@ -106,7 +106,8 @@ impl TenantKeys {
         id: KeyId,
         subject: SubjectId,
     ) -> Result<(SubjectKey, WrappedKey), KeyError> {
-        self.make_subject_key_for(self.wrapper().header.suite, id, subject)
+        let (key, wrapped) = self.make_person(self.wrapper().header.suite, id, subject)?;
+        Ok((self.subject(id, &key, Vec::new()), wrapped))
     }
 
     /// Makes the key that follows a person's `old` one, under an `id` never used in this tenant: answers what seals values
@@ -117,8 +118,10 @@ impl TenantKeys {
         let (subject, from) = (self.person(old)?, unwrap(&self.wrappers, old)?);
         let committing = Material::new(from.suite, from.derive(Committing::LABEL))?;
         let left = wrap(self.wrapper(), old.id, KeyPurpose::Commitment, Some(subject), &committing)?;
-        let (new, wrapped) = self.make_subject_key_for(from.suite, id, subject)?;
-        Ok((Turn::new(self.subject(old.id, &from, Vec::new()), new), [wrapped, left]))
+        let (new, wrapped) = self.make_person(from.suite, id, subject)?;
+        let sealing =
+            |id, key: &Material| SubjectKey::sealing(self.tenant(), id, key, self.wrapper().entropy.clone());
+        Ok((Turn::new(sealing(old.id, &from), sealing(id, &new)), [wrapped, left]))
     }
 
     /// Unwraps a person's key; refuses any that was made for something else, or in another tenant. With what is `left` of those
@@ -152,8 +155,7 @@ impl TenantKeys {
             return Ok(None);
         }
         let key = unwrap(&self.wrappers, wrapped)?;
-        let anew = wrap(self.wrapper(), wrapped.id, wrapped.purpose, wrapped.subject, &key)?;
-        Ok(Some(WrappedKey { until: wrapped.until, known: wrapped.known, ..anew }))
+        wrap_anew(self.wrapper(), wrapped, &key).map(Some)
     }
 
     /// Whose they are.
@@ -261,18 +263,18 @@ impl TenantKeys {
         subject.ok_or(KeyError::Broken(wrapped.id))
     }
 
-    fn make_subject_key_for(
+    fn make_person(
         &self,
         suite: Suite,
         id: KeyId,
         subject: SubjectId,
-    ) -> Result<(SubjectKey, WrappedKey), KeyError> {
+    ) -> Result<(Material, WrappedKey), KeyError> {
         if id < KeyId::FIRST_SUBJECT {
             return Err(KeyError::Reserved(id));
         }
         let key = Material::random(suite, &*self.wrapper().entropy)?;
         let wrapped = wrap(self.wrapper(), id, KeyPurpose::Subject, Some(subject), &key)?;
-        Ok((self.subject(id, &key, Vec::new()), wrapped))
+        Ok((key, wrapped))
     }
 
     fn subject(&self, id: KeyId, key: &Material, followed: Vec<Committing>) -> SubjectKey {

@@ -1,35 +1,31 @@
 use ward_kernel::{BlindIndex, Indexer, Place};
 
 use crate::material::redacted;
+use crate::sealed::Sealing;
 use crate::{Malformed, Sealed, SubjectKey};
 
 /// A person's key and the one that follows it: seals values anew without anybody reading them, so it needs no receipt.
 ///
 /// A value keeps its nonce, which the new key has never seen, so that what the audit log commits to can still be confirmed.
 pub struct Turn {
-    old: SubjectKey,
-    new: SubjectKey,
+    old: Sealing,
+    new: Sealing,
 }
 
 impl Turn {
-    pub(crate) fn new(old: SubjectKey, new: SubjectKey) -> Self {
+    pub(crate) fn new(old: Sealing, new: Sealing) -> Self {
         Self { old, new }
     }
 
     /// Seals anew what the old key sealed for `place`; nothing, where the new one did already.
     pub fn reseal(&self, place: Place<'_>, sealed: &[u8]) -> Result<Option<Vec<u8>>, TurnError> {
-        let sealed = Sealed::parse(sealed)?;
-        if sealed.key() == self.new.id() {
-            return self.new.open(place, sealed).map(|_| None).ok_or(TurnError::Forged);
+        let (sealed, to) = (Sealed::parse(sealed)?, &self.new);
+        let anew = to.header.at(place);
+        if sealed.key() == to.header.key {
+            return to.open(&anew, sealed).map(|_| None).ok_or(TurnError::Forged);
         }
-        let text = self.old.open(place, sealed).ok_or(TurnError::Forged)?;
-        let to = &self.new.sealing;
-        to.seal_under(sealed.nonce(), &to.header.at(place), &text).map(Some).map_err(|_| TurnError::Forged)
-    }
-
-    /// The key that follows.
-    pub fn into_new(self) -> SubjectKey {
-        self.new
+        let text = self.old.open(&self.old.header.at(place), sealed).ok_or(TurnError::Forged)?;
+        to.seal_under(sealed.nonce(), &anew, &text).map(Some).map_err(|_| TurnError::Forged)
     }
 }
 

@@ -182,9 +182,20 @@ pub(crate) fn wrap(
     subject: Option<SubjectId>,
     key: &Material,
 ) -> Result<WrappedKey, KeyError> {
-    let ad = bound_to(wrapper, id, purpose.as_str(), subject);
-    let bytes = wrapper.seal(&ad, &key.to_clear()).map_err(|_| KeyError::Broken(id))?;
-    Ok(WrappedKey { id, purpose, subject, bytes, commitment: key.commitment(), until: None, known: false })
+    let (bytes, commitment) = (Vec::new(), key.commitment());
+    let new = WrappedKey { id, purpose, subject, bytes, commitment, until: None, known: false };
+    wrap_anew(wrapper, &new, key)
+}
+
+/// Wraps `key` under the tenant's as what `wrapped` says that it is; it committed to itself before.
+pub(crate) fn wrap_anew(
+    wrapper: &Sealing,
+    wrapped: &WrappedKey,
+    key: &Material,
+) -> Result<WrappedKey, KeyError> {
+    let ad = bound_to(wrapper, wrapped.id, wrapped.purpose.as_str(), wrapped.subject);
+    let bytes = wrapper.seal(&ad, &key.to_clear()).map_err(|_| KeyError::Broken(wrapped.id))?;
+    Ok(WrappedKey { bytes, ..*wrapped })
 }
 
 /// Unwraps what [`wrap`] wrapped, for the same tenant, id, purpose and subject, under whichever of the tenant's keys.

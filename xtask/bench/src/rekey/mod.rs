@@ -151,20 +151,23 @@ impl Bench {
         Ok(table)
     }
 
+    /// An id that is drawn may be taken: then it is tried again, as Ward's job is.
     async fn batch(&self, who: Who, after: &mut Option<Uuid>) -> Outcome {
+        match self.attempt(who, after).await {
+            Err(_) => self.attempt(who, after).await,
+            done => done,
+        }
+    }
+
+    async fn attempt(&self, who: Who, after: &mut Option<Uuid>) -> Outcome {
         match who {
             Who::Fields => self.plain.fields(after, false).await,
             Who::Rows => self.plain.fields(after, true).await,
             Who::Keys => self.plain.keys(after).await,
-            Who::Ward(rotation) => {
-                // An id that is drawn may be taken: then it is tried again, as Ward's job is.
-                let moved = match self.step(rotation).await {
-                    Err(_) => self.step(rotation).await,
-                    moved => moved,
-                };
-                let moved = moved?;
-                if moved == BATCH as u64 { Ok(()) } else { Err(format!("{moved} rows were moved").into()) }
-            }
+            Who::Ward(rotation) => match self.step(rotation).await? {
+                moved if moved == BATCH as u64 => Ok(()),
+                moved => Err(format!("{moved} rows were moved").into()),
+            },
         }
     }
 

@@ -23,25 +23,23 @@ pub(super) const COPY: &str = "
     INSERT INTO bench.wrapped_key SELECT * FROM ward.wrapped_key WHERE subject IS NOT NULL";
 
 const PEOPLE: &str = "
-    SELECT s.id, s.fields FROM bench.subject s WHERE s.tenant = $1 AND ($2::uuid IS NULL OR s.id > $2)
+    SELECT s.id, s.fields FROM bench.subject s WHERE s.tenant = $1 AND s.id > $2
     ORDER BY s.id LIMIT $3 FOR NO KEY UPDATE";
 const PUT_PEOPLE: &str = "
     UPDATE bench.subject s SET fields = v.fields FROM unnest($2::uuid[], $3::bytea[]) v (id, fields)
     WHERE s.tenant = $1 AND s.id = v.id";
 const KEYS_OF: &str = "
-    SELECT k.id, k.subject, k.bytes, k.commitment FROM bench.wrapped_key k
+    SELECT k.id, k.bytes, k.commitment FROM bench.wrapped_key k
     WHERE k.tenant = $1 AND k.subject = ANY ($2) AND k.purpose = 'subject' AND k.bytes IS NOT NULL ORDER BY k.id FOR UPDATE";
-const LEAVE: &str = "
-    UPDATE bench.wrapped_key k SET purpose = 'commitment', bytes = v.bytes, commitment = v.commitment
-    FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) v (id, bytes, commitment) WHERE k.tenant = $1 AND k.id = v.id";
-const ADD: &str = "
+const TURN: &str = "
+    WITH followed AS (UPDATE bench.wrapped_key k SET purpose = 'commitment', bytes = v.bytes, commitment = v.commitment
+        FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[]) v (old, bytes, commitment, id)
+        WHERE k.tenant = $1 AND k.id = v.old RETURNING v.id, k.subject, k.bytes, k.commitment)
     INSERT INTO bench.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
-    SELECT $1, v.id, 'subject', v.subject, v.bytes, v.commitment
-    FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[]) v (id, subject, bytes, commitment)
-    ON CONFLICT (tenant, id) DO NOTHING";
+    SELECT $1, f.id, 'subject', f.subject, f.bytes, f.commitment FROM followed f";
 const KEYS: &str = "
     SELECT k.id, k.subject, k.bytes FROM bench.wrapped_key k
-    WHERE k.tenant = $1 AND k.purpose = 'subject' AND ($2::uuid IS NULL OR k.subject > $2) ORDER BY k.subject LIMIT $3 FOR UPDATE";
+    WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.subject > $2 ORDER BY k.subject LIMIT $3 FOR UPDATE";
 const PUT_KEYS: &str = "
     UPDATE bench.wrapped_key k SET bytes = v.bytes FROM unnest($2::bigint[], $3::bytea[]) v (id, bytes)
     WHERE k.tenant = $1 AND k.id = v.id";
@@ -73,15 +71,12 @@ impl Plain {
 
     async fn follow(&self, transaction: &mut Transaction<'static, Postgres>, people: &[Uuid]) -> Outcome {
         let rows = sqlx::query(KEYS_OF).bind(self.tenant).bind(people).fetch_all(&mut **transaction).await?;
-        let (ids, subjects): (Vec<i64>, Vec<Uuid>) = (all(&rows, "id")?, all(&rows, "subject")?);
+        let ids: Vec<i64> = all(&rows, "id")?;
         let (bytes, commitments): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
             (all(&rows, "bytes")?, all(&rows, "commitment")?);
         let new: Vec<_> = (drawn()..).take(ids.len()).collect();
-        let leave = sqlx::query(LEAVE).bind(self.tenant).bind(ids).bind(&bytes).bind(&commitments);
-        full(leave.execute(&mut **transaction).await?.rows_affected())?;
-        let add = sqlx::query(ADD).bind(self.tenant).bind(new).bind(subjects).bind(&bytes).bind(&commitments);
-        add.execute(&mut **transaction).await?;
-        Ok(())
+        let turn = sqlx::query(TURN).bind(self.tenant).bind(ids).bind(bytes).bind(commitments).bind(new);
+        full(turn.execute(&mut **transaction).await?.rows_affected())
     }
 
     /// The wrapped keys of the people `after` the last batch.
@@ -107,7 +102,7 @@ impl Plain {
         sql: &'static str,
         after: Option<Uuid>,
     ) -> Outcome<Vec<PgRow>> {
-        let asked = sqlx::query(sql).bind(self.tenant).bind(after).bind(BATCH as i64);
+        let asked = sqlx::query(sql).bind(self.tenant).bind(after.unwrap_or(Uuid::nil())).bind(BATCH as i64);
         Ok(asked.fetch_all(&mut **transaction).await?)
     }
 }

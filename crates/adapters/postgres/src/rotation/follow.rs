@@ -3,26 +3,30 @@
 
 use std::collections::HashMap;
 
+use futures::future::join;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::crypto::{Turn, WrappedKey};
 use ward::kernel::{Entity, Place, RecordId, StoreError, SubjectId};
-use ward::subject::{SealedFields, StoredSubject, Subjects as _};
 use ward::{Moved, Rotation};
 
 use crate::error::failed;
 use crate::keys;
+use crate::scoped::Scoped;
 use crate::sealed_fields::{decode, encode};
 use crate::unit::PgUnit;
 
 pub(super) const COUNT: &str = "
     SELECT count(*) AS count FROM ward.wrapped_key k
     WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND NOT k.lent AND k.created_at < $2";
+/// Behind nobody's id all are found.
 const PICK: &str = "
     SELECT k.subject FROM ward.wrapped_key k
-    WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND NOT k.lent AND k.created_at < $2 AND ($3::uuid IS NULL OR k.subject > $3)
+    WHERE k.tenant = $1 AND k.purpose = 'subject' AND k.bytes IS NOT NULL AND NOT k.lent AND k.created_at < $2 AND k.subject > $3
     ORDER BY k.subject LIMIT $4";
+const SUBJECTS: &str = "
+    SELECT s.id, s.external_ref, s.fields FROM ward.subject s WHERE s.tenant = $1 AND s.id = ANY ($2) ORDER BY s.id FOR NO KEY UPDATE";
 /// Whoever lends a key holds it so.
 const KEYS: &str = "
     SELECT k.id, k.purpose, k.subject, k.bytes, k.commitment FROM ward.wrapped_key k
@@ -32,6 +36,15 @@ const RECORDS: &str = "
 const VALUES: &str = "
     SELECT v.subject, v.commitment, v.record, v.field, v.sealed FROM ward.audit_value v WHERE v.tenant = $1 AND v.subject = ANY ($2)
     ORDER BY v.subject, v.commitment FOR UPDATE";
+/// Of a key that another follows stays what checks commitments. An id begins at random in four bytes: should another key have it, all fails,
+/// and is tried again.
+const TURN: &str = "
+    WITH followed AS (UPDATE ward.wrapped_key k SET purpose = 'commitment', bytes = v.left_bytes, commitment = v.left_commitment
+        FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bytea[], $7::bytea[])
+            v (old, left_commitment, left_bytes, id, commitment, bytes)
+        WHERE k.tenant = $1 AND k.id = v.old RETURNING v.id, k.subject, v.bytes, v.commitment)
+    INSERT INTO ward.wrapped_key (tenant, id, purpose, subject, bytes, commitment)
+    SELECT $1, f.id, 'subject', f.subject, f.bytes, f.commitment FROM followed f";
 const PUT_SUBJECTS: &str = "
     UPDATE ward.subject s SET external_ref = v.external_ref, fields = v.fields
     FROM unnest($2::uuid[], $3::bytea[], $4::bytea[]) v (id, external_ref, fields) WHERE s.tenant = $1 AND s.id = v.id";
@@ -40,10 +53,6 @@ const PUT_RECORDS: &str = "
 const PUT_VALUES: &str = "
     UPDATE ward.audit_value a SET sealed = v.sealed FROM unnest($2::uuid[], $3::bytea[], $4::bytea[]) v (subject, commitment, sealed)
     WHERE a.tenant = $1 AND a.subject = v.subject AND a.commitment = v.commitment";
-/// What is left of the keys that others follow.
-const LEAVE: &str = "
-    UPDATE ward.wrapped_key k SET purpose = 'commitment', bytes = v.bytes, commitment = v.commitment
-    FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) v (id, bytes, commitment) WHERE k.tenant = $1 AND k.id = v.id";
 
 /// One person's turn, and how many values it moved.
 struct Turning {
@@ -55,79 +64,88 @@ type Turns = HashMap<SubjectId, Turning>;
 
 impl PgUnit {
     pub(super) async fn follow(&mut self, rotation: &Rotation, most: u32) -> Result<Moved, StoreError> {
-        let pick = self.scoped(PICK).bind(rotation.begun_at).bind(rotation.after).bind(i64::from(most));
+        let after = rotation.after.unwrap_or(Uuid::nil());
+        let pick = self.scoped(PICK).bind(rotation.begun_at).bind(after).bind(i64::from(most));
         let people = pick.within(&self.conn).await?;
-        let people: Vec<SubjectId> = people
-            .iter()
-            .map(|row| row.try_get::<Uuid, _>("subject").map(Into::into).map_err(failed))
-            .collect::<Result<_, _>>()?;
-        let held = self.hold(&people).await?;
-        let mut turns = self.turn(&people).await?;
-        self.turn_subjects(&mut turns, held).await?;
-        self.turn_records(&mut turns, &people).await?;
-        self.turn_values(&mut turns, &people).await?;
+        let people: Vec<SubjectId> = people.iter().map(whose).collect::<Result<_, _>>()?;
+        let of = |sql| keys::of_subjects(self.scoped(sql), &people).within(&self.conn);
+        let (held, keys) = (of(SUBJECTS).await?, of(KEYS).await?);
+        // While the database reads, keys are made; while it stores these, what is under them is sealed anew.
+        let read = async { Ok::<_, StoreError>((of(RECORDS).await?, of(VALUES).await?)) };
+        let (read, turns) = join(read, async { self.turns(&keys) }).await;
+        let ((records, values), (mut turns, keys)) = (read?, turns?);
+        let reseal = async { self.reseal(&mut turns, (&held, &records, &values)) };
+        let (stored, puts) = join(self.turn(keys), reseal).await;
+        stored?;
+        for put in puts? {
+            put.within(&self.conn).await?;
+        }
         let values = turns.values().map(|turning| turning.values).sum();
         Ok(Moved { rows: people.len() as u64, values, last: people.last().map(|id| Uuid::from(*id)) })
     }
 
-    /// Has another key follow that of each of `people`, whom this unit holds.
-    async fn turn(&mut self, people: &[SubjectId]) -> Result<Turns, StoreError> {
-        let rows = keys::of_subjects(self.scoped(KEYS), people).within(&self.conn).await?;
-        let (mut turns, mut new, mut left) = (Turns::new(), Vec::new(), Vec::new());
-        for ((subject, key), id) in keys::by_subject(&rows)?.into_iter().zip(self.key_ids()) {
-            let (turn, [follows, leaves]) = self.keys.follow(&key, id).map_err(keys::unavailable)?;
+    /// The keys that follow those of `rows`, which this unit holds, and what is to be left of these.
+    fn turns(&self, rows: &[PgRow]) -> Result<(Turns, Vec<[WrappedKey; 2]>), StoreError> {
+        let (mut turns, mut keys) = (Turns::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for ((subject, key), id) in keys::by_subject(rows)?.into_iter().zip(self.key_ids()) {
+            let (turn, follows_and_left) = self.keys.follow(&key, id).map_err(keys::unavailable)?;
             turns.insert(subject, Turning { turn, values: 0 });
-            new.push(follows);
-            left.push(leaves);
+            keys.push(follows_and_left);
         }
-        self.leave(&left).await?;
-        if keys::keep(self, &new).await?.len() != new.len() {
-            return Err(StoreError::Raced("an id was given to another key at the same time".into()));
-        }
-        Ok(turns)
+        Ok((turns, keys))
     }
 
-    async fn leave(&self, left: &[WrappedKey]) -> Result<(), StoreError> {
-        let leave = self
-            .scoped(LEAVE)
-            .bind(left.iter().map(|key| i64::from(u32::from(key.id))).collect::<Vec<_>>())
-            .bind(left.iter().map(|key| key.bytes.clone()).collect::<Vec<_>>())
-            .bind(left.iter().map(|key| key.commitment.to_vec()).collect::<Vec<_>>());
-        leave.within(&self.conn).await.map(drop)
+    async fn turn(&self, keys: Vec<[WrappedKey; 2]>) -> Result<(), StoreError> {
+        let (new, left): (Vec<_>, Vec<_>) = keys.into_iter().map(|[new, left]| (new, left)).unzip();
+        [left, new].into_iter().fold(self.scoped(TURN), bind).within(&self.conn).await.map(drop)
     }
 
-    async fn turn_subjects(&self, turns: &mut Turns, held: Vec<StoredSubject>) -> Result<(), StoreError> {
+    /// What puts down all that was under the keys that others follow.
+    fn reseal(
+        &self,
+        turns: &mut Turns,
+        (subjects, records, values): (&[PgRow], &[PgRow], &[PgRow]),
+    ) -> Result<Vec<Scoped>, StoreError> {
+        let mut puts = vec![self.turn_subjects(turns, subjects)?];
+        if !records.is_empty() {
+            puts.push(self.turn_records(turns, records)?);
+        }
+        if !values.is_empty() {
+            puts.push(self.turn_values(turns, values)?);
+        }
+        Ok(puts)
+    }
+
+    fn turn_subjects(&self, turns: &mut Turns, held: &[PgRow]) -> Result<Scoped, StoreError> {
         let (mut ids, mut names, mut fields) = (Vec::new(), Vec::new(), Vec::new());
-        for subject in held {
-            let Some(turning) = turns.get_mut(&subject.id) else { continue };
-            let place = self.place(subject.id.into(), "external_ref");
-            let name = subject.external_ref.map(|(sealed, _)| turning.reseal(place, sealed, "subject"));
-            ids.push(Uuid::from(subject.id));
-            names.push(name.transpose()?);
-            fields.push(encode(&turning.fields(place, subject.fields, "subject")?));
+        for row in held {
+            let id: Uuid = row.try_get("id").map_err(failed)?;
+            let Some(turning) = turns.get_mut(&id.into()) else { continue };
+            let place = self.place(SubjectId::from(id).into(), "external_ref");
+            let name: Option<Vec<u8>> = row.try_get("external_ref").map_err(failed)?;
+            ids.push(id);
+            names.push(name.map(|sealed| turning.reseal(place, sealed, "subject")).transpose()?);
+            fields.push(turning.fields(place, row, "subject")?);
         }
-        let put = self.scoped(PUT_SUBJECTS).bind(ids).bind(names).bind(fields);
-        put.within(&self.conn).await.map(drop)
+        Ok(self.scoped(PUT_SUBJECTS).bind(ids).bind(names).bind(fields))
     }
 
-    async fn turn_records(&self, turns: &mut Turns, people: &[SubjectId]) -> Result<(), StoreError> {
+    fn turn_records(&self, turns: &mut Turns, held: &[PgRow]) -> Result<Scoped, StoreError> {
         let (mut ids, mut fields) = (Vec::new(), Vec::new());
-        for row in keys::of_subjects(self.scoped(RECORDS), people).within(&self.conn).await? {
-            let Some(turning) = turns.get_mut(&whose(&row)?) else { continue };
+        for row in held {
+            let Some(turning) = turns.get_mut(&whose(row)?) else { continue };
             let id: Uuid = row.try_get("id").map_err(failed)?;
-            let held = decode(row.try_get("fields").map_err(failed)?).ok_or(corrupt("record"))?;
-            let place = self.place(RecordId::from(id).into(), "");
             ids.push(id);
-            fields.push(encode(&turning.fields(place, held, "record")?));
+            fields.push(turning.fields(self.place(RecordId::from(id).into(), ""), row, "record")?);
         }
-        self.scoped(PUT_RECORDS).bind(ids).bind(fields).within(&self.conn).await.map(drop)
+        Ok(self.scoped(PUT_RECORDS).bind(ids).bind(fields))
     }
 
     /// What changes replaced, beside the log: it holds commitments to these values, which stay true.
-    async fn turn_values(&self, turns: &mut Turns, people: &[SubjectId]) -> Result<(), StoreError> {
+    fn turn_values(&self, turns: &mut Turns, held: &[PgRow]) -> Result<Scoped, StoreError> {
         let (mut whose_are, mut commitments, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
-        for row in keys::of_subjects(self.scoped(VALUES), people).within(&self.conn).await? {
-            let subject = whose(&row)?;
+        for row in held {
+            let subject = whose(row)?;
             let Some(turning) = turns.get_mut(&subject) else { continue };
             let record: Option<Uuid> = row.try_get("record").map_err(failed)?;
             let (field, held): (String, Vec<u8>) =
@@ -137,8 +155,7 @@ impl PgUnit {
             commitments.push(row.try_get::<Vec<u8>, _>("commitment").map_err(failed)?);
             sealed.push(turning.reseal(self.place(holder, &field), held, "audit_value")?);
         }
-        let put = self.scoped(PUT_VALUES).bind(whose_are).bind(commitments).bind(sealed);
-        put.within(&self.conn).await.map(drop)
+        Ok(self.scoped(PUT_VALUES).bind(whose_are).bind(commitments).bind(sealed))
     }
 
     pub(super) fn place<'a>(&self, row: Entity, column: &'a str) -> Place<'a> {
@@ -158,18 +175,22 @@ impl Turning {
         Ok(anew.unwrap_or(sealed))
     }
 
-    fn fields(
-        &mut self,
-        row: Place<'_>,
-        mut fields: SealedFields,
-        table: &'static str,
-    ) -> Result<SealedFields, StoreError> {
+    /// The fields of a row, as they are stored.
+    fn fields(&mut self, place: Place<'_>, row: &PgRow, table: &'static str) -> Result<Vec<u8>, StoreError> {
+        let mut fields = decode(row.try_get("fields").map_err(failed)?).ok_or(corrupt(table))?;
         for (name, sealed) in &mut fields.0 {
             let held = std::mem::take(&mut sealed.bytes);
-            sealed.bytes = self.reseal(Place { column: name, ..row }, held, table)?;
+            sealed.bytes = self.reseal(Place { column: name, ..place }, held, table)?;
         }
-        Ok(fields)
+        Ok(encode(&fields))
     }
+}
+
+fn bind(statement: Scoped, keys: Vec<WrappedKey>) -> Scoped {
+    statement
+        .bind(keys.iter().map(|key| i64::from(u32::from(key.id))).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.commitment.to_vec()).collect::<Vec<_>>())
+        .bind(keys.into_iter().map(|key| key.bytes).collect::<Vec<_>>())
 }
 
 fn whose(row: &PgRow) -> Result<SubjectId, StoreError> {
