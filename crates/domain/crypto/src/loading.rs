@@ -157,7 +157,8 @@ impl Flight {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta};
+    use std::time::Duration;
+
     use ward_kernel::TenantId;
 
     use super::{Flights, REST, StoredKeys};
@@ -165,11 +166,8 @@ mod tests {
 
     #[test]
     fn a_sweep_leaves_what_somebody_waits_for_or_is_to_be_told() {
-        let (flights, now) = (Flights::default(), DateTime::UNIX_EPOCH);
-        let join = || {
-            let stored = StoredKeys { external: None, keys: Vec::new() };
-            flights.join(TenantId::DEPLOYMENT, stored, now)
-        };
+        let (flights, now) = (Flights::default(), Duration::ZERO);
+        let join = || flights.join(TenantId::DEPLOYMENT, StoredKeys::default(), now);
         let left = |at| {
             flights.sweep(at);
             flights.all().len()
@@ -179,7 +177,7 @@ mod tests {
         let failed = KeyError::Missing(KeyPurpose::Tenant).into();
         assert!(flight.landed.set((now, Err(failed))).is_ok());
         drop(flight);
-        assert_eq!(left(now + REST - TimeDelta::nanoseconds(1)), 1, "whoever asks is to be told");
+        assert_eq!(left(now + REST - Duration::from_nanos(1)), 1, "whoever asks is to be told");
         assert_eq!(left(now + REST), 0);
         drop(join());
         assert_eq!(left(now), 0, "nobody waits for it any more");

@@ -82,7 +82,7 @@ fn a_refusal_drops_what_is_held_at_once() {
 #[test]
 fn a_refusal_to_who_began_before_keys_were_forgotten_drops_none_that_came_since() {
     let ring = ring(Keyring::LONGEST, 4);
-    let stored = StoredKeys { external: None, keys: ring.stored(1) };
+    let stored = StoredKeys { keys: ring.stored(1), ..StoredKeys::default() };
     let loading = ring.ring.loading(tenant(1));
     ring.ring.forget(tenant(1));
     block_on(ring.ring.load(tenant(1), &stored.keys)).unwrap();

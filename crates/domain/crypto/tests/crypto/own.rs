@@ -298,7 +298,7 @@ fn what_is_forgotten_meanwhile_is_asked_for_anew_and_whoever_began_before_is_not
 
 #[test]
 fn a_tenants_suite_is_told_by_what_its_own_key_wraps() {
-    let suite_of = |keys: &[WrappedKey]| StoredKeys { external: None, keys: keys.to_vec() }.suite();
+    let suite_of = |keys: &[WrappedKey]| StoredKeys { keys: keys.to_vec(), ..StoredKeys::default() }.suite();
     for suite in SUITES {
         let mut keys = created(1, &*Switched::new(), suite).1;
         assert_eq!((suite_of(&keys), suite_of(&keys[..1])), (Some(suite), None));
