@@ -28,7 +28,7 @@ pub(crate) async fn measure(effort: Effort) -> Outcome<Table> {
             let (name, keys) = (format!("Ward, {what}: {}", name(suite)), keys.clone());
             Contender::new(name.leak(), move |_| {
                 let keys = keys.clone();
-                async move { many(&keys, seal) }
+                async move { many(&keys, seal).await }
             })
         };
         contenders.push(own("a person's", |keys, text| black_box(keys.value(text)).is_some()));
@@ -95,7 +95,8 @@ async fn ask(root: PgPool, sql: String) -> Outcome {
     if done == TIMES { Ok(()) } else { Err("not all were done".into()) }
 }
 
-fn many(keys: &Keys, seal: fn(&Keys, &[u8]) -> bool) -> Outcome {
+async fn many(keys: &Keys, seal: fn(&Keys, &[u8]) -> bool) -> Outcome {
+    keys.warm().await?;
     let text = [b'x'; LENGTH];
     if (0..TIMES).all(|_| seal(keys, black_box(&text))) { Ok(()) } else { Err("nothing was sealed".into()) }
 }

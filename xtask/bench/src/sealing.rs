@@ -107,6 +107,14 @@ impl Keys {
         Ok(scores)
     }
 
+    /// Has the tenant's keys in the cache, if they aren't.
+    pub(crate) async fn warm(&self) -> Outcome {
+        if self.ring.cached(self.place.tenant).is_none() {
+            self.ring.load(self.place.tenant, &self.stored).await?;
+        }
+        Ok(())
+    }
+
     /// An operational secret, from the cache on.
     pub(crate) fn secret(&self, text: &[u8]) -> Option<Vec<u8>> {
         self.ring.cached(self.place.tenant)?.queue().seal(self.place, text).ok()
