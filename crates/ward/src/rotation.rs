@@ -22,7 +22,7 @@ pub const ROTATION_STARTED: Action = Action::new("key.rotation_started");
 pub const ROTATION_PAUSED: Action = Action::new("key.rotation_paused");
 /// It goes on.
 pub const ROTATION_RESUMED: Action = Action::new("key.rotation_resumed");
-/// Its work stopped where it was: it was paused, or failed again and again.
+/// Its work stopped where it was: it was paused, or failed again and again and is tried anew later.
 pub const ROTATION_INTERRUPTED: Action = Action::new("key.rotation_interrupted");
 /// All that was under older versions is under the newest.
 pub const ROTATION_COMPLETED: Action = Action::new("key.rotation_completed");

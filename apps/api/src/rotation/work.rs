@@ -24,6 +24,8 @@ const KIND: &str = "rotation";
 const LEASE_SECONDS: u32 = 60;
 /// After a version was made: until nothing new is put under the one before, and a moment more.
 const SETTLING: TimeDelta = TimeDelta::seconds(185);
+/// For how long what failed again and again isn't tried.
+const REST: TimeDelta = TimeDelta::minutes(5);
 
 /// The job of a rotation, of which there is one at a time.
 pub(crate) fn job(rotation: RotationId, run_at: DateTime<Utc>) -> Job {
@@ -72,7 +74,7 @@ async fn run(app: &App, lease: &Lease) -> Result<(), Failure> {
     let id = RotationId::from(Uuid::from_slice(&payload)?);
     let Some(rotation) = unit.hold_rotation(id).await? else { return Err("no such rotation".into()) };
     if rotation.state != RotationState::Running || lease.is_spent() {
-        return stop(unit, lease, rotation).await;
+        return rest(app, unit, lease, rotation).await;
     }
     let (next, event) = advance(&mut *unit, rotation).await?;
     // Nothing happened: the lease runs out, and by then something may.
@@ -90,15 +92,14 @@ async fn run(app: &App, lease: &Lease) -> Result<(), Failure> {
     Ok(())
 }
 
-/// It was paused, or failed again and again: either way it rests until somebody resumes it.
-async fn stop(mut unit: Box<dyn Unit>, lease: &Lease, mut rotation: Rotation) -> Result<(), Failure> {
+/// What was paused rests until somebody resumes it; what failed again and again, for a while: keys that couldn't be had, say, may be had by then.
+async fn rest(app: &App, mut unit: Box<dyn Unit>, lease: &Lease, rotation: Rotation) -> Result<(), Failure> {
     if !unit.finish(lease).await? {
         return Ok(());
     }
     if rotation.state == RotationState::Running {
-        tracing::error!(rotation = %rotation.id, attempts = lease.attempt, "a rotation of keys was stopped: it failed again and again");
-        rotation.state = RotationState::Paused;
-        unit.replace_rotation(&rotation).await?;
+        tracing::error!(tenant = %Uuid::from(lease.tenant), rotation = %rotation.id, attempts = lease.attempt, "a rotation of keys failed again and again, and rests");
+        unit.enqueue(&job(rotation.id, app.clock().now() + REST)).await?;
     }
     let event = Event::of(&ADVANCE_ROTATION, ROTATION_INTERRUPTED, rotation.id);
     unit.commit(event.noting("key", rotation.purpose.as_str()).noting("rows", rotation.done)).await?;

@@ -133,6 +133,27 @@ async fn a_rotation_that_is_paused_rests_until_it_is_resumed() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_rotation_that_failed_again_and_again_goes_on_by_itself_after_a_while() -> Outcome {
+    let mut deployment = Deployment::start("workforce").await?;
+    let mut changed = Changed::new(&deployment).await?;
+    let client = changed.tenant.client.clone();
+    client.post("/v1/keys/rotate", json!({ "keys": ["index"] })).await?.expect(201)?;
+    happened(&client, "key.rotated", 1).await?;
+    let job = format!("ward.job_lease WHERE kind = 'rotation' AND tenant = '{}'", changed.tenant.id);
+    let spend = format!("UPDATE {}", job.replacen("WHERE", "SET attempts = 12, run_at = now() WHERE", 1));
+    deployment.database.run("postgres", &spend).await?;
+    happened(&client, "key.rotation_interrupted", 1).await?;
+    assert_eq!(rotations(&client).await?[0]["state"], "running");
+    let resting = format!("{job} AND attempts = 0 AND run_at > now() + interval '4 min'");
+    assert_eq!(count(&deployment, &resting).await?, 1);
+
+    deployment = later(deployment, &mut changed, "4 min").await?;
+    happened(&changed.tenant.client, "key.rotation_completed", 1).await?;
+    deployment.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_key_that_sealed_as_much_as_its_suite_bears_is_followed_by_another() -> Outcome {
     let mut deployment = Deployment::start("workforce").await?; // whose suite has nonces of 96 bits
     let mut changed = Changed::new(&deployment).await?;

@@ -328,7 +328,7 @@ impl TenantKeys {
 
 redacted!(TenantKeys);
 
-/// Makes a key of the tenant's own, wrapped by the service.
+/// Makes a key of the tenant's own, wrapped by the service, which must give it back: what it couldn't unwrap would close the tenant for good.
 pub(crate) async fn make_own(
     tenant: TenantId,
     service: &dyn KeyService,
@@ -337,6 +337,9 @@ pub(crate) async fn make_own(
 ) -> Result<(TenantKey, WrappedKey), KeyError> {
     let own = TenantKey(Material::random(suite, entropy)?);
     let (commitment, bytes) = (own.0.commitment(), service.wrap(tenant, &own).await?);
+    if !service.unwrap(tenant, &bytes).await?.0.is_that_of(&commitment) {
+        return Err(KeyError::Broken(id));
+    }
     let purpose = KeyPurpose::Tenant;
     Ok((own, WrappedKey { id, purpose, subject: None, bytes, commitment, until: None, known: false }))
 }

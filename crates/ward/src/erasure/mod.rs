@@ -181,10 +181,10 @@ pub struct KeyDestroyed {
 
 impl KeyDestroyed {
     /// When the last backup has expired that holds a key: from then on nobody can read what it sealed. Unknown, where nobody
-    /// said for how long backups are kept.
+    /// said for how long backups are kept. A backup taken between a restore and what was done again after it holds the key anew.
     pub fn effective_at(&self) -> Option<DateTime<Utc>> {
         let kept = TimeDelta::try_days(i64::from(self.kept_days?))?;
-        self.destroyed_at.checked_add_signed(kept)
+        self.replayed_at.unwrap_or(self.destroyed_at).checked_add_signed(kept)
     }
 }
 

@@ -35,7 +35,8 @@ const STANDING: &str = "
     SELECT (SELECT count(*) FROM under_way u) AS under_way, (SELECT count(*) FROM under_way u WHERE u.still) AS still,
         (SELECT count(*) FROM old o WHERE o.purpose NOT IN (SELECT u.purpose FROM under_way u)) AS old,
         (SELECT count(*) FROM old o WHERE o.purpose IN (SELECT u.purpose FROM under_way u WHERE u.state = 'paused')) AS resting,
-        (SELECT count(*) FROM ward.worn_keys($4) w (purpose) WHERE w.purpose NOT IN (SELECT u.purpose FROM under_way u)) AS worn,
+        (SELECT count(*) FROM ward.worn_keys($4) w (purpose)
+         WHERE w.purpose NOT IN (SELECT u.purpose FROM under_way u WHERE u.state = 'running')) AS worn,
         (SELECT count(*) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL AND k.purpose <> 'tenant' AND k.bytes IS NOT NULL
             AND get_byte(k.bytes, 1) <> $5) AS otherwise";
 
@@ -54,7 +55,7 @@ pub struct KeyStanding {
     pub old: u64,
     /// Kinds of keys as old, whose rotation rests.
     pub resting: u64,
-    /// Kinds of keys that sealed as much as one should, and that no rotation follows.
+    /// Kinds of keys that sealed as much as one should, and that no rotation is at work to follow.
     pub worn: u64,
     /// Keys that are for another cipher.
     pub otherwise: u64,

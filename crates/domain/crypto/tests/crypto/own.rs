@@ -172,6 +172,17 @@ fn a_ring_without_other_services_opens_nothing_of_theirs() {
 }
 
 #[test]
+fn a_key_is_made_only_where_its_service_gives_it_back() {
+    let world = world();
+    for fault in [Fault::Garbage, Fault::OtherKey] {
+        world.ours.set(Some(fault));
+        let made = block_on(world.ring.make_own(tenant(1), None, (20.into(), Suite::default())));
+        assert!(made.is_err(), "{fault:?}");
+        assert!(block_on(world.ring.create(tenant(2), Suite::default())).is_err(), "{fault:?}");
+    }
+}
+
+#[test]
 fn whoever_wraps_the_newest_key_of_a_tenant_is_asked_for_that_one() {
     let world = world();
     let mut stored = world.stored.clone();
