@@ -20,7 +20,7 @@ use crate::config::Mode;
 use crate::custodian::Dark;
 use crate::delivered::Delivered;
 use crate::due::Work;
-use crate::erasure::work::{Erased, Owing};
+use crate::erasure::ledger::{Erased, Owing};
 use crate::gate::Gate;
 use crate::http::problem::{Refused, in_flight};
 use crate::http::reply::{Answer, Kept};

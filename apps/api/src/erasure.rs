@@ -1,5 +1,6 @@
 //! `/subjects/{id}/erasure`
 
+pub(crate) mod ledger;
 mod view;
 pub(crate) mod work;
 

@@ -14,7 +14,7 @@ use crate::archived::Archived;
 use crate::audit_export::live::Format;
 use crate::config::{Config, SinkAt, SinkKind, WitnessAt};
 use crate::delivered::Delivered;
-use crate::erasure::work::Erased;
+use crate::erasure::ledger::Erased;
 use crate::heads::Failure;
 use crate::logs;
 use crate::witnessed::Witnessed;

@@ -82,7 +82,11 @@ impl ErasureBook for Book {
         Ok(false)
     }
 
-    async fn owed(&self, _: u32) -> Result<Vec<Owed>, StoreError> {
+    async fn owing(&self) -> Result<Vec<TenantId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn owed(&self, _: TenantId, _: u32) -> Result<Vec<Owed>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -2,18 +2,18 @@
 //! beneath a server that runs. What the ledger has and the database hasn't is done again before anybody is served.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use ward::kernel::{Operation, Requires, TenantId, Uuid, authority};
 use ward::rbac::Permit;
 use ward::{
-    Beyond, ERASER, EraseError, ErasureBook as _, ErasureEntry, ErasureLedger, LedgerError, Owed,
-    REPLAY_ERASURE, Store as _, enter, look_beyond, replay,
+    Beyond, ERASER, EraseError, ErasureBook as _, ErasureEntry, LedgerError, Owed, REPLAY_ERASURE,
+    Store as _, enter, look_beyond, replay,
 };
 
+use super::ledger::Erased;
 use crate::app::App;
 use crate::custodian::is_dark;
 use crate::heads::Failure;
@@ -31,88 +31,10 @@ pub(crate) static ENTER_ERASURES: Operation = Operation {
     idempotent: false,
 };
 
-/// How many are owed at most that can be told apart.
-const MOST: u32 = 10_000;
-/// After this, what isn't in the ledger is told to whoever relies on it.
-const LATE: TimeDelta = TimeDelta::minutes(15);
+/// How many that are owed of a tenant are read at once.
+const MOST: u32 = 1_000;
 /// How often it is looked whether there are erasures that the ledger lacks.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
-
-/// The ledger, and what this replica has seen of it.
-pub(crate) struct Erased {
-    ledger: Box<dyn ErasureLedger>,
-    /// The last number that the database knew: one that knows less was put back.
-    last: AtomicU64,
-    /// Since when entries can't be written.
-    failing: Mutex<Option<DateTime<Utc>>>,
-    /// Why it couldn't be looked at, while that is so: it is told once.
-    told: Mutex<Option<String>>,
-}
-
-/// Tenants of which erasures are owed that can't be done yet, as their keys can't be had: they are served when they were done.
-#[derive(Debug, Default)]
-pub(crate) struct Owing(Mutex<HashSet<TenantId>>);
-
-impl Owing {
-    /// Whether the tenant isn't to be served.
-    pub(crate) fn holds(&self, tenant: TenantId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&tenant)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    fn learn(&self, owing: HashSet<TenantId>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = owing;
-    }
-}
-
-impl Erased {
-    pub(crate) fn new(ledger: impl ErasureLedger + 'static) -> Self {
-        Self {
-            ledger: Box::new(ledger),
-            last: AtomicU64::new(0),
-            failing: Mutex::default(),
-            told: Mutex::default(),
-        }
-    }
-
-    /// The ledger itself.
-    pub(crate) fn ledger(&self) -> &dyn ErasureLedger {
-        &*self.ledger
-    }
-
-    /// Whether entries haven't been written for long.
-    pub(crate) fn is_late(&self, now: DateTime<Utc>) -> bool {
-        let failing = *self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        failing.is_some_and(|since| now - since >= LATE)
-    }
-
-    /// Tells why the ledger couldn't be looked at, unless that was told last, or that it could again.
-    fn tell(&self, failed: Option<String>) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        match &failed {
-            Some(error) if failed != *told => {
-                tracing::error!(
-                    error,
-                    "the ledger of erasures can't be looked at: a restore wouldn't be noticed"
-                );
-            }
-            None if told.is_some() => tracing::info!("the ledger of erasures can be looked at again"),
-            _ => {}
-        }
-        *told = failed;
-    }
-
-    /// Notes whether entries could be written, and answers whether that is news.
-    fn note(&self, failed: bool, now: DateTime<Utc>) -> bool {
-        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = failing.is_some() != failed;
-        *failing = failed.then(|| failing.unwrap_or(now));
-        is_news
-    }
-}
 
 impl App {
     /// Has the database do again what the ledger has beyond it. What can't be known is an error, and then nobody is to be served.
@@ -121,31 +43,31 @@ impl App {
         let keys = self.store.read(eraser(self, TenantId::DEPLOYMENT, &ENTER_ERASURES)?).await?.keys();
         look_beyond(erased.ledger(), &*self.store, keys.ledger(), true).await?;
         let mut owing = HashSet::new();
-        loop {
-            let mut owed = self.store.owed(MOST).await?;
-            let all = owed.len();
-            owed.retain(|owed| !owing.contains(&owed.tenant));
-            if owed.is_empty() && all < MOST as usize {
-                break;
-            } else if owed.is_empty() {
-                return Err("too many erasures are owed of tenants whose keys can't be had".into());
-            }
-            for owed in owed {
-                if owing.contains(&owed.tenant) {
-                    continue;
+        for tenant in self.store.owing().await? {
+            match self.erase_all_again(erased, tenant).await {
+                Err(failure) if is_dark(&*failure) => {
+                    owing.insert(tenant);
                 }
-                match self.erase_again(erased, owed).await {
-                    Err(failure) if is_dark(&*failure) => {
-                        owing.insert(owed.tenant);
-                        tracing::error!(tenant = %Uuid::from(owed.tenant), "a tenant's keys can't be had, so people it erased aren't yet: it isn't served");
-                    }
-                    done => done?,
-                }
+                done => done?,
             }
         }
-        self.owing.learn(owing);
+        for tenant in self.owing.learn(owing) {
+            tracing::error!(tenant = %Uuid::from(tenant), "a tenant's keys can't be had, so people it erased aren't yet: it isn't served");
+        }
         erased.last.fetch_max(self.store.last_entered().await?, Ordering::AcqRel);
         Ok(())
+    }
+
+    async fn erase_all_again(&self, erased: &Erased, tenant: TenantId) -> Result<(), Failure> {
+        loop {
+            let owed = self.store.owed(tenant, MOST).await?;
+            if owed.is_empty() {
+                return Ok(());
+            }
+            for owed in owed {
+                self.erase_again(erased, owed).await?;
+            }
+        }
     }
 
     /// What is owed is read again where the ledger has it: the database's word for it erases nobody.
@@ -184,7 +106,7 @@ impl App {
             return Ok(());
         }
         // Another replica may have read the ledger first: then the database knows its numbers again, and not yet what they say.
-        if self.store.owed(MOST).await?.iter().any(|owed| !self.owing.holds(owed.tenant)) {
+        if self.store.owing().await?.iter().any(|tenant| !self.owing.holds(*tenant)) {
             self.unsettle("the database has erasures that are still to be done again: it was put back");
             return Ok(());
         }

@@ -5,7 +5,7 @@ use super::canary::A;
 use super::person::{EMAIL, person, sealed_email, word};
 use super::{PROBE_READ, ProbeError, Seen, job};
 use crate::app::App;
-use crate::erasure::work::Erased;
+use crate::erasure::ledger::Erased;
 
 /// Erases a person, and takes all of it back.
 pub(crate) static TRY_ERASURE: Operation = job("tryErasure", &[], true);

@@ -30,22 +30,15 @@ const DESTROY: &str = "
 const REMOVE: &str = "
     WITH gone AS (DELETE FROM ward.record r WHERE r.tenant = $1 AND r.subject = $2 RETURNING r.id) SELECT count(*) AS gone FROM gone";
 
-const LOOK: &str = "
-    SELECT (SELECT count(*) FROM ward.wrapped_key k
-            WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment') AND k.bytes IS NOT NULL) AS keys,
-        (SELECT count(*) FROM ward.subject s WHERE s.tenant = $1 AND s.id = $2 AND (s.fields <> '' OR num_nonnulls(s.external_ref,
-            s.ref_index, s.email_index, s.phone_index, s.time_zone, s.jurisdiction, s.import_digest) > 0)) AS found,
-        (SELECT count(*) FROM ward.record r WHERE r.tenant = $1 AND r.subject = $2) AS records,
-        (SELECT count(*) FROM ward.audit_value v WHERE v.tenant = $1 AND v.subject = $2) AS values";
+const LOOK: &str = "SELECT * FROM ward.left_of($1, $2)";
 
-/// Both times are the database's: when the last of the keys went, and when that was done again.
+/// Both times are the database's: when the last of the keys went, and when that was done again. It takes no other record (`only_erased`).
 const PUT_DOWN: &str = "
-    INSERT INTO ward.key_destroyed (tenant, subject, keys, suite, reason, records_gone, values_gone, keys_left, found_left,
-        records_left, values_left, kept_days, destroyed_at, replayed_at)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-        coalesce($13, (SELECT max(k.destroyed_at) FROM ward.wrapped_key k
-            WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment')), clock_timestamp()),
-        CASE WHEN $13::timestamptz IS NOT NULL THEN clock_timestamp() END";
+    INSERT INTO ward.key_destroyed (tenant, subject, keys, suite, reason, records_gone, values_gone, kept_days, destroyed_at, replayed_at)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8,
+        coalesce($9, (SELECT max(k.destroyed_at) FROM ward.wrapped_key k
+            WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment'))),
+        CASE WHEN $9::timestamptz IS NOT NULL THEN clock_timestamp() END";
 
 const SHOW: &str = "
     SELECT d.*, e.number, e.entered_at FROM ward.key_destroyed d LEFT JOIN ward.erasure_place($2) e ON true
@@ -70,26 +63,19 @@ impl Erasures for PgUnit {
 
     async fn look_for(&mut self, subject: SubjectId) -> Result<Left, StoreError> {
         let found = self.scoped(LOOK).bind(Uuid::from(subject)).within(&self.conn).await?;
-        let row = found.first().ok_or(corrupt("subject"))?;
-        let count = |column| number(row, column);
-        Ok(Left {
-            keys: count("keys")?,
-            found: count("found")?,
-            records: count("records")?,
-            values: count("values")?,
-        })
+        left(found.first().ok_or(corrupt("subject"))?)
     }
 
     async fn put_down(&mut self, destruction: &Destruction) -> Result<KeyDestroyed, StoreError> {
-        let Destruction { subject, keys, suite, reason, gone, left, kept_days, first } = destruction;
+        let Destruction { subject, keys, suite, reason, gone, kept_days, first } = destruction;
         let put = self
             .scoped(PUT_DOWN)
             .bind(Uuid::from(*subject))
             .bind(keys.iter().map(|id| i64::from(u32::from(*id))).collect::<Vec<_>>())
             .bind(suite.as_str())
-            .bind(reason.as_str());
-        let counts = [gone.records, gone.values, left.keys, left.found, left.records, left.values];
-        let put = counts.into_iter().fold(put, |put, count| put.bind(count.cast_signed()));
+            .bind(reason.as_str())
+            .bind(gone.records.cast_signed())
+            .bind(gone.values.cast_signed());
         put.bind(kept_days.map(u32::cast_signed)).bind(*first).within(&self.conn).await?;
         let enter = sqlx::query("SELECT ward.enter_erasure($1)").bind(Uuid::from(*subject));
         lookup::call(self, enter).await?;
@@ -125,16 +111,19 @@ impl ErasureBook for Postgres {
         query.fetch_one(&self.pool).await.map_err(failed)
     }
 
-    async fn owed(&self, most: u32) -> Result<Vec<Owed>, StoreError> {
-        let query = sqlx::query("SELECT tenant, subject, number FROM ward.erasures_owed($1)");
-        let rows = query.bind(most.cast_signed()).fetch_all(&self.pool).await.map_err(failed)?;
+    async fn owing(&self) -> Result<Vec<TenantId>, StoreError> {
+        let query = sqlx::query_scalar("SELECT ward.tenants_owing()");
+        let tenants: Vec<Uuid> = query.fetch_all(&self.pool).await.map_err(failed)?;
+        Ok(tenants.into_iter().map(Into::into).collect())
+    }
+
+    async fn owed(&self, tenant: TenantId, most: u32) -> Result<Vec<Owed>, StoreError> {
+        let query = sqlx::query("SELECT subject, number FROM ward.erasures_owed($1, $2)");
+        let query = query.bind(Uuid::from(tenant)).bind(most.cast_signed());
+        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
         let owed = |row: &PgRow| {
-            let id = |column| row.try_get::<Uuid, _>(column).map_err(failed);
-            Ok(Owed {
-                tenant: id("tenant")?.into(),
-                subject: id("subject")?.into(),
-                number: number(row, "number")?,
-            })
+            let subject = row.try_get::<Uuid, _>("subject").map_err(failed)?.into();
+            Ok(Owed { tenant, subject, number: number(row, "number")? })
         };
         rows.iter().map(owed).collect()
     }
@@ -158,15 +147,20 @@ fn record(row: &PgRow) -> Result<KeyDestroyed, StoreError> {
         reason: reason(row)?,
         destroyed_at: time("destroyed_at")?.ok_or(corrupt("destroyed_at"))?,
         gone: Gone { records: count("records_gone")?, values: count("values_gone")? },
-        left: Left {
-            keys: count("keys_left")?,
-            found: count("found_left")?,
-            records: count("records_left")?,
-            values: count("values_left")?,
-        },
+        left: left(row)?,
         kept_days: row.try_get::<Option<i32>, _>("kept_days").map_err(failed)?.map(i32::cast_unsigned),
         replayed_at: time("replayed_at")?,
         entered: place.map(i64::cast_unsigned).zip(time("entered_at")?),
+    })
+}
+
+fn left(row: &PgRow) -> Result<Left, StoreError> {
+    let count = |column| number(row, column);
+    Ok(Left {
+        keys: count("keys_left")?,
+        found: count("found_left")?,
+        records: count("records_left")?,
+        values: count("values_left")?,
     })
 }
 

@@ -38,8 +38,11 @@ pub trait ErasureBook: Send + Sync {
     /// Notes the number that an erasure has in the ledger; one that isn't known is owed from now on. Says whether it is owed.
     async fn place(&self, tenant: TenantId, subject: SubjectId, number: u64) -> Result<bool, StoreError>;
 
-    /// Up to `most` erasures that are owed, the oldest first.
-    async fn owed(&self, most: u32) -> Result<Vec<Owed>, StoreError>;
+    /// The tenants of whom erasures are owed.
+    async fn owing(&self) -> Result<Vec<TenantId>, StoreError>;
+
+    /// Up to `most` erasures that are owed of a tenant's, the oldest first.
+    async fn owed(&self, tenant: TenantId, most: u32) -> Result<Vec<Owed>, StoreError>;
 
     /// Notes that one isn't owed: nothing of the person is there.
     async fn settle(&self, tenant: TenantId, subject: SubjectId) -> Result<(), StoreError>;

@@ -74,7 +74,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 40] = [
+const DEFINERS: [Definer; 41] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -152,7 +152,8 @@ const DEFINERS: [Definer; 40] = [
         "ward.place_erasure(uuid,uuid,bigint)",
         "notes where the ledger has an erasure; what is owed of it is read there again, and believed for its code alone",
     ),
-    crossing("ward.erasures_owed(integer)", "lists erasures that a backup undid: ids only"),
+    crossing("ward.tenants_owing()", "lists tenants of whom a backup undid erasures: ids only"),
+    crossing("ward.erasures_owed(uuid,integer)", "lists those of one tenant: ids only"),
     crossing("ward.settle_erasure(uuid,uuid)", "notes that one of them has nobody to be erased here"),
 ];
 
@@ -164,7 +165,7 @@ const APPEND_ONLY: [AppendOnly; 5] = [
     AppendOnly { table: "ward.probe_run", stamped: None, erased: None, check: None },
 ];
 
-const TRIGGERS: [Trigger; 12] = [
+const TRIGGERS: [Trigger; 13] = [
     Trigger {
         table: "ward.wrapped_key",
         definition: "CREATE TRIGGER only_turn BEFORE UPDATE ON ward.wrapped_key FOR EACH ROW EXECUTE FUNCTION ward.only_turn()",
@@ -202,6 +203,11 @@ const TRIGGERS: [Trigger; 12] = [
         definition: "CREATE TRIGGER only_behind AFTER INSERT ON ward.audit_place REFERENCING NEW TABLE AS placed \
                      FOR EACH STATEMENT EXECUTE FUNCTION ward.only_behind()",
         reason: "nobody has an entry forgotten by saying that it stands where the log was let go of",
+    },
+    Trigger {
+        table: "ward.key_destroyed",
+        definition: "CREATE TRIGGER only_erased AFTER INSERT ON ward.key_destroyed FOR EACH ROW EXECUTE FUNCTION ward.only_erased()",
+        reason: "nobody is put down as erased of whom anything is left, nor at another time",
     },
     Trigger {
         table: "ward.log_delivery",

@@ -3,6 +3,7 @@
 
 mod due;
 mod early;
+mod erased;
 mod group;
 mod isolation;
 mod lookup;
