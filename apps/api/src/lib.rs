@@ -37,7 +37,6 @@ mod operations;
 mod operator;
 mod others;
 mod private;
-mod private_file;
 mod probe;
 mod profile;
 mod record;

@@ -1,32 +1,21 @@
 //! The root key: a file that only its owner reads. No key, no start.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use ward::crypto::{InvalidKey, RootKey};
+use ward::crypto::RootKey;
 use ward::kernel::Entropy;
+use ward_kms::key_file::{self, KeyFileError};
 
 use crate::config::{Config, Mode};
-use crate::private_file::{self, Unfit};
-
-/// No key is longer, whatever white space is around it.
-const LONGEST: u64 = 256;
+use crate::logs;
 
 /// Why there is no root key. The path isn't told: it is the key itself where somebody mistook one for the other.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootKeyError {
-    /// Nobody should keep a key so.
-    #[error("{0} {1}")]
-    Unfit(Source, Unfit),
-    /// There is no place for one.
-    #[error("{0} can't be made")]
-    Unmade(Source, #[source] std::io::Error),
-    /// What it holds is not a key.
-    #[error("{0} is no key")]
-    Invalid(Source, #[source] InvalidKey),
+    /// There is none where it should be.
+    #[error("{0} {why}", why = logs::causes(.1))]
+    Absent(Source, KeyFileError),
     /// Whoever knows the other secret knows the key.
     #[error("{0} also stands in `{1}`: a key is for one use")]
     Reused(Source, &'static str),
@@ -54,7 +43,7 @@ impl fmt::Display for Source {
 pub(crate) fn load(config: &Config, entropy: &dyn Entropy) -> Result<RootKey, RootKeyError> {
     let (source, file) = whereabouts(config);
     if is_to_be_made(config, source, &file) {
-        make(source, &file, entropy)?;
+        key_file::make(&file, entropy).map_err(|error| RootKeyError::Absent(source, error))?;
         tracing::warn!(file = %file.display(), "made a DEVELOPMENT root key: whoever has this file reads everything");
     }
     for_one_use(config, source, read(source, &file)?)
@@ -90,26 +79,15 @@ fn is_to_be_made(config: &Config, source: Source, file: &Path) -> bool {
     config.mode == Mode::Development && source == Source::DataDirectory && !file.exists()
 }
 
-fn make(source: Source, file: &Path, entropy: &dyn Entropy) -> Result<(), RootKeyError> {
-    let unmade = |error| RootKeyError::Unmade(source, error);
-    let key = RootKey::random(entropy).map_err(|error| RootKeyError::Invalid(source, error))?;
-    fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(unmade)?;
-    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unmade)?;
-    new.write_all(key.to_hex().as_bytes()).and_then(|()| new.sync_all()).map_err(unmade)
-}
-
 fn read(source: Source, file: &Path) -> Result<RootKey, RootKeyError> {
-    let text = private_file::read(file, LONGEST).map_err(|unfit| match unfit {
-        Unfit::Long => RootKeyError::Invalid(source, InvalidKey::Length),
-        unfit => RootKeyError::Unfit(source, unfit),
-    })?;
-    RootKey::parse(&text).map_err(|error| RootKeyError::Invalid(source, error))
+    key_file::read(file).map_err(|error| RootKeyError::Absent(source, error))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -152,64 +130,6 @@ mod tests {
         fn drop(&mut self) {
             let _left = fs::remove_dir_all(&self.0);
         }
-    }
-
-    #[test]
-    fn a_file_that_only_its_owner_reads_holds_the_key() {
-        let place = Place::new();
-        for text in [HEX.to_owned(), format!("  {}\r\n\n", HEX.to_uppercase())] {
-            for mode in [0o600, 0o400] {
-                assert_eq!(*place.load(&place.put(&text, mode)).unwrap().to_hex(), HEX);
-            }
-        }
-        let link = place.0.join("link");
-        symlink(place.put(HEX, 0o600), &link).unwrap();
-        assert!(place.load(&link).is_ok());
-        place.put(HEX, 0o644);
-        assert!(
-            matches!(place.load(&link), Err(RootKeyError::Unfit(_, Unfit::Exposed))),
-            "the link was judged"
-        );
-    }
-
-    #[test]
-    fn a_file_that_others_may_touch_is_refused() {
-        let place = Place::new();
-        for mode in (0..9).map(|bit| 0o600 | 1 << bit).filter(|mode| mode & 0o077 != 0) {
-            let refused = place.load(&place.put(HEX, mode));
-            assert!(matches!(refused, Err(RootKeyError::Unfit(_, Unfit::Exposed))), "{mode:o}");
-        }
-        // Of the files of others there is one everywhere; root gives away its own.
-        let file = place.put(HEX, 0o600);
-        let foreign = if chown(&file, Some(65534), None).is_ok() { file } else { "/etc/passwd".into() };
-        assert!(matches!(place.load(&foreign), Err(RootKeyError::Unfit(_, Unfit::Foreign))));
-    }
-
-    #[test]
-    fn what_is_no_key_is_refused() {
-        let place = Place::new();
-        let long = |end: &str| format!("{HEX}{}{end}", " ".repeat(200));
-        for text in ["", "\n", "00", &HEX[2..], &format!("{HEX}00"), &long("00"), &HEX.replace('f', "g")] {
-            let refused = place.load(&place.put(text, 0o600));
-            assert!(matches!(refused, Err(RootKeyError::Invalid(_, InvalidKey::Length))), "{text}");
-        }
-        assert!(place.load(&place.put(long("\n"), 0o600)).is_err(), "more than is read");
-        for text in [&[0; 32][..], &[0; 64], "0".repeat(64).as_bytes(), "ab".repeat(32).as_bytes()] {
-            assert!(
-                matches!(place.load(&place.put(text, 0o600)), Err(RootKeyError::Invalid(..))),
-                "{text:?}"
-            );
-        }
-        for path in ["/dev/zero", "/dev/urandom", "/", place.0.to_str().unwrap()] {
-            assert!(
-                matches!(place.load(Path::new(path)), Err(RootKeyError::Unfit(_, Unfit::Irregular))),
-                "{path}"
-            );
-        }
-        assert!(matches!(
-            place.load(&place.0.join("absent")),
-            Err(RootKeyError::Unfit(_, Unfit::Unreadable(_)))
-        ));
     }
 
     #[test]

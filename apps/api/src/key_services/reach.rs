@@ -7,10 +7,9 @@ use ward::crypto::KeyService;
 use ward::kernel::Machine;
 use ward_kms::aws::{AwsKeys, InvalidArn, KeyArn, Kms, Unusable};
 use ward_kms::pkcs11::{self, Address, Module, Pin, Pins, Pkcs11Keys};
-use ward_kms::{Guarded, Limits};
+use ward_kms::{Guarded, Limits, private_file};
 
 use crate::config::KeySettings;
-use crate::private_file;
 
 /// No PIN is longer, its end of line included.
 const LONGEST_PIN: u64 = 258;

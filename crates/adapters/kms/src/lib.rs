@@ -1,12 +1,13 @@
-//! Tenants' keys, wrapped by [key services](ward::crypto::KeyService) outside of the process: hardware behind PKCS#11 (feature `pkcs11`)
-//! and AWS KMS (feature `aws`). Both may hang, or be gone for a while; [`Guarded`] sees to it that nobody waits for them for long:
+//! Tenants' keys, wrapped by [key services](ward::crypto::KeyService): a [key in a file](key_file), which
+//! [`LocalKeys`](ward::crypto::LocalKeys) wraps with; hardware behind PKCS#11 (feature `pkcs11`); and AWS KMS (feature `aws`). Those outside
+//! of the process may hang, or be gone for a while; [`Guarded`] sees to it that nobody waits for them for long:
 //!
 //! ```
 //! # use std::sync::Arc;
 //! # use chrono::{DateTime, Utc};
-//! use ward::crypto::{KeyService, LocalKeys, RootKey, Suite, TenantKeys};
+//! use ward::crypto::{KeyService, LocalKeys, Suite, TenantKeys};
 //! # use ward::kernel::{Clock, Entropy, TenantId, Uuid};
-//! use ward_kms::{Guarded, Limits};
+//! use ward_kms::{Guarded, Limits, key_file};
 //!
 //! # struct System;
 //! # impl Clock for System {
@@ -18,8 +19,11 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (clock, entropy) = (Arc::new(System), Arc::new(System));
+//! # let home = tempfile::tempdir()?;
+//! # let file = home.path().join("root.key");
+//! key_file::make(&file, &*entropy)?;
 //! // Any key service; in production one that holds its root outside of the process.
-//! let service = Arc::new(LocalKeys::new(RootKey::random(&*entropy)?, entropy.clone()));
+//! let service = Arc::new(LocalKeys::new(key_file::read(&file)?, entropy.clone()));
 //! let service = Guarded::new(service, Limits::default(), clock);
 //!
 //! let tenant = TenantId::from(Uuid::from_u128(1));
@@ -30,6 +34,8 @@
 #![forbid(unsafe_code)]
 
 mod guarded;
+pub mod key_file;
+pub mod private_file;
 
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 /// Why a file isn't believed to hold a secret. The path isn't told: it is the secret itself where somebody mistook one for the other.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unfit {
+pub enum Unfit {
     /// There is no such file, or it can't be read.
     #[error("can't be read")]
     Unreadable(#[from] io::Error),
@@ -28,7 +28,7 @@ pub(crate) enum Unfit {
 }
 
 /// The whole file, of `most` bytes. A link is judged by what it leads to.
-pub(crate) fn read(file: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, Unfit> {
+pub fn read(file: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, Unfit> {
     // Before it is opened: a pipe would wait for a writer.
     if !fs::metadata(file)?.is_file() {
         return Err(Unfit::Irregular);
