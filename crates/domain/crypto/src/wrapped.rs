@@ -1,5 +1,3 @@
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use ward_kernel::{SubjectId, Uuid};
 
@@ -7,120 +5,7 @@ use crate::material::Material;
 use crate::sealed::{Sealed, Sealing};
 use crate::service::KeyError;
 use crate::versions::Versions;
-
-/// Which of a tenant's keys. An id means one key for good: it is never given again, not even when the key is
-/// destroyed.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct KeyId(u32);
-
-impl KeyId {
-    /// The first id free for subjects; those below are for the keys that a tenant is made with.
-    pub const FIRST_SUBJECT: Self = Self(64);
-}
-
-impl From<u32> for KeyId {
-    fn from(id: u32) -> Self {
-        Self(id)
-    }
-}
-
-impl From<KeyId> for u32 {
-    fn from(id: KeyId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// What a key is for; one made for a purpose serves no other.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum KeyPurpose {
-    /// Wraps the tenant's other keys.
-    Tenant,
-    /// Seals one person's values.
-    Subject,
-    /// Blind indexes.
-    Index,
-    /// What is personal of those who act.
-    Audit,
-    /// Stored answers of idempotent requests.
-    Idempotency,
-    /// Payloads of background work.
-    Queue,
-    /// Digests of API keys.
-    ApiKey,
-    /// Digests of imported rows.
-    Import,
-    /// Signs the heads of the tenant's audit log.
-    Log,
-    /// Signs tokens that travel in links.
-    Token,
-    /// What stays of a subject's key that another followed: it checks commitments made under it, and opens nothing.
-    Commitment,
-}
-
-impl KeyPurpose {
-    /// Those that a tenant has one key for, beside its own.
-    pub(crate) const SINGLE: [Self; 8] = [
-        Self::Index,
-        Self::Audit,
-        Self::Idempotency,
-        Self::Queue,
-        Self::ApiKey,
-        Self::Import,
-        Self::Log,
-        Self::Token,
-    ];
-
-    /// Those of them that a tenant may have been founded without, by a Ward that didn't know them yet.
-    pub(crate) const LATER: [Self; 1] = [Self::Token];
-
-    const ALL: [Self; 11] = [
-        Self::Tenant,
-        Self::Subject,
-        Self::Index,
-        Self::Audit,
-        Self::Idempotency,
-        Self::Queue,
-        Self::ApiKey,
-        Self::Import,
-        Self::Log,
-        Self::Token,
-        Self::Commitment,
-    ];
-
-    /// The id of the key that a tenant is made with.
-    pub(crate) fn first_id(self) -> KeyId {
-        KeyId(self as u32 + 1)
-    }
-
-    /// The word stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tenant => "tenant",
-            Self::Subject => "subject",
-            Self::Index => "index",
-            Self::Audit => "audit",
-            Self::Idempotency => "idempotency",
-            Self::Queue => "queue",
-            Self::ApiKey => "api_key",
-            Self::Import => "import",
-            Self::Log => "log",
-            Self::Token => "token",
-            Self::Commitment => "commitment",
-        }
-    }
-
-    /// The purpose stored as `word`.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == word)
-    }
-}
+use crate::{KeyId, KeyPurpose};
 
 /// A key as the database stores it. The tenant's is wrapped by the [`KeyService`](crate::KeyService), every
 /// other by the tenant's.
@@ -269,7 +154,7 @@ mod tests {
         let service = Arc::new(LocalKeys::new(RootKey::random(&Os).unwrap(), Arc::new(Os)));
         let ring = Keyring::new(service, Arc::new(Os), Arc::new(Os), Keyring::LONGEST, 1).unwrap();
         let (keys, stored) = block_on(ring.create(tenant, Suite::default())).unwrap();
-        let (id, key) = (KeyId(20), Material::random(Suite::default(), &Os).unwrap());
+        let (id, key) = (KeyId::from(20), Material::random(Suite::default(), &Os).unwrap());
         let ad = bound_to(keys.wrapper(), id, LATER, None);
         let bytes = keys.wrapper().seal(&ad, &key.to_clear()).unwrap();
         let later = LaterKey { id, purpose: LATER.into(), bytes, commitment: key.commitment() };
@@ -287,7 +172,7 @@ mod tests {
 
         let mut broken = vec![
             LaterKey { purpose: "consents".into(), ..later.clone() },
-            LaterKey { id: KeyId(21), ..later.clone() },
+            LaterKey { id: KeyId::from(21), ..later.clone() },
             LaterKey { commitment: [7; 32], ..later.clone() },
             LaterKey { bytes: Vec::new(), ..later.clone() },
         ];
