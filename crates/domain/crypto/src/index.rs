@@ -41,8 +41,7 @@ impl Indexer for IndexKey {
 }
 
 fn index(key: &Hmac256, column: &str, value: &[u8]) -> BlindIndex {
-    let (column, length) = (column.as_bytes(), |part: &[u8]| (part.len() as u64).to_be_bytes());
-    let code = key.of(&[&length(column), column, &length(value), value]);
+    let code = key.of_prefixed([column.as_bytes(), value]);
     let mut index = BlindIndex([0; 16]);
     index.0.iter_mut().zip(code).for_each(|(to, from)| *to = from);
     index

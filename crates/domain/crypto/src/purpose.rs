@@ -29,19 +29,7 @@ pub enum KeyPurpose {
 }
 
 impl KeyPurpose {
-    /// Those that a tenant has one key for, beside its own.
-    pub(crate) const SINGLE: [Self; 8] = [
-        Self::Index,
-        Self::Audit,
-        Self::Idempotency,
-        Self::Queue,
-        Self::ApiKey,
-        Self::Import,
-        Self::Log,
-        Self::Token,
-    ];
-
-    /// Those of them that a tenant may have been founded without, by a Ward that didn't know them yet.
+    /// Those that a tenant may have been founded without, by a Ward that didn't know them yet.
     pub(crate) const LATER: [Self; 1] = [Self::Token];
 
     const ALL: [Self; 11] = [
@@ -57,6 +45,15 @@ impl KeyPurpose {
         Self::Token,
         Self::Commitment,
     ];
+
+    /// Those that a tenant has one key for, beside its own.
+    pub(crate) fn single() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|purpose| purpose.is_single())
+    }
+
+    pub(crate) fn is_single(self) -> bool {
+        !matches!(self, Self::Tenant | Self::Subject | Self::Commitment)
+    }
 
     /// The id of the key that a tenant is made with.
     pub(crate) fn first_id(self) -> KeyId {
@@ -83,5 +80,19 @@ impl KeyPurpose {
     /// The purpose stored as `word`.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeyPurpose;
+
+    #[test]
+    fn every_purpose_has_its_place_and_its_word() {
+        let last = KeyPurpose::Commitment;
+        assert_eq!(KeyPurpose::ALL.len(), last as usize + 1, "the last is not");
+        for (place, purpose) in KeyPurpose::ALL.into_iter().enumerate() {
+            assert_eq!((purpose as usize, KeyPurpose::parse(purpose.as_str())), (place, Some(purpose)));
+        }
     }
 }

@@ -20,7 +20,7 @@ impl TenantKeys {
         let (own, wrapped) = make_own(tenant, service, (id, suite), &*entropy).await?;
         let mut stored = vec![wrapped];
         let wrapper = wrapper(tenant, id, &own, entropy);
-        for purpose in KeyPurpose::SINGLE {
+        for purpose in KeyPurpose::single() {
             let key = Material::random(suite, &*wrapper.entropy)?;
             stored.push(wrap(&wrapper, purpose.first_id(), purpose, None, &key)?);
         }

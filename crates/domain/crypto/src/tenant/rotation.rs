@@ -8,7 +8,7 @@ impl TenantKeys {
     /// Makes the next version of the key for a `purpose`, under an `id` never used in this tenant and above those of the versions
     /// before. The log's has times of its own: [`make_log_key`](Self::make_log_key).
     pub fn make_version(&self, purpose: KeyPurpose, id: KeyId) -> Result<WrappedKey, KeyError> {
-        if !KeyPurpose::SINGLE.contains(&purpose) || purpose == KeyPurpose::Log {
+        if !purpose.is_single() || purpose == KeyPurpose::Log {
             return Err(KeyError::Reserved(id));
         }
         let key = Material::random(self.wrapper().header.suite, &*self.wrapper().entropy)?;

@@ -96,7 +96,7 @@ fn a_tenants_key_shows_to_its_service_alone() {
     assert_eq!((shown.as_str(), clear.len()), ("TenantKey(..) TenantKey(..)", 33));
     let printed = format!("{keys:?} {stored:?}");
     for part in clear[1..].windows(4) {
-        let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(part);
         let list = format!("{part:?}");
         assert!(!printed.contains(&hex) && !printed.contains(&list[1..list.len() - 1]));
         assert!(!stored.iter().any(|key| key.bytes.windows(4).any(|at| at == part)));
