@@ -23,7 +23,7 @@ impl TenantKeys {
 
     /// Refuses keys for purposes that aren't known here, unless they were wrapped for those.
     pub(crate) fn confirm(&self, later: &[LaterKey]) -> Result<(), KeyError> {
-        later.iter().try_for_each(|key| confirm(&self.wrappers, key))
+        later.iter().try_for_each(|key| confirm(&self.wrappers, key).map(drop))
     }
 
     pub(super) fn open(wrappers: Versions<Sealing>, stored: &[WrappedKey]) -> Result<Self, KeyError> {
