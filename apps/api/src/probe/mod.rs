@@ -4,6 +4,7 @@ mod backups;
 pub(crate) mod canary;
 mod cipher;
 mod client;
+mod counted;
 mod credentials;
 pub(crate) mod erasure;
 mod index;
