@@ -215,3 +215,28 @@ async fn customers_that_were_founded_for_another_cipher_are_counted() -> Outcome
     deployment.stop().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_key_that_was_altered_is_told_of_before_its_customer_needs_it() -> Outcome {
+    let mut deployment = Deployment::start("workforce").await?;
+    let mut client = deployment.tenant("Clinic").await?.client;
+    deployment.tenant("Forgotten").await?;
+    for purpose in ["tenant", "import"] {
+        let alter_it = format!(
+            "SET session_replication_role = replica;
+             UPDATE ward.wrapped_key k SET bytes = set_byte(k.bytes, 40, get_byte(k.bytes, 40) # 1) FROM ward.tenant t
+             WHERE t.name = 'Forgotten' AND k.tenant = t.tenant AND k.purpose = '{purpose}'; RESET session_replication_role"
+        );
+        deployment.checked().await?;
+        assert_eq!(check(&client, "audit-proofs").await?["status"], "active");
+        alter(&deployment, &alter_it).await?;
+        deployment = deployment.restart().await?; // so that nobody has it in memory
+        client = Client::new(deployment.address(), Some(client.key().to_owned()));
+        let seen = check(&client, "audit-proofs").await?;
+        assert_eq!(seen["status"], "failing", "{seen}");
+        assert!(says(&seen, "its tenant's key can't be had"), "{seen}");
+        alter(&deployment, &alter_it).await?; // and it is as before
+    }
+    deployment.stop().await?;
+    Ok(())
+}
