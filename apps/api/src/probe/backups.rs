@@ -77,7 +77,7 @@ mod tests {
                 hex::encode(&text),
                 base64.clone(),
                 hex::encode(&base64),
-                hex::encode(&hex::encode(&text)),
+                hex::encode(hex::encode(&text)),
             ] {
                 assert!(forms.iter().any(|form| shown.contains(form)), "{shown}");
             }

@@ -84,7 +84,7 @@ fn forms(value: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("URL", percent(value, "%20").into_bytes()),
         ("form", percent(value, "+").into_bytes()),
         ("SHA-256", digest.to_vec()),
-        ("SHA-256 in hex", hex::encode(&digest).into_bytes()),
+        ("SHA-256 in hex", hex::encode(digest).into_bytes()),
     ];
     forms.extend(encoded(bytes));
     forms
@@ -128,7 +128,7 @@ fn a_value_is_found_in_every_form() {
             ("hex", hex::encode(around.as_bytes()).to_uppercase()),
             ("base64", STANDARD_NO_PAD.encode(&around)),
             ("base64url", URL_SAFE_NO_PAD.encode(&around)),
-            ("SHA-256 in hex", hex::encode(&Sha256::digest(&value))),
+            ("SHA-256 in hex", hex::encode(Sha256::digest(&value))),
         ] {
             assert!(search.of(text.as_bytes()).contains(&(value.as_str(), form)), "{form}: {text}");
         }

@@ -17,7 +17,7 @@ pub(crate) use founding::make_own;
 
 /// A tenant's keys, unwrapped: wiped when dropped, so kept no longer than a [`Keyring`](crate::Keyring) does.
 ///
-/// Each but a subject's may have several versions: the newest that is [known](WrappedKey::known) serves for what is new, and the
+/// Each but a subject's may have several versions: the newest that is [known](crate::WrappedKey::known) serves for what is new, and the
 /// others for what names them.
 pub struct TenantKeys {
     wrappers: Versions<Sealing>,

@@ -7,7 +7,7 @@ use crate::logs::{Log, reading, sequencer};
 
 /// Takes the log back to an older head: what came after has no place, and waits again.
 async fn take_back(log: &Log, head: &Head) {
-    let (size, root) = (head.checkpoint.size, hex::encode(&head.checkpoint.root.0));
+    let (size, root) = (head.checkpoint.size, hex::encode(head.checkpoint.root.0));
     let (note, latest) = (&head.note, head.latest.to_rfc3339());
     let sql = format!(
         "SELECT ward.await_place(array_agg(leaf ORDER BY index DESC)) FROM ward.audit_place WHERE index >= {size};

@@ -91,7 +91,7 @@ impl Case {
     fn line(&self) -> String {
         let (first, second) = self.at;
         let (one, other) = (hex::encode(&self.of.0), hex::encode(&self.of.1));
-        let proof = self.proof.iter().map(|hash| hex::encode(hash)).collect::<Vec<_>>().join(",");
+        let proof = self.proof.iter().map(hex::encode).collect::<Vec<_>>().join(",");
         let wrong = if self.wrong { "True" } else { "False" };
         if self.inclusion {
             format!("inclusion {first} {second} {one} [{proof}] {other} {wrong}")

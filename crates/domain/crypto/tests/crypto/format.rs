@@ -60,15 +60,15 @@ fn holds(suite: Suite, expected: &Expected) {
 
     assert_eq!(hex::encode(&stored[0].bytes), expected.tenant);
     assert_eq!(hex::encode(&stored[7].bytes), expected.subject);
-    assert_eq!(hex::encode(&all.finalize()), expected.keys);
+    assert_eq!(hex::encode(all.finalize()), expected.keys);
     assert_eq!(hex::encode(&sealed.bytes), expected.sealed);
     assert_eq!(sealed.commitment.to_string(), expected.commitment);
     assert_eq!(hex::encode(&secret), expected.secret);
     assert_eq!(
-        hex::encode(&keys.index().index("email", b"ada@example.org").0),
+        hex::encode(keys.index().index("email", b"ada@example.org").0),
         "72985bf4ecdf53ca422f5e04949ed900"
     );
-    assert_eq!(hex::encode(&keys.api_key().digest(b"ada@example.org")), expected.digest);
+    assert_eq!(hex::encode(keys.api_key().digest(b"ada@example.org")), expected.digest);
 }
 
 #[test]
