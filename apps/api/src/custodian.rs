@@ -26,6 +26,8 @@ const PAUSE: TimeDelta = TimeDelta::seconds(15);
 /// Keys that are taken at once, and looked at together: a service that hangs keeps no other waiting for long.
 const MOST: u32 = 100;
 const AT_ONCE: usize = 16;
+/// How often what was wrapped anew is thrown away, since somebody else was faster.
+pub(crate) const TRIES: u32 = 5;
 /// How long to leave a database alone that doesn't say what changes.
 const AGAIN: Duration = Duration::from_secs(1);
 

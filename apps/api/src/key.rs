@@ -12,15 +12,12 @@ use ward::{BRING_KEY, Custody, EntrustError, GIVE_BACK_KEY, KEY_TRANSFERRED, LIS
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::custodian;
+use crate::custodian::{self, TRIES};
 use crate::http::body::Body;
 use crate::http::problem::Refused;
 use crate::http::reply::{Answer, Done, Shown};
 use crate::tag::Tag;
 use view::{HeldKeyList, NewOwnKeyService, OwnKeyService};
-
-/// How often what was wrapped anew is thrown away, since somebody else was faster.
-const TRIES: u32 = 5;
 
 pub(crate) struct Api(pub(crate) Arc<App>);
 

@@ -55,7 +55,7 @@ fn digest(path: &Path) -> Result<String, Stop> {
     let mut bytes = vec![0; 1 << 16];
     loop {
         match file.read(&mut bytes).map_err(|error| Stop::unread(path.display(), error))? {
-            0 => return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hex::encode(digest.finalize())),
             read => digest.update(bytes.get(..read).unwrap_or_default()),
         }
     }

@@ -47,7 +47,7 @@ pub(crate) enum Wordless {
 
 /// The file of a log.
 pub(crate) fn name(origin: &str) -> String {
-    Sha256::digest(origin).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(origin))
 }
 
 /// Whether it may be the file of a log.

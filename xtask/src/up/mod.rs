@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         return Ok(());
     };
     options.may_listen()?;
+    options.may_bring()?;
     provide::postgres()?;
     eprintln!("building Ward");
     run_aside(cargo().args([

@@ -10,8 +10,12 @@ Usage: cargo xtask up [OPTIONS]
   --admin-listen ADDRESS  where operators reach it (the port after that one)
   --data-dir DIRECTORY    where the database and the keys are kept (.ward/data)
   --profile NAME          which company's promises to keep (workforce)
+  --own-keys              lets tenants bring keys: those that WARD_TENANT_KEYS allows, by way of
+                          WARD_PKCS11_MODULE and WARD_PKCS11_PINS where they lie in hardware
   --empty                 imports nobody: the two demo tenants are empty
   --json                  prints one line of JSON when Ward is ready, and nothing else";
+
+const OWN_KEYS: [&str; 3] = ["WARD_TENANT_KEYS", "WARD_PKCS11_MODULE", "WARD_PKCS11_PINS"];
 
 /// What `up` was asked for.
 #[derive(Debug, Eq, PartialEq)]
@@ -20,6 +24,7 @@ pub(super) struct Options {
     pub(super) admin_listen: SocketAddr,
     pub(super) data_dir: PathBuf,
     pub(super) profile: String,
+    pub(super) own_keys: bool,
     pub(super) empty: bool,
     pub(super) json: bool,
 }
@@ -29,7 +34,7 @@ impl Options {
     pub(super) fn parse(arguments: &[String]) -> Outcome<Option<Self>> {
         let (mut listen, mut admin_listen) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), None);
         let (mut data_dir, mut profile) = (root().join(".ward/data"), "workforce".to_owned());
-        let (mut empty, mut json) = (false, false);
+        let (mut own_keys, mut empty, mut json) = (false, false, false);
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let (name, attached) =
@@ -41,6 +46,7 @@ impl Options {
                 "--admin-listen" => admin_listen = Some(address(&value()?)?),
                 "--data-dir" => data_dir = std::path::absolute(value()?)?,
                 "--profile" => profile = value()?,
+                "--own-keys" => own_keys = true,
                 "--empty" => empty = true,
                 "--json" => json = true,
                 "-h" | "--help" => return Ok(None),
@@ -49,7 +55,7 @@ impl Options {
         }
         let listen = with_port(listen)?;
         let admin_listen = admin_listen.map_or_else(|| beside(listen), with_port)?;
-        Ok(Some(Self { listen, admin_listen, data_dir, profile, empty, json }))
+        Ok(Some(Self { listen, admin_listen, data_dir, profile, own_keys, empty, json }))
     }
 
     /// Found out before the build, which may take minutes.
@@ -59,6 +65,20 @@ impl Options {
                 .map_err(|error| format!("can't listen on {address}: {error}; `{option}` chooses another"))?;
         }
         Ok(())
+    }
+
+    /// Found out as early: without it no tenant may bring any key, and nothing would say why.
+    pub(super) fn may_bring(&self) -> Outcome {
+        if self.own_keys && std::env::var_os("WARD_TENANT_KEYS").is_none() {
+            return Err("`--own-keys` lets tenants bring the keys that WARD_TENANT_KEYS names, and it isn't set: docs/guides/own-key.md".into());
+        }
+        Ok(())
+    }
+
+    /// Variables of the reader's own environment that Ward is started with: where PostgreSQL is and, if asked for, which keys tenants may bring.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &'static str> {
+        let own_keys = OWN_KEYS.into_iter().filter(|_| self.own_keys);
+        std::iter::once("WARD_PG_BINDIR").chain(own_keys)
     }
 
     /// The URL of the API as this machine reaches it.
@@ -109,6 +129,14 @@ mod tests {
         assert!(options.json && !options.empty);
         assert!(options.admin_listen.ip().is_loopback());
         assert_ne!(options.admin_listen, options.listen);
+    }
+
+    #[test]
+    fn keys_that_tenants_bring_are_those_of_the_environment_where_that_is_asked_for() {
+        let kept = |line: &str| parse(line).unwrap().unwrap().kept().collect::<Vec<_>>();
+        assert_eq!(kept("--listen 127.0.0.1:0"), ["WARD_PG_BINDIR"]);
+        let own = ["WARD_PG_BINDIR", "WARD_TENANT_KEYS", "WARD_PKCS11_MODULE", "WARD_PKCS11_PINS"];
+        assert_eq!(kept("--listen 127.0.0.1:0 --own-keys"), own);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) struct Server {
     pub(super) url: String,
     pub(super) agent: Agent,
     child: Child,
-    settings: Vec<(&'static str, String)>,
+    settings: Settings,
     data_dir: PathBuf,
     /// Where in the log its own words begin.
     log_from: u64,
@@ -40,7 +40,7 @@ impl Server {
         // Beside the database: what is promised is shown, and not what would be kept apart from it.
         let ledger = std::path::absolute(options.data_dir.join("ledger"))?;
         fs::create_dir_all(&ledger)?;
-        let settings = vec![
+        let set = vec![
             ("WARD_LISTEN", options.listen.to_string()),
             ("WARD_ADMIN_LISTEN", options.admin_listen.to_string()),
             ("WARD_DATA_DIR", options.data_dir.display().to_string()),
@@ -49,6 +49,7 @@ impl Server {
             ("WARD_ERASURE_LEDGER", format!("file://{}", ledger.display())),
             witness.setting(),
         ];
+        let settings = Settings { set, kept: options.kept().collect() };
         let told = Arc::new(AtomicBool::new(false));
         for event in [SIGINT, SIGTERM] {
             signal_hook::flag::register(event, Arc::clone(&told))?;
@@ -158,15 +159,21 @@ impl Drop for Server {
     }
 }
 
-fn ward_api(settings: &[(&'static str, String)]) -> Outcome<Command> {
+/// What Ward is told, and which variables of the reader's own environment hold for it too: the others are for another Ward.
+struct Settings {
+    set: Vec<(&'static str, String)>,
+    kept: Vec<&'static str>,
+}
+
+fn ward_api(settings: &Settings) -> Outcome<Command> {
     let mut program = Command::new(built("ward-api")?);
-    // What the reader's own environment says is for another Ward; but where PostgreSQL is holds for this one too.
     for (other, _) in env::vars_os() {
-        if other.as_encoded_bytes().starts_with(b"WARD_") && other != "WARD_PG_BINDIR" {
+        let is_kept = settings.kept.iter().any(|kept| other == *kept);
+        if other.as_encoded_bytes().starts_with(b"WARD_") && !is_kept {
             program.env_remove(other);
         }
     }
-    program.envs(settings.iter().map(|(name, value)| (name, value)));
+    program.envs(settings.set.iter().map(|(name, value)| (name, value)));
     Ok(program)
 }
 

@@ -209,8 +209,7 @@ impl Export {
         if let Some(now) = self.reading().await?.start().await?.filter(|now| self.start != Some(*now)) {
             return Err(NoProof::Pruned { first: now.first }.into());
         }
-        let digest: String =
-            self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(self.digest.clone().finalize());
         let event = event(EXPORT_COMPLETED, &self.asked, self.log.tenant);
         let event = event.noting("size", self.size).noting("count", self.count).noting("sha256", digest);
         let receipt = self.reading().await?.disclose(event).await?;

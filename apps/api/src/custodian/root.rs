@@ -4,12 +4,9 @@
 use ward::kernel::{TenantId, Uuid};
 use ward::{EntrustError, FOLLOW_ROOT, KeyWatch as _, Store as _};
 
-use super::{Failed, permit_to};
+use super::{Failed, TRIES, permit_to};
 use crate::app::App;
 use crate::logs;
-
-/// How often what was wrapped anew is thrown away, since somebody else was faster.
-const TRIES: u32 = 5;
 
 /// What became of the keys of all tenants.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

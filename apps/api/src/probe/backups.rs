@@ -47,13 +47,9 @@ pub(super) async fn backups(app: &App) -> Result<Seen, ProbeError> {
 
 /// How a word may show in the text of a row, bytes of which are in hexadecimal.
 fn forms(word: &str) -> Vec<String> {
-    let mut forms = vec![word.to_owned(), hex(word)];
+    let mut forms = vec![word.to_owned(), hex::encode(word)];
     forms.extend((0..3).map(|offset| base64_within(word, offset)));
-    forms.iter().flat_map(|form| [form.clone(), hex(form)]).collect()
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    forms.iter().flat_map(|form| [form.clone(), hex::encode(form)]).collect()
 }
 
 /// What base64 has of the word whatever stands around it, so many bytes after a group of three began.
@@ -76,10 +72,16 @@ mod tests {
             let text = format!("{}needleneedle{}", "x".repeat(before), "y".repeat(9 - before));
             let forms = forms("needleneedle");
             let base64 = STANDARD_NO_PAD.encode(&text);
-            for shown in [text.clone(), hex(&text), base64.clone(), hex(&base64), hex(&hex(&text))] {
+            for shown in [
+                text.clone(),
+                hex::encode(&text),
+                base64.clone(),
+                hex::encode(&base64),
+                hex::encode(hex::encode(&text)),
+            ] {
                 assert!(forms.iter().any(|form| shown.contains(form)), "{shown}");
             }
-            assert!(!forms.iter().any(|form| hex("nothing of the kind").contains(form)));
+            assert!(!forms.iter().any(|form| hex::encode("nothing of the kind").contains(form)));
         }
     }
 }

@@ -18,6 +18,11 @@ pub(crate) const A: TenantId = tenant(0xa);
 /// The one that is attacked.
 pub(crate) const B: TenantId = tenant(0xb);
 
+/// Whether the tenant is the deployment's own, and no customer's.
+pub(super) fn is_own(tenant: TenantId) -> bool {
+    [TenantId::DEPLOYMENT, A, B].contains(&tenant)
+}
+
 /// Makes the keys that checks use.
 pub(crate) static PREPARE_CANARY: Operation = job("prepareCanary", &[CREATED], true);
 

@@ -5,6 +5,7 @@ use ward::crypto::{Keyring, Sealed, Suite};
 use ward::subject::SealedFields;
 
 use super::canary::{A, B};
+use super::counted::Counted;
 use super::person::word;
 use super::tenancy::{canary_record, canary_subject};
 use super::{ProbeError, Seen};
@@ -30,23 +31,27 @@ pub(super) async fn cipher(app: &App) -> Result<Seen, ProbeError> {
     if most > 2 * Keyring::MOST_MESSAGES {
         wrong.push(format!("a key sealed {most} messages, which is more than AES-256-GCM bears"));
     }
-    let (mut other, mut worn, tenants) = (0_u64, 0, app.tenants().await?);
+    let (mut for_it, mut other, mut worn, tenants) = (Counted::default(), 0_u64, 0, app.tenants().await?);
     for tenant in &tenants {
         let standing = app.store.key_standing(*tenant, (None, suite)).await?;
-        (other, worn) = (other + u64::from(standing.otherwise > 0), worn + standing.worn);
+        worn += standing.worn;
+        if standing.otherwise > 0 {
+            other += 1;
+        } else {
+            for_it.count(*tenant, &standing);
+        }
     }
     let caveat = match (other, worn) {
         (0, 0) => None,
         (0, _) => {
             Some(format!("{worn} keys sealed as many messages as one should, and wait to be followed."))
         }
-        _ => Some(format!("{other} customers were founded for another cipher, and keep it.")),
+        _ => Some(format!("{other} tenants were founded for another cipher, and keep it.")),
     };
     let observed = format!(
         "{count} fields of two test customers, one of them just written, are sealed with {}, each under another nonce, of {length} bytes; the keys \
-         of {} customers are for it. The key that sealed most messages, of those that are counted, sealed {most} so far.",
+         of {for_it} are for it. The key that sealed most messages, of those that are counted, sealed {most} so far.",
         suite.as_str().to_uppercase(),
-        tenants.len() as u64 - other,
     );
     Ok(Seen::unless(wrong, count + tenants.len() as u64, observed).but(caveat))
 }

@@ -7,6 +7,7 @@ use ward::{Job, KeyUpkeep as _, Queue as _, Rotation, RotationState, Unit as _};
 use ward_postgres::{KeyStanding, PgUnit};
 
 use super::canary::A;
+use super::counted::Counted;
 use super::person::{EMAIL, TRY_KEYS, person, sealed_email, word};
 use super::{ProbeError, Seen};
 use crate::app::App;
@@ -37,23 +38,25 @@ pub(super) async fn rotation(app: &App) -> Result<Seen, ProbeError> {
     };
     let observed = format!(
         "A key for queued work was followed by another version, and a person's key by another key: what they had sealed opened, was moved, and is \
-         under the new one like what is new; all of this was undone. Of {tenants} customers {} rotations are under way, and none stands still.",
+         under the new one like what is new; all of this was undone. Of the keys \
+         of {tenants} {} rotations are under way, and none stands still.",
         of.under_way,
     );
-    Ok(Seen::unless(wrong, tenants + 2, observed).but(caveat))
+    Ok(Seen::unless(wrong, tenants.all() + 2, observed).but(caveat))
 }
 
 /// All customers' keys together, but for those whose keys can't be had: theirs follow when they can.
-async fn standing(app: &App) -> Result<(u64, KeyStanding), ProbeError> {
-    let (tenants, mut all) = (app.bright_tenants().await?, KeyStanding::default());
-    for tenant in &tenants {
-        let of = app.store.key_standing(*tenant, (app.profile.rotate_days, app.profile.suite)).await?;
+async fn standing(app: &App) -> Result<(Counted, KeyStanding), ProbeError> {
+    let (mut tenants, mut all) = (Counted::default(), KeyStanding::default());
+    for tenant in app.bright_tenants().await? {
+        let of = app.store.key_standing(tenant, (app.profile.rotate_days, app.profile.suite)).await?;
+        tenants.count(tenant, &of);
         all.under_way += of.under_way;
         all.still += of.still;
         all.old += of.old;
         all.resting += of.resting;
     }
-    Ok((tenants.len() as u64, all))
+    Ok((tenants, all))
 }
 
 /// What is wrong with a next version of a key, in a unit that is dropped.

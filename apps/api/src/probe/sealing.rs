@@ -60,7 +60,7 @@ pub(super) async fn sealing(app: &App) -> Result<Seen, ProbeError> {
 
 /// Whether a row holds the word, in text or in bytes.
 fn holds(row: &str, word: &str) -> bool {
-    row.contains(word) || row.contains(&word.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())
+    row.contains(word) || row.contains(&hex::encode(word))
 }
 
 fn opens(tried: &Result<Clear, OpenError>) -> bool {

@@ -205,11 +205,38 @@ async fn customers_that_were_founded_for_another_cipher_are_counted() -> Outcome
     let deployment = Deployment::start("quality").await?; // which is for XChaCha20-Poly1305
     let client = deployment.tenant("Clinic").await?.client;
     deployment.checked().await?;
-    assert_eq!(check(&client, "cipher").await?["status"], "active");
+    let seen = check(&client, "cipher").await?;
+    let told = "the keys of 1 customer, 1 sandbox and 5 tenants of Ward's own are for it";
+    assert!(seen["status"] == "active" && says(&seen, told), "{seen}");
     let deployment = deployment.restart_as("practice").await?;
     let client = deployment.tenant("Another").await?.client;
     let seen = check(&client, "aes-gcm").await?;
     assert!(seen["status"] == "failing" && says(&seen, "is sealed with xchacha20-poly1305"), "{seen}");
+    deployment.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_was_altered_is_told_of_before_its_customer_needs_it() -> Outcome {
+    let mut deployment = Deployment::start("workforce").await?;
+    let mut client = deployment.tenant("Clinic").await?.client;
+    deployment.tenant("Forgotten").await?;
+    for purpose in ["tenant", "import"] {
+        let alter_it = format!(
+            "SET session_replication_role = replica;
+             UPDATE ward.wrapped_key k SET bytes = set_byte(k.bytes, 40, get_byte(k.bytes, 40) # 1) FROM ward.tenant t
+             WHERE t.name = 'Forgotten' AND k.tenant = t.tenant AND k.purpose = '{purpose}'; RESET session_replication_role"
+        );
+        deployment.checked().await?;
+        assert_eq!(check(&client, "audit-proofs").await?["status"], "active");
+        alter(&deployment, &alter_it).await?;
+        deployment = deployment.restart().await?; // so that nobody has it in memory
+        client = Client::new(deployment.address(), Some(client.key().to_owned()));
+        let seen = check(&client, "audit-proofs").await?;
+        assert_eq!(seen["status"], "failing", "{seen}");
+        assert!(says(&seen, "its tenant's key can't be had"), "{seen}");
+        alter(&deployment, &alter_it).await?; // and it is as before
+    }
     deployment.stop().await?;
     Ok(())
 }

@@ -84,7 +84,7 @@ fn forms(value: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("URL", percent(value, "%20").into_bytes()),
         ("form", percent(value, "+").into_bytes()),
         ("SHA-256", digest.to_vec()),
-        ("SHA-256 in hex", hex(&digest).into_bytes()),
+        ("SHA-256 in hex", hex::encode(digest).into_bytes()),
     ];
     forms.extend(encoded(bytes));
     forms
@@ -92,7 +92,7 @@ fn forms(value: &str) -> Vec<(&'static str, Vec<u8>)> {
 
 /// How bytes are written where only text may stand.
 fn encoded(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let mut forms = vec![("hex", hex(bytes).into_bytes())];
+    let mut forms = vec![("hex", hex::encode(bytes).into_bytes())];
     // What base64 makes of it depends on where it begins in a group of three.
     for before in 0..3 {
         let padded = [&vec![0; before], bytes].concat();
@@ -114,10 +114,6 @@ pub(crate) fn percent(value: &str, space: &str) -> String {
     value.bytes().map(each).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[test]
 fn a_value_is_found_in_every_form() {
     let mut needles = Needles::default();
@@ -129,10 +125,10 @@ fn a_value_is_found_in_every_form() {
             ("clear", around.to_uppercase()),
             ("URL", "?email=ada%20lovelace%40example.org".into()),
             ("form", "email=ada+lovelace%40example.org".into()),
-            ("hex", hex(around.as_bytes()).to_uppercase()),
+            ("hex", hex::encode(around.as_bytes()).to_uppercase()),
             ("base64", STANDARD_NO_PAD.encode(&around)),
             ("base64url", URL_SAFE_NO_PAD.encode(&around)),
-            ("SHA-256 in hex", hex(&Sha256::digest(&value))),
+            ("SHA-256 in hex", hex::encode(Sha256::digest(&value))),
         ] {
             assert!(search.of(text.as_bytes()).contains(&(value.as_str(), form)), "{form}: {text}");
         }

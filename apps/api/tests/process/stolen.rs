@@ -80,5 +80,5 @@ fn unwrapped(
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    hex::decode(text).unwrap()
 }

@@ -63,7 +63,7 @@ impl Witness {
     /// How many entries of a log it has seen.
     fn seen(&self, tenant: &Tenant) -> Option<u64> {
         let origin = Sha256::digest(format!("localhost/{}", tenant.id));
-        let origin: String = origin.iter().map(|byte| format!("{byte:02x}")).collect();
+        let origin = hex::encode(origin);
         let shown = Client::new(format!("http://{}", self.listen), "").get(&format!("/{origin}/checkpoint"));
         shown.ok()?.text.lines().nth(1)?.parse().ok()
     }

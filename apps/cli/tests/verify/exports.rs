@@ -69,7 +69,7 @@ fn said_id(size: usize) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn text(lines: &[Value]) -> Vec<u8> {

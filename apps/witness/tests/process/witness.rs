@@ -123,7 +123,7 @@ impl Witness {
 
     /// What monitors are shown of a log.
     pub(crate) fn latest(&self, origin: &str) -> Answer {
-        let hash: String = Sha256::digest(origin).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(Sha256::digest(origin));
         self.get(&format!("/{hash}/checkpoint"))
     }
 

@@ -83,7 +83,7 @@ pub(crate) fn stored(rows: &[PgRow]) -> Result<StoredKeys, StoreError> {
         if KeyPurpose::parse(purpose).is_none() {
             let (id, bytes) = (id_of(row)?, row.try_get("bytes").map_err(failed)?);
             let (purpose, commitment) = (purpose.to_owned(), commitment(row)?);
-            stored.later.push(LaterKey { id, purpose, bytes, commitment });
+            stored.later.push(LaterKey { id, purpose, subject: None, bytes, commitment });
             continue;
         }
         let (until, known) = (row.try_get("until").map_err(failed)?, row.try_get("known").map_err(failed)?);

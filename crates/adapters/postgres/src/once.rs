@@ -72,7 +72,7 @@ impl PgUnit {
 }
 
 fn column(once: &Once) -> String {
-    once.key.iter().fold("answer ".to_owned(), |name, byte| format!("{name}{byte:02x}"))
+    format!("answer {}", hex::encode(once.key))
 }
 
 #[async_trait]

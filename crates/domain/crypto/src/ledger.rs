@@ -30,7 +30,7 @@ impl LedgerKey {
     }
 
     fn code(&self, text: &str) -> String {
-        self.0.oldest().of(&[text.as_bytes()]).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.0.oldest().of(&[text.as_bytes()]))
     }
 }
 

@@ -45,7 +45,10 @@
 #![forbid(unsafe_code)]
 
 mod cipher;
+mod digest;
 mod external;
+mod index;
+mod key_id;
 mod keyring;
 mod ledger;
 mod loading;
@@ -56,6 +59,7 @@ mod material;
 mod purpose;
 mod root;
 mod sealed;
+mod secret;
 mod service;
 mod subject;
 mod suite;
@@ -70,15 +74,19 @@ mod vectors;
 mod versions;
 mod wrapped;
 
+pub use digest::DigestKey;
 pub use external::ExternalKeys;
+pub use index::IndexKey;
+pub use key_id::KeyId;
 pub use keyring::{Keyring, KeyringError};
 pub use ledger::LedgerKey;
 pub use loading::{Loading, StoredKeys, Unloaded};
 pub use local::{LocalKeys, RootKey};
 pub use log::{LogKey, LogKeyring, LogSigner};
 pub use material::InvalidKey;
-pub use purpose::{DigestKey, IndexKey, SecretError, SecretKey};
+pub use purpose::KeyPurpose;
 pub use sealed::{Malformed, Sealed};
+pub use secret::{SecretError, SecretKey};
 pub use service::{KeyError, KeyService, ServiceError, TenantKey};
 pub use subject::SubjectKey;
 pub use suite::Suite;
@@ -88,4 +96,4 @@ pub use token::{InvalidToken, PresentedToken, Token, TokenKey, TokenPurpose, Uns
 pub use transfer::TransferError;
 pub use turn::{Turn, TurnError};
 pub use vault::{Clear, OpenError, Vault};
-pub use wrapped::{KeyId, KeyPurpose, LaterKey, WrappedKey};
+pub use wrapped::{LaterKey, WrappedKey};

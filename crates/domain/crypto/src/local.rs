@@ -1,7 +1,7 @@
-use std::fmt::Write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hex::ToHex as _;
 use ward_kernel::{Entropy, TenantId};
 use zeroize::Zeroizing;
 
@@ -38,12 +38,7 @@ impl RootKey {
 
     /// **Danger.** The key in hexadecimal, for the file that keeps it.
     pub fn to_hex(&self) -> Zeroizing<String> {
-        let mut hex = Zeroizing::new(String::with_capacity(64));
-        for octet in self.0.octets().iter() {
-            // Writing to a string can't fail.
-            let _ = write!(hex, "{octet:02x}");
-        }
-        hex
+        Zeroizing::new(self.0.octets().encode_hex())
     }
 
     fn new(octets: Octets) -> Result<Self, InvalidKey> {
@@ -96,15 +91,8 @@ impl KeyService for LocalKeys {
 }
 
 fn unhex(digits: &[u8]) -> Option<Octets> {
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let nibble = |digit: u8| char::from(digit).to_digit(16);
     let mut octets = Octets::default();
-    if pairs.len() != octets.len() {
-        return None;
-    }
-    for (octet, [high, low]) in octets.iter_mut().zip(pairs) {
-        *octet = u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok()?;
-    }
+    hex::decode_to_slice(digits, octets.as_mut_slice()).ok()?;
     Some(octets)
 }
 

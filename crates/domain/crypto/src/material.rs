@@ -2,7 +2,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use ward_kernel::Entropy;
+use ward_kernel::{Entropy, length_prefix};
 use zeroize::{Zeroizing, zeroize_stack};
 
 use crate::Suite;
@@ -128,6 +128,18 @@ impl Hmac256 {
             let mut block = Zeroizing::new([0; 64]);
             block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
             Self(Box::new(Hmac::new((&*block).into())))
+        })
+    }
+
+    /// The code of the parts laid end to end, each with its length before it.
+    pub(crate) fn of_prefixed<const N: usize>(&self, parts: [&[u8]; N]) -> [u8; 32] {
+        leaving_nothing(|| {
+            let mut mac = Hmac::clone(&self.0);
+            for part in parts {
+                mac.update(&length_prefix(part));
+                mac.update(part);
+            }
+            mac.finalize().into_bytes().into()
         })
     }
 

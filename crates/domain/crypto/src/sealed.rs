@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ward_kernel::{Entropy, Place, SealError, TenantId, Uuid};
+use ward_kernel::{Entropy, Place, SealError, TenantId, Uuid, length_prefixed};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::cipher::Cipher;
@@ -115,13 +115,7 @@ impl Header {
         let [version, suite, key @ ..] = self.octets();
         let tenant = Uuid::from(tenant);
         let head: [&[u8]; 4] = [&[version], &[suite], &key, tenant.as_bytes()];
-        let all = || head.iter().chain(&parts);
-        let mut ad = Vec::with_capacity(all().map(|part| 8 + part.len()).sum());
-        for part in all() {
-            ad.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            ad.extend_from_slice(part);
-        }
-        ad
+        length_prefixed(head.iter().chain(&parts).copied())
     }
 }
 

@@ -74,6 +74,9 @@ pub enum KeyError {
     /// The id is kept for the keys that a tenant is made with.
     #[error("key id `{0}` is not for a subject")]
     Reserved(KeyId),
+    /// Keys for this purpose have no versions, or theirs are made otherwise.
+    #[error("no next version of a `{}` key is made so", .0.as_str())]
+    Unversioned(KeyPurpose),
     /// The source of randomness gave what is not random.
     #[error("no key can be made")]
     Weak(#[from] InvalidKey),

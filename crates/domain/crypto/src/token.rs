@@ -129,11 +129,14 @@ impl TokenKey {
 fn code_of(key: &Hmac256, purpose: TokenPurpose, claims: &Claims) -> [u8; CODE] {
     let (id, tenant) = (u32::from(claims.key).to_be_bytes(), Uuid::from(claims.tenant));
     let expiry = claims.expiry.to_be_bytes();
-    let parts: [&[u8]; 6] =
-        [&[VERSION], &id, tenant.as_bytes(), purpose.as_str().as_bytes(), &expiry, &claims.payload];
-    let lengths = parts.map(|part| (part.len() as u64).to_be_bytes());
-    let all: Vec<&[u8]> = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]).collect();
-    key.of(&all)
+    key.of_prefixed([
+        &[VERSION],
+        &id,
+        tenant.as_bytes(),
+        purpose.as_str().as_bytes(),
+        &expiry,
+        &claims.payload,
+    ])
 }
 
 /// A signed token, as it goes into a link: whoever has it may do what it is for, so it prints nothing.

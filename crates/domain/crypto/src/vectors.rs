@@ -153,7 +153,7 @@ fn keys() -> [[u8; 32]; 2] {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    hex::decode(text).unwrap()
 }
 
 impl TwoKeys {

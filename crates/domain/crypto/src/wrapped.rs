@@ -1,5 +1,3 @@
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use ward_kernel::{SubjectId, Uuid};
 
@@ -7,120 +5,7 @@ use crate::material::Material;
 use crate::sealed::{Sealed, Sealing};
 use crate::service::KeyError;
 use crate::versions::Versions;
-
-/// Which of a tenant's keys. An id means one key for good: it is never given again, not even when the key is
-/// destroyed.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct KeyId(u32);
-
-impl KeyId {
-    /// The first id free for subjects; those below are for the keys that a tenant is made with.
-    pub const FIRST_SUBJECT: Self = Self(64);
-}
-
-impl From<u32> for KeyId {
-    fn from(id: u32) -> Self {
-        Self(id)
-    }
-}
-
-impl From<KeyId> for u32 {
-    fn from(id: KeyId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// What a key is for; one made for a purpose serves no other.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum KeyPurpose {
-    /// Wraps the tenant's other keys.
-    Tenant,
-    /// Seals one person's values.
-    Subject,
-    /// Blind indexes.
-    Index,
-    /// What is personal of those who act.
-    Audit,
-    /// Stored answers of idempotent requests.
-    Idempotency,
-    /// Payloads of background work.
-    Queue,
-    /// Digests of API keys.
-    ApiKey,
-    /// Digests of imported rows.
-    Import,
-    /// Signs the heads of the tenant's audit log.
-    Log,
-    /// Signs tokens that travel in links.
-    Token,
-    /// What stays of a subject's key that another followed: it checks commitments made under it, and opens nothing.
-    Commitment,
-}
-
-impl KeyPurpose {
-    /// Those that a tenant has one key for, beside its own.
-    pub(crate) const SINGLE: [Self; 8] = [
-        Self::Index,
-        Self::Audit,
-        Self::Idempotency,
-        Self::Queue,
-        Self::ApiKey,
-        Self::Import,
-        Self::Log,
-        Self::Token,
-    ];
-
-    /// Those of them that a tenant may have been founded without, by a Ward that didn't know them yet.
-    pub(crate) const LATER: [Self; 1] = [Self::Token];
-
-    const ALL: [Self; 11] = [
-        Self::Tenant,
-        Self::Subject,
-        Self::Index,
-        Self::Audit,
-        Self::Idempotency,
-        Self::Queue,
-        Self::ApiKey,
-        Self::Import,
-        Self::Log,
-        Self::Token,
-        Self::Commitment,
-    ];
-
-    /// The id of the key that a tenant is made with.
-    pub(crate) fn first_id(self) -> KeyId {
-        KeyId(self as u32 + 1)
-    }
-
-    /// The word stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tenant => "tenant",
-            Self::Subject => "subject",
-            Self::Index => "index",
-            Self::Audit => "audit",
-            Self::Idempotency => "idempotency",
-            Self::Queue => "queue",
-            Self::ApiKey => "api_key",
-            Self::Import => "import",
-            Self::Log => "log",
-            Self::Token => "token",
-            Self::Commitment => "commitment",
-        }
-    }
-
-    /// The purpose stored as `word`.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == word)
-    }
-}
+use crate::{KeyId, KeyPurpose};
 
 /// A key as the database stores it. The tenant's is wrapped by the [`KeyService`](crate::KeyService), every
 /// other by the tenant's.
@@ -156,8 +41,7 @@ pub struct WrappedKey {
 impl WrappedKey {
     /// Which of the tenant's own keys wraps it; nothing for those themselves.
     pub fn wrapped_by(&self) -> Option<KeyId> {
-        let sealed = Sealed::parse(&self.bytes).ok().filter(|_| self.purpose != KeyPurpose::Tenant);
-        sealed.map(|sealed| sealed.key())
+        wrapper_of(&self.bytes).filter(|_| self.purpose != KeyPurpose::Tenant)
     }
 }
 
@@ -168,6 +52,8 @@ pub struct LaterKey {
     pub id: KeyId,
     /// The word stored.
     pub purpose: String,
+    /// Whose, if it is a subject's.
+    pub subject: Option<SubjectId>,
     /// The key, wrapped.
     pub bytes: Vec<u8>,
     /// What only this key commits to.
@@ -193,9 +79,21 @@ pub(crate) fn wrap_anew(
     wrapped: &WrappedKey,
     key: &Material,
 ) -> Result<WrappedKey, KeyError> {
-    let ad = bound_to(wrapper, wrapped.id, wrapped.purpose.as_str(), wrapped.subject);
-    let bytes = wrapper.seal(&ad, &key.to_clear()).map_err(|_| KeyError::Broken(wrapped.id))?;
+    let bytes = sealed(wrapper, (wrapped.id, wrapped.purpose.as_str(), wrapped.subject), key)?;
     Ok(WrappedKey { bytes, ..*wrapped })
+}
+
+/// Wraps a key under the newest of `wrappers` for what it was wrapped for, if it is under an older one.
+pub(crate) fn wrap_later_anew(
+    wrappers: &Versions<Sealing>,
+    later: &LaterKey,
+) -> Result<Option<LaterKey>, KeyError> {
+    let (wrapper, key) = (wrappers.current(), confirm(wrappers, later)?);
+    if wrapper_of(&later.bytes) == Some(wrapper.header.key) {
+        return Ok(None);
+    }
+    let bytes = sealed(wrapper, (later.id, &later.purpose, later.subject), &key)?;
+    Ok(Some(LaterKey { bytes, ..later.clone() }))
 }
 
 /// Unwraps what [`wrap`] wrapped, for the same tenant, id, purpose and subject, under whichever of the tenant's keys.
@@ -205,26 +103,38 @@ pub(crate) fn unwrap(wrappers: &Versions<Sealing>, wrapped: &WrappedKey) -> Resu
 }
 
 /// Refuses a key that no Ward wrapped for the purpose under whose word it is stored: a key of another word that is known here, say.
-pub(crate) fn confirm(wrappers: &Versions<Sealing>, later: &LaterKey) -> Result<(), KeyError> {
-    opened(wrappers, (later.id, &later.purpose, None), &later.bytes, &later.commitment).map(drop)
+pub(crate) fn confirm(wrappers: &Versions<Sealing>, later: &LaterKey) -> Result<Material, KeyError> {
+    opened(wrappers, (later.id, &later.purpose, later.subject), &later.bytes, &later.commitment)
+}
+
+/// Which key, what for and whose.
+type Named<'a> = (KeyId, &'a str, Option<SubjectId>);
+
+fn sealed(wrapper: &Sealing, named: Named<'_>, key: &Material) -> Result<Vec<u8>, KeyError> {
+    let sealed = wrapper.seal(&bound_to(wrapper, named), &key.to_clear());
+    sealed.map_err(|_| KeyError::Broken(named.0))
 }
 
 fn opened(
     wrappers: &Versions<Sealing>,
-    (id, purpose, subject): (KeyId, &str, Option<SubjectId>),
+    named: Named<'_>,
     bytes: &[u8],
     commitment: &[u8; 32],
 ) -> Result<Material, KeyError> {
-    let broken = || KeyError::Broken(id);
+    let broken = || KeyError::Broken(named.0);
     let sealed = Sealed::parse(bytes).map_err(|_| broken())?;
     let wrapper = wrappers.of(sealed.key()).ok_or_else(broken)?;
-    let ad = bound_to(wrapper, id, purpose, subject);
-    let clear = wrapper.open(&ad, sealed).ok_or_else(broken)?;
+    let clear = wrapper.open(&bound_to(wrapper, named), sealed).ok_or_else(broken)?;
     let key = Material::from_clear(&clear).map_err(|_| broken())?;
     if key.is_that_of(commitment) { Ok(key) } else { Err(broken()) }
 }
 
-fn bound_to(wrapper: &Sealing, id: KeyId, purpose: &str, subject: Option<SubjectId>) -> Vec<u8> {
+/// The tenant's own key under which `bytes` are.
+fn wrapper_of(bytes: &[u8]) -> Option<KeyId> {
+    Sealed::parse(bytes).ok().map(|sealed| sealed.key())
+}
+
+fn bound_to(wrapper: &Sealing, (id, purpose, subject): Named<'_>) -> Vec<u8> {
     let subject = subject.map(Uuid::from);
     wrapper.header.bound(
         wrapper.tenant,
@@ -245,7 +155,7 @@ mod tests {
     use ward_kernel::{Clock, Entropy, TenantId};
 
     use super::*;
-    use crate::{Keyring, LocalKeys, RootKey, StoredKeys, Suite};
+    use crate::{Keyring, LocalKeys, RootKey, StoredKeys, Suite, TenantKeys};
 
     const LATER: &str = "consent";
 
@@ -264,15 +174,19 @@ mod tests {
         }
     }
 
+    fn later(keys: &TenantKeys, named: Named<'_>, key: &Material) -> LaterKey {
+        let (id, purpose, subject) = named;
+        let bytes = sealed(keys.wrapper(), named, key).unwrap();
+        LaterKey { id, purpose: purpose.into(), subject, bytes, commitment: key.commitment() }
+    }
+
     /// A ring, and what a later Ward stored for a tenant.
     fn upgraded(tenant: TenantId) -> (Keyring, StoredKeys) {
         let service = Arc::new(LocalKeys::new(RootKey::random(&Os).unwrap(), Arc::new(Os)));
         let ring = Keyring::new(service, Arc::new(Os), Arc::new(Os), Keyring::LONGEST, 1).unwrap();
         let (keys, stored) = block_on(ring.create(tenant, Suite::default())).unwrap();
-        let (id, key) = (KeyId(20), Material::random(Suite::default(), &Os).unwrap());
-        let ad = bound_to(keys.wrapper(), id, LATER, None);
-        let bytes = keys.wrapper().seal(&ad, &key.to_clear()).unwrap();
-        let later = LaterKey { id, purpose: LATER.into(), bytes, commitment: key.commitment() };
+        let (id, key) = (KeyId::from(20), Material::random(Suite::default(), &Os).unwrap());
+        let later = later(&keys, (id, LATER, None), &key);
         (ring, StoredKeys { external: None, keys: stored, later: vec![later] })
     }
 
@@ -287,13 +201,14 @@ mod tests {
 
         let mut broken = vec![
             LaterKey { purpose: "consents".into(), ..later.clone() },
-            LaterKey { id: KeyId(21), ..later.clone() },
+            LaterKey { id: KeyId::from(21), ..later.clone() },
+            LaterKey { subject: Some(SubjectId::from(Uuid::from_u128(1))), ..later.clone() },
             LaterKey { commitment: [7; 32], ..later.clone() },
             LaterKey { bytes: Vec::new(), ..later.clone() },
         ];
         for key in &stored.keys {
             let WrappedKey { id, bytes, commitment, .. } = key.clone();
-            broken.push(LaterKey { id, purpose: LATER.into(), bytes, commitment });
+            broken.push(LaterKey { id, purpose: LATER.into(), subject: None, bytes, commitment });
         }
         for broken in broken {
             let told = format!("{broken:?}");
@@ -301,5 +216,31 @@ mod tests {
             assert!(!loads(stored) && ring.cached(tenant).is_none(), "{told}");
         }
         assert!(block_on(ring.complete(tenant, &stored)).is_err(), "whoever made it made those before it");
+    }
+    #[test]
+    fn a_key_of_a_purpose_of_tomorrow_moves_under_the_next_key_of_the_tenant_and_stays_what_it_is() {
+        let tenant = TenantId::fixed(Uuid::from_u128(1));
+        let (ring, mut stored) = upgraded(tenant);
+        let load = |stored: &StoredKeys| block_on(ring.loading(tenant).unwrap(stored.clone())).unwrap();
+        let key = Material::random(Suite::default(), &Os).unwrap();
+        let of_somebody = (KeyId::from(64), LATER, Some(SubjectId::from(Uuid::from_u128(1))));
+        stored.later.push(later(&load(&stored), of_somebody, &key));
+
+        let own = block_on(ring.make_own(tenant, None, (KeyId::from(30), Suite::default()))).unwrap();
+        stored.keys.push(WrappedKey { known: true, ..own });
+        let keys = load(&stored);
+        let own = keys.own();
+        assert_eq!(own, KeyId::from(30));
+        for old in stored.later.iter_mut() {
+            let anew = keys.rewrap_later(old).unwrap().unwrap();
+            assert_eq!(wrapper_of(&anew.bytes), Some(own));
+            let bytes = old.bytes.clone();
+            assert_eq!(LaterKey { bytes, ..anew.clone() }, *old, "nothing but its wrapping changes");
+            assert_eq!(keys.rewrap_later(&anew).unwrap(), None, "it is where it belongs");
+            let moved = LaterKey { subject: None, purpose: "index".into(), ..anew.clone() };
+            assert!(keys.rewrap_later(&moved).is_err(), "it was wrapped for something else");
+            *old = anew;
+        }
+        keys.confirm(&stored.later).unwrap();
     }
 }

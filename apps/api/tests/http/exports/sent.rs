@@ -49,7 +49,7 @@ async fn the_log_says_what_was_exported_with_count_and_digest() -> Outcome {
         let export = export(&tenant.client, &format!("format={query}&from=2020-01-01T00:00:00Z")).await?;
         let told = tenant.client.get(&format!("/v1/audit/events?q={}", export.id)).await?.expect(200)?;
         let of = |n: usize| (&told["items"][n]["action"], &told["items"][n]["details"]);
-        let sha256: String = Sha256::digest(&export.body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex::encode(Sha256::digest(&export.body));
         let mut details = json!({ "format": reader, "from": "2020-01-01T00:00:00.000000Z" });
         if reader == "csv" {
             details["raw"] = json!("true");

@@ -1,4 +1,4 @@
-use ward::kernel::{TenantId, Uuid};
+use ward::kernel::{TenantId, Uuid, length_prefixed};
 
 /// No other key service's, whose formats begin with other octets.
 const VERSION: u8 = 0x11;
@@ -42,12 +42,7 @@ impl Wrapped {
 pub(super) fn bound_to(tenant: TenantId) -> Vec<u8> {
     let tenant = Uuid::from(tenant);
     let parts: [&[u8]; 3] = [&[VERSION], tenant.as_bytes(), b"ward v1 tenant key"];
-    let mut ad = Vec::with_capacity(parts.iter().map(|part| 8 + part.len()).sum());
-    for part in parts {
-        ad.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        ad.extend_from_slice(part);
-    }
-    ad
+    length_prefixed(parts.into_iter())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ fn alone<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Hsm) -> F) {
 /// Whether a text holds a PIN, or the key of [`key`] in one of the forms that `Debug` gives it.
 fn holds_a_secret(text: &str) -> bool {
     let octets = key().to_clear()[1..9].to_vec();
-    let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    let hex = hex::encode(&octets);
     let list = format!("{octets:?}");
     let list = list.trim_matches(['[', ']']);
     [Hsm::PIN, OTHER_PIN, &hex, list].into_iter().any(|secret| text.contains(secret))

@@ -32,7 +32,8 @@ const STANDING: &str = "
             (SELECT max(r.begun_at) FROM ward.rotation r WHERE r.tenant = $1 AND r.purpose = p.purpose),
             (SELECT min(k.created_at) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL))
             < now() - make_interval(days => $3 + 1))
-    SELECT (SELECT count(*) FROM under_way u) AS under_way, (SELECT count(*) FROM under_way u WHERE u.still) AS still,
+    SELECT (SELECT t.live FROM ward.tenant t WHERE t.tenant = $1) AS live,
+        (SELECT count(*) FROM under_way u) AS under_way, (SELECT count(*) FROM under_way u WHERE u.still) AS still,
         (SELECT count(*) FROM old o WHERE o.purpose NOT IN (SELECT u.purpose FROM under_way u)) AS old,
         (SELECT count(*) FROM old o WHERE o.purpose IN (SELECT u.purpose FROM under_way u WHERE u.state = 'paused')) AS resting,
         (SELECT count(*) FROM ward.worn_keys($4) w (purpose)
@@ -47,6 +48,8 @@ const FIELDS: &str = "
 /// How a tenant's keys stand: counts of kinds of keys, and of rotations.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct KeyStanding {
+    /// Whose sandbox the tenant is.
+    pub live: Option<TenantId>,
     /// Rotations that are under way.
     pub under_way: u64,
     /// Those of them that are at work, and moved nothing for an hour.
@@ -85,6 +88,7 @@ impl Postgres {
         let rows = standing.through(&gate).await?;
         let row = rows.first().ok_or(StoreError::Corrupt { table: "wrapped_key", column: "tenant" })?;
         Ok(KeyStanding {
+            live: row.try_get::<Option<Uuid>, _>("live").map_err(failed)?.map(TenantId::from),
             under_way: number(row, "under_way")?,
             still: number(row, "still")?,
             old: number(row, "old")?,

@@ -98,7 +98,7 @@ async fn a_value_moved_to_another_row_column_or_tenant_does_not_open() {
         for (column, bytes) in
             [("note", was.note.as_bytes()), ("phone", was.phone.as_ref().unwrap().as_bytes())]
         {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex::encode(bytes);
             let back = format!("UPDATE clinic.visit SET {column} = '\\x{hex}' WHERE id = '{one}'");
             w.db.run("postgres", back).await.unwrap();
         }
@@ -127,7 +127,7 @@ async fn nothing_of_the_text_lies_in_the_database() {
     w.visit(w.tenant, patient, Some(PHONE)).await;
     for table in ["clinic.visit", "ward.audit_leaf", "ward.wrapped_key", "ward.subject"] {
         for text in ["Lovelace", "2079460123"] {
-            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex::encode(text);
             let found =
                 format!("SELECT FROM {table} t WHERE t::text LIKE '%{text}%' OR t::text LIKE '%{hex}%'");
             assert_eq!(w.db.run("postgres", found).await.unwrap(), 0, "{text} in {table}");

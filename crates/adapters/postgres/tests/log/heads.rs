@@ -7,7 +7,7 @@ use crate::logs::{Log, reading, sequencer};
 
 /// Takes the log back to an older head: what came after has no place, and waits again.
 async fn take_back(log: &Log, head: &Head) {
-    let (size, root) = (head.checkpoint.size, hex(&head.checkpoint.root.0));
+    let (size, root) = (head.checkpoint.size, hex::encode(head.checkpoint.root.0));
     let (note, latest) = (&head.note, head.latest.to_rfc3339());
     let sql = format!(
         "SELECT ward.await_place(array_agg(leaf ORDER BY index DESC)) FROM ward.audit_place WHERE index >= {size};
@@ -15,10 +15,6 @@ async fn take_back(log: &Log, head: &Head) {
          UPDATE ward.audit_head SET size = {size}, root = '\\x{root}', note = '{note}', latest = '{latest}'"
     );
     log.tamper(&sql).await;
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn grow(log: &Log) -> Head {

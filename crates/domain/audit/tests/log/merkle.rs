@@ -63,7 +63,7 @@ fn the_published_vectors_are_accepted_and_refused_as_they_say() {
     let cases: Vec<_> = inclusions().into_iter().chain(consistencies()).collect();
     let mut lines: Vec<_> = cases.iter().map(Case::line).collect();
     lines.sort();
-    let digest: String = Sha256::digest(lines.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(Sha256::digest(lines.join("\n")));
     assert_eq!(digest, "2145ec11c7c1489e2ef6f1aebedfe38076046ffb6445134d53d6a5cafe15d649");
     for case in &cases {
         assert_eq!(case.holds(), !case.wrong, "{}", case.line());
@@ -87,15 +87,11 @@ struct Case {
 const RANDOM: [u8; 32] =
     *b"\xab\xac\xab\xa0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x60\x06\x1e\0\x12\x34\x56";
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Case {
     fn line(&self) -> String {
         let (first, second) = self.at;
-        let (one, other) = (hex(&self.of.0), hex(&self.of.1));
-        let proof = self.proof.iter().map(|hash| hex(hash)).collect::<Vec<_>>().join(",");
+        let (one, other) = (hex::encode(&self.of.0), hex::encode(&self.of.1));
+        let proof = self.proof.iter().map(hex::encode).collect::<Vec<_>>().join(",");
         let wrong = if self.wrong { "True" } else { "False" };
         if self.inclusion {
             format!("inclusion {first} {second} {one} [{proof}] {other} {wrong}")

@@ -36,10 +36,6 @@ struct Expected {
     token: &'static str,
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn holds(suite: Suite, expected: &Expected) {
     let entropy = Arc::new(Counted::default());
     let root = RootKey::parse(&(0..32).map(|n| n * 7 + 3).collect::<Vec<_>>()).unwrap();
@@ -62,14 +58,17 @@ fn holds(suite: Suite, expected: &Expected) {
     let mut all = Sha256::new();
     stored.iter().for_each(|key| all.update([&key.bytes[..], &key.commitment].concat()));
 
-    assert_eq!(hex(&stored[0].bytes), expected.tenant);
-    assert_eq!(hex(&stored[7].bytes), expected.subject);
-    assert_eq!(hex(&all.finalize()), expected.keys);
-    assert_eq!(hex(&sealed.bytes), expected.sealed);
+    assert_eq!(hex::encode(&stored[0].bytes), expected.tenant);
+    assert_eq!(hex::encode(&stored[7].bytes), expected.subject);
+    assert_eq!(hex::encode(all.finalize()), expected.keys);
+    assert_eq!(hex::encode(&sealed.bytes), expected.sealed);
     assert_eq!(sealed.commitment.to_string(), expected.commitment);
-    assert_eq!(hex(&secret), expected.secret);
-    assert_eq!(hex(&keys.index().index("email", b"ada@example.org").0), "72985bf4ecdf53ca422f5e04949ed900");
-    assert_eq!(hex(&keys.api_key().digest(b"ada@example.org")), expected.digest);
+    assert_eq!(hex::encode(&secret), expected.secret);
+    assert_eq!(
+        hex::encode(keys.index().index("email", b"ada@example.org").0),
+        "72985bf4ecdf53ca422f5e04949ed900"
+    );
+    assert_eq!(hex::encode(keys.api_key().digest(b"ada@example.org")), expected.digest);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn load(n: u128, service: &dyn KeyService, stored: &[WrappedKey]) -> Result<Tena
 #[test]
 fn a_root_key_is_32_random_bytes_or_nothing() {
     let raw: Vec<u8> = (0..32).map(|n| n * 7 + 3).collect();
-    let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(&raw);
     let parsed = RootKey::parse(&raw).unwrap();
     assert_eq!(*parsed.to_hex(), hex);
     let typed = RootKey::parse(format!(" {}\r\n", hex.to_uppercase()).as_bytes()).unwrap();

@@ -23,7 +23,7 @@ fn published_keys_are_read_and_digested() {
         let key = format.parse(text).unwrap();
         assert_eq!((key.expose(), key.mode()), (text, Mode::Live));
         let digest = key.digest(|text| Sha256::digest(text).into());
-        assert_eq!(digest.0.map(|byte| format!("{byte:02x}")).concat(), sha256);
+        assert_eq!(hex::encode(digest.0), sha256);
     }
 }
 
