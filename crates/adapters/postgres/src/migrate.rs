@@ -36,6 +36,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0019_erasure",
     "0020_key_use",
     "0021_key_probes",
+    "0022_key_limits",
 ];
 
 /// Serialises replicas that start together.

@@ -3,7 +3,6 @@ use ward_kernel::{BlindIndex, Indexer, Place, SealError};
 
 use crate::material::{Hmac256, Material, redacted};
 use crate::sealed::{Malformed, Sealed, Sealing};
-use crate::tally::Tally;
 use crate::versions::Versions;
 use crate::{Clear, KeyId};
 
@@ -122,8 +121,12 @@ impl SecretKey {
         Self(versions)
     }
 
-    pub(crate) fn tell(&self, tally: &Tally) {
-        self.0.all().for_each(|key| key.tell(tally));
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Sealing> {
+        self.0.all()
+    }
+
+    pub(crate) fn current(&self) -> &Sealing {
+        self.0.current()
     }
 
     pub(crate) const LABEL: &[u8] = b"ward v1 secret";

@@ -74,6 +74,9 @@ pub enum KeyError {
     /// The id is kept for the keys that a tenant is made with.
     #[error("key id `{0}` is not for a subject")]
     Reserved(KeyId),
+    /// The key sealed as much as one may, and another hasn't followed it yet.
+    #[error("key `{0}` sealed as many messages as its cipher bears")]
+    Spent(KeyId),
     /// The source of randomness gave what is not random.
     #[error("no key can be made")]
     Weak(#[from] InvalidKey),

@@ -273,7 +273,7 @@ mod tests {
         let ad = bound_to(keys.wrapper(), id, LATER, None);
         let bytes = keys.wrapper().seal(&ad, &key.to_clear()).unwrap();
         let later = LaterKey { id, purpose: LATER.into(), bytes, commitment: key.commitment() };
-        (ring, StoredKeys { external: None, keys: stored, later: vec![later] })
+        (ring, StoredKeys { keys: stored, later: vec![later], ..StoredKeys::default() })
     }
 
     #[test]
