@@ -18,10 +18,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Does all that is leased until nothing is due: for one tenant one piece of work after the other, in the order in which they were leased.
 ///
 /// Dropped, it drops what is under way.
-pub(super) async fn side_by_side<E, L, W>(
-    lease: impl Fn() -> L,
-    work: impl Fn(Lease) -> W,
-) -> Result<(), E>
+pub(super) async fn side_by_side<E, L, W>(lease: impl Fn() -> L, work: impl Fn(Lease) -> W) -> Result<(), E>
 where
     L: Future<Output = Result<Option<Lease>, E>>,
     W: Future<Output = ()>,

@@ -10,8 +10,8 @@ use ward::kernel::{JobId, Operation, RotationId, StoreError, TenantId, Uuid, aut
 use ward::rbac::Permit;
 use ward::{
     ADVANCE_ROTATION, Deployment as _, Job, KEY_RETIRED, Lease, Next, NextOwn, RETIRE_KEYS, ROTATED,
-    ROTATION_INTERRUPTED, ROTATION_RESUMED, ROTATION_STARTED, ROTATOR, Rotation, RotationState, SCHEDULE_ROTATIONS, Store as _,
-    Unit, advance,
+    ROTATION_INTERRUPTED, ROTATION_RESUMED, ROTATION_STARTED, ROTATOR, Rotation, RotationState,
+    SCHEDULE_ROTATIONS, Store as _, Unit, advance,
 };
 
 use crate::app::App;

@@ -7,7 +7,9 @@ use ward_kernel::TenantId;
 
 use crate::material::redacted;
 use crate::versions::{newest_first, serving};
-use crate::{KeyError, KeyId, KeyPurpose, Keyring, LaterKey, Sealed, ServiceError, Suite, TenantKeys, WrappedKey};
+use crate::{
+    KeyError, KeyId, KeyPurpose, Keyring, LaterKey, Sealed, ServiceError, Suite, TenantKeys, WrappedKey,
+};
 
 /// For so long a failure is the answer to whoever asks next, so that a key service that says no isn't asked by every request.
 const REST: Duration = Duration::from_secs(1);

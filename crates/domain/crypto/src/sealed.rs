@@ -161,7 +161,8 @@ impl Sealing {
 
     /// Whether it sealed so much that only what has another key follow may go on under it.
     pub(crate) fn is_spent(&self) -> bool {
-        self.header.suite == Suite::Aes256Gcm && self.messages.load(Ordering::Relaxed) >= Keyring::LAST_MESSAGES
+        self.header.suite == Suite::Aes256Gcm
+            && self.messages.load(Ordering::Relaxed) >= Keyring::LAST_MESSAGES
     }
 
     pub(crate) fn seal(&self, ad: &[u8], text: &[u8]) -> Result<Vec<u8>, SealError> {

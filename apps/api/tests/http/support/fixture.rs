@@ -61,7 +61,12 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             a_rotation(client).await?;
             Case::plain().json(json!({ "keys": ["token", "import"] }))
         }
-        "showRotation" | "pauseRotation" | "resumeRotation" => Case::of(a_rotation(client).await?),
+        "showRotation" | "pauseRotation" => Case::of(a_rotation(client).await?),
+        "resumeRotation" => {
+            let id = a_rotation(client).await?;
+            client.post(&format!("/v1/keys/rotations/{id}/pause"), Value::Null).await?.expect(200)?;
+            Case::of(id)
+        }
         "bringKey" => Case::plain().json(json!({ "address": format!("locker:{}", nobody()) })),
         "giveBackKey" => {
             let brought = json!({ "address": format!("locker:{}", nobody()) });

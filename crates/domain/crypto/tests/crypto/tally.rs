@@ -75,7 +75,11 @@ fn a_key_is_spent_at_three_quarters_of_what_its_suite_bears_and_at_all_of_it_sea
         assert_eq!(keys.spent(), Some(keys.queue().id()));
         assert!(seals(keys), "what has another key follow it must go on");
     });
-    assert_eq!(counted.iter().map(|of| of.messages).collect::<Vec<_>>(), [2], "what was sealed before was told");
+    assert_eq!(
+        counted.iter().map(|of| of.messages).collect::<Vec<_>>(),
+        [2],
+        "what was sealed before was told"
+    );
 
     having_sealed(Suite::Aes256Gcm, (1 << 32) - 1, |keys| {
         assert!(seals(keys));
