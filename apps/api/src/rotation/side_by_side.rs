@@ -74,7 +74,7 @@ mod tests {
     /// What was begun and what was ended, in their order, of `due`; what `hangs` never ends.
     fn done(due: &[(u128, i32)], hangs: &[u128]) -> [Vec<(u128, i32)>; 2] {
         let due = RefCell::new(due.iter().map(|(tenant, n)| lease(*tenant, *n)).collect::<VecDeque<_>>());
-        let (begun, ended) = (RefCell::default(), RefCell::default());
+        let (begun, ended) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let work = async |lease: Lease| {
             begun.borrow_mut().push(of(&lease));
             tokio::task::yield_now().await;
