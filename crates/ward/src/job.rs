@@ -106,7 +106,7 @@ pub trait Deployment: Send + Sync {
     /// Leases up to `most` due jobs of these kinds, for `seconds`.
     async fn lease(&self, kinds: &[&str], most: u32, seconds: u32) -> Result<Vec<Lease>, StoreError>;
 
-    /// Notes in a word of small letters and hyphens `why` the leased job failed, or that it didn't. The tenant's keys aren't needed.
+    /// Notes in a word `why` the leased job failed, or that it didn't. The tenant's keys aren't needed.
     async fn note_failure(&self, lease: &Lease, why: Option<&'static str>) -> Result<(), StoreError>;
 
     /// Up to `most` tenants, in the order of their ids, after `after`.

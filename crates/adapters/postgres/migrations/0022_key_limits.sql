@@ -10,7 +10,7 @@ CREATE FUNCTION ward.messages_sealed() RETURNS TABLE (key bigint, messages bigin
 CREATE TABLE ward.job_failure (
     tenant    uuid NOT NULL,
     job       uuid NOT NULL,
-    why       text NOT NULL CHECK (why ~ '^[a-z-]{1,40}$'),
+    why       text NOT NULL CHECK (length(why) <= 64),
     failed_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, job)
 );
