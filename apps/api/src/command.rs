@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 use uuid::Uuid;
+use ward::Rotation;
 use ward::kernel::TenantId;
 use ward::subject::Fields;
 use ward_postgres::migrate;
@@ -15,6 +16,7 @@ use crate::around::Around;
 use crate::config::Config;
 use crate::custodian::root::Followed;
 use crate::key_services::KeyServices;
+use crate::operator::Rests;
 use crate::probe::canary;
 use crate::profile::Profile;
 use crate::{artifact, custodian, heads, lag, logs, serve};
@@ -31,6 +33,8 @@ ward-api log-keys                     print the verifier keys of all audit logs,
 ward-api rotate-log-key --tenant ID [--overlap-days N]
                                       give a tenant's audit log its next key; the last one signs beside it for N days (30)
 ward-api rotate-keys [--tenant ID]    have other keys follow the deployment's own, or a tenant's, while it serves
+ward-api rotate-keys --list [--tenant ID]
+                                      list the rotations that are under way, and why those rest that do
 ward-api follow-root-key              have the root wrap every tenant's key that the one beside it wrapped before
 ward-api create-tenant --name NAME [--owner-email ADDRESS]
                                       found a tenant; prints its first key, once
@@ -132,14 +136,44 @@ async fn jobs(config: &Config) -> Result<(), Failure> {
 }
 
 async fn rotate_keys(config: &Config, options: &[&str]) -> Result<(), Failure> {
-    let tenant = match options {
+    let (list, tenant) = match options {
+        ["--list", rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let tenant = match tenant {
         [] => TenantId::DEPLOYMENT,
         ["--tenant", value] => value.parse::<Uuid>().map_err(|_| "`--tenant` must be an id")?.into(),
         other => return Err(not_understood(other)),
     };
-    let kinds = over_running(config).await?.rotate_keys(tenant).await?;
-    println!("{}", json!({ "tenant": Uuid::from(tenant), "kinds_under_way": kinds }));
+    let app = over_running(config).await?;
+    app.founded(tenant).await?;
+    if list {
+        app.rotations(tenant)
+            .await?
+            .into_iter()
+            .for_each(|(rotation, rests)| under_way(tenant, &rotation, rests));
+    } else {
+        let kinds = app.rotate_keys(tenant).await?;
+        println!("{}", json!({ "tenant": Uuid::from(tenant), "kinds_under_way": kinds }));
+    }
     Ok(())
+}
+
+/// One JSON object.
+fn under_way(tenant: TenantId, rotation: &Rotation, rests: Option<Rests>) {
+    let (why, failed_at) = match rests {
+        None => (None, None),
+        Some(Rests::Paused) => (Some("paused".to_owned()), None),
+        Some(Rests::Settles) => (Some("settles".to_owned()), None),
+        Some(Rests::Failed(failure)) => (Some(failure.why), Some(failure.at)),
+    };
+    println!(
+        "{}",
+        json!({
+            "tenant": Uuid::from(tenant), "id": Uuid::from(rotation.id), "key": rotation.purpose.as_str(), "begun_at": rotation.begun_at,
+            "done": rotation.done, "total": rotation.total, "rests": why, "failed_at": failed_at,
+        })
+    );
 }
 
 async fn follow_root_key(config: &Config) -> Result<(), Failure> {

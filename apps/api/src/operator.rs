@@ -6,10 +6,12 @@ use chrono::TimeDelta;
 use ward::audit::Events;
 use ward::identity::api_key::{self, CREATED};
 use ward::identity::{ApiKeySecret, Creator, Mint, Mode};
-use ward::kernel::{Operation, Requires, TenantId, Text, authority};
+use ward::kernel::{Operation, Requires, StoreError, TenantId, Text, Uuid, authority};
 use ward::rbac::Permit;
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
-use ward::{GivenUp, ROTATE_LOG_KEY, ROTATED, ROTATION_STARTED, Store as _, Unit};
+use ward::{
+    GivenUp, JobFailure, ROTATE_LOG_KEY, ROTATED, ROTATION_STARTED, Rotation, RotationState, Store as _, Unit,
+};
 
 use crate::app::App;
 use crate::rotation;
@@ -34,6 +36,18 @@ pub(crate) static BEGIN_ROTATIONS: Operation = Operation {
     requires: Requires::Job(JOB),
     events: &[ROTATION_STARTED],
     writes: true,
+    discloses: false,
+    controls: &["C4"],
+    rate: "job",
+    idempotent: false,
+};
+
+/// Looks at the rotations that are under way, and why they rest.
+pub(crate) static LOOK_AT_ROTATIONS: Operation = Operation {
+    id: "lookAtRotations",
+    requires: Requires::Job(JOB),
+    events: &[],
+    writes: false,
     discloses: false,
     controls: &["C4"],
     rate: "job",
@@ -68,6 +82,22 @@ pub struct Founded {
     pub tenant: TenantId,
     /// Its first key: the only time that it is seen.
     pub api_key: ApiKeySecret,
+}
+
+/// Why a rotation isn't at work.
+pub(crate) enum Rests {
+    /// Somebody paused it.
+    Paused,
+    /// The next version isn't known everywhere yet.
+    Settles,
+    /// It failed, and is tried again.
+    Failed(JobFailure),
+}
+
+/// Whether the version that the rotation made is one under which not everybody puts what is new yet.
+async fn settles(unit: &mut dyn Unit, rotation: &Rotation) -> Result<bool, StoreError> {
+    let newest = unit.versions(rotation.purpose).await?.first().copied();
+    Ok(newest.is_some_and(|newest| newest.made_at > rotation.begun_at && !newest.settled))
 }
 
 impl App {
@@ -111,6 +141,35 @@ impl App {
             unit.commit(events).await?;
         }
         Ok(under_way.len())
+    }
+
+    /// The rotations of `tenant` that are under way, or of the deployment's own keys, each with what keeps it from its work.
+    pub(crate) async fn rotations(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Vec<(Rotation, Option<Rests>)>, Failure> {
+        let mut unit = self.store.begin(self.operator(tenant, &LOOK_AT_ROTATIONS)?).await?;
+        let (failures, mut all) = (unit.failures().await?, Vec::new());
+        for rotation in unit.under_way().await? {
+            let job = rotation::work::job_id(rotation.id);
+            let failure = failures.iter().find(|failure| failure.id == job).cloned();
+            let rests = match (rotation.state, failure) {
+                (RotationState::Paused, _) => Some(Rests::Paused),
+                (_, Some(failure)) => Some(Rests::Failed(failure)),
+                _ if settles(&mut *unit, &rotation).await? => Some(Rests::Settles),
+                _ => None,
+            };
+            all.push((rotation, rests));
+        }
+        Ok(all)
+    }
+
+    /// Whether there is a tenant of that id: a customer, a sandbox or the deployment itself.
+    pub(crate) async fn founded(&self, tenant: TenantId) -> Result<(), Failure> {
+        if self.store.is_founded(tenant).await? {
+            return Ok(());
+        }
+        Err(format!("there is no tenant `{}`", Uuid::from(tenant)).into())
     }
 
     async fn given_up_of(&self, tenant: TenantId) -> Result<Vec<GivenUp>, Failure> {

@@ -1,6 +1,8 @@
 //! `/keys/rotate` and `/keys/rotations`
 
+mod side_by_side;
 mod view;
+mod why;
 pub(crate) mod work;
 
 use std::sync::Arc;
@@ -90,40 +92,49 @@ impl Api {
 
     /// Pause a rotation of keys
     ///
-    /// It stops after the batch that is under way, and everything stays readable for however long it rests.
+    /// It stops after the batch that is under way, and everything stays readable for however long it rests; paused again, it rests as before.
+    /// The rotation of a key that sealed as many messages as one should (2³¹, of AES-256-GCM) is not paused but answered with 409 `key-worn`,
+    /// and one that was paused before goes on by itself within an hour.
     #[oai(path = "/keys/rotations/:id/pause", method = "post", operation_id = "pauseRotation")]
     async fn pause(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<RotationView>, Refused> {
-        let states = (RotationState::Running, RotationState::Paused);
-        self.turn(&caller, id.0.into(), states, (&PAUSE_ROTATION, ROTATION_PAUSED)).await
+        self.turn(&caller, id.0.into(), RotationState::Paused, (&PAUSE_ROTATION, ROTATION_PAUSED)).await
     }
 
     /// Resume a rotation of keys
     ///
-    /// It goes on where it stopped.
+    /// It goes on where it stopped; one that is at work stays so.
     #[oai(path = "/keys/rotations/:id/resume", method = "post", operation_id = "resumeRotation")]
     async fn resume(&self, caller: Caller, id: Path<Uuid>) -> Result<Shown<RotationView>, Refused> {
-        let states = (RotationState::Paused, RotationState::Running);
-        self.turn(&caller, id.0.into(), states, (&RESUME_ROTATION, ROTATION_RESUMED)).await
+        self.turn(&caller, id.0.into(), RotationState::Running, (&RESUME_ROTATION, ROTATION_RESUMED)).await
     }
 
     async fn turn(
         &self,
         caller: &Caller,
         id: RotationId,
-        (from, to): (RotationState, RotationState),
+        to: RotationState,
         (operation, action): (&'static Operation, Action),
     ) -> Result<Shown<RotationView>, Refused> {
         let mut act = self.0.begin(caller, operation, &[0; 32]).await?;
         let Some(mut rotation) = act.hold_rotation(id).await? else {
             return Err(self.0.absent(act.absent(id)).await);
         };
-        if ![from, to].contains(&rotation.state) {
+        if rotation.state == RotationState::Ended {
             return Err(Refused::conflict("ended", "the rotation has ended"));
         }
+        if to == RotationState::Paused && act.worn_rotations().await?.iter().any(|worn| worn.id == id) {
+            return Err(Refused::conflict(
+                "key-worn",
+                "the key sealed as many messages as one should: until another follows it, its rotation can't be paused",
+            ));
+        }
+        if rotation.state == to {
+            return Ok(Shown(rotation.into()));
+        }
         rotation.state = to;
-        act.replace_rotation(&rotation).await?;
-        if to == RotationState::Running && !act.is_enqueued(work::job_id(id)).await? {
-            act.enqueue(&work::job(id, self.0.clock().now())).await?;
+        match to {
+            RotationState::Running => work::resume(&self.0, &mut *act, &rotation).await?,
+            _ => act.replace_rotation(&rotation).await?,
         }
 
         let event = Event::of(operation, action, id).noting("key", rotation.purpose.as_str());

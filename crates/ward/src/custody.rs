@@ -183,6 +183,8 @@ fn owner_of(tenant: TenantId) -> Place<'static> {
 /// How a key stands among those of its purpose.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Standing {
+    /// It is used for what is new once every replica has it.
+    Pending,
     /// It is used for what is new.
     Active,
     /// It is used beside the one after it, for a time.
@@ -205,10 +207,12 @@ impl Custody {
 
     fn standing(&self, id: KeyId, purpose: KeyPurpose, now: DateTime<Utc>) -> Standing {
         let later = self.stored.keys.iter().filter(|other| other.purpose == purpose && other.id > id);
-        match later.min_by_key(|other| other.id) {
-            None => Standing::Active,
-            Some(next) if next.until.is_some_and(|until| now < until) => Standing::Retiring,
-            Some(_) => Standing::Retired,
+        let next = later.min_by_key(|other| other.id);
+        match self.stored.serving(purpose) {
+            Some(serving) if id > serving => Standing::Pending,
+            Some(serving) if id == serving => Standing::Active,
+            _ if next.is_some_and(|next| next.until.is_some_and(|until| now < until)) => Standing::Retiring,
+            _ => Standing::Retired,
         }
     }
 }

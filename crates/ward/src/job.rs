@@ -61,6 +61,17 @@ pub struct GivenUp {
     pub since: DateTime<Utc>,
 }
 
+/// Why a job that is tried again failed last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct JobFailure {
+    /// Which.
+    pub id: JobId,
+    /// In a word.
+    pub why: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
 /// Port: the unit's tenant's jobs. They become due with the unit's commit, and not without it.
 #[async_trait]
 pub trait Queue: Send {
@@ -84,6 +95,9 @@ pub trait Queue: Send {
 
     /// The jobs that were given up, at most `most`, the oldest first.
     async fn given_up(&mut self, most: u32) -> Result<Vec<GivenUp>, StoreError>;
+
+    /// Why jobs failed last, of those for which that is [noted](Deployment::note_failure).
+    async fn failures(&mut self) -> Result<Vec<JobFailure>, StoreError>;
 }
 
 /// Port: what lies across tenants, without anything personal.
@@ -91,6 +105,9 @@ pub trait Queue: Send {
 pub trait Deployment: Send + Sync {
     /// Leases up to `most` due jobs of these kinds, for `seconds`.
     async fn lease(&self, kinds: &[&str], most: u32, seconds: u32) -> Result<Vec<Lease>, StoreError>;
+
+    /// Notes in a word `why` the leased job failed, or that it didn't. The tenant's keys aren't needed.
+    async fn note_failure(&self, lease: &Lease, why: Option<&'static str>) -> Result<(), StoreError>;
 
     /// Up to `most` tenants, in the order of their ids, after `after`.
     async fn tenants(&self, after: Option<TenantId>, most: u32) -> Result<Vec<TenantId>, StoreError>;

@@ -97,7 +97,7 @@ pub use erasure::{
     LedgerError, Left, METHOD, Owed, REPLAY_ERASURE, SHOW_ERASURE, SUBJECT_ERASED, Unanswered, Unentered,
     enter, erase, look_beyond, replay,
 };
-pub use job::{Deployment, GivenUp, Job, Lease, Queue};
+pub use job::{Deployment, GivenUp, Job, JobFailure, Lease, Queue};
 pub use keeping::{Keeping, Prunable};
 pub use keys::{ADD_KEYS, KEY_MAKER, KEYS_ADDED, keys_added};
 pub use log::{Logs, Look, Looks, Progress, Sequencer};
@@ -105,7 +105,7 @@ pub use log_keys::{LOG_KEY_ROTATED, LogKeyStore, ROTATE_LOG_KEY, RotateError, ro
 pub use once::{Answers, Earlier, Once};
 pub use rotation::{
     ADVANCE_ROTATION, KEY_MOVED, KEY_RETIRED, KEY_ROTATED, KeyUpkeep, KeyVersion, LIST_ROTATIONS, Moved,
-    Next, PAUSE_ROTATION, RESUME_ROTATION, RETIRE_KEYS, ROTATE_KEYS, ROTATED, ROTATION_COMPLETED,
+    Next, NextOwn, PAUSE_ROTATION, RESUME_ROTATION, RETIRE_KEYS, ROTATE_KEYS, ROTATED, ROTATION_COMPLETED,
     ROTATION_INTERRUPTED, ROTATION_PAUSED, ROTATION_REQUESTED, ROTATION_RESUMED, ROTATION_STARTED, ROTATOR,
     Rotation, RotationState, Rotations, RotationsView, SCHEDULE_ROTATIONS, SHOW_ROTATION, advance,
 };

@@ -9,7 +9,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use ward_audit::Event;
-use ward_crypto::{KeyId, KeyPurpose};
+use ward_crypto::{KeyId, KeyPurpose, StoredKeys, WrappedKey};
 use ward_kernel::{Action, Operation, Requires, RotationId, StoreError, Uuid};
 
 use crate::Unit;
@@ -62,8 +62,8 @@ pub static RESUME_ROTATION: Operation = Operation {
 pub static ADVANCE_ROTATION: Operation =
     job("advanceRotation", &[KEY_ROTATED, KEY_MOVED, ROTATION_COMPLETED, ROTATION_INTERRUPTED]);
 
-/// Begins the rotations that are due.
-pub static SCHEDULE_ROTATIONS: Operation = job("scheduleRotations", &[ROTATION_STARTED]);
+/// Begins the rotations that are due, and has those go on that must not rest.
+pub static SCHEDULE_ROTATIONS: Operation = job("scheduleRotations", &[ROTATION_STARTED, ROTATION_RESUMED]);
 
 /// Destroys versions that nothing needs any more.
 pub static RETIRE_KEYS: Operation = job("retireKeys", &[KEY_RETIRED]);
@@ -172,6 +172,15 @@ pub struct Moved {
     pub last: Option<Uuid>,
 }
 
+/// The next version of a tenant's own key: whoever wraps that key wrapped it, and gave it back, while no unit was open.
+#[derive(Clone, Debug)]
+pub struct NextOwn {
+    /// What was stored when that was asked for.
+    pub seen: StoredKeys,
+    /// The version; it gets its id when it is stored.
+    pub made: WrappedKey,
+}
+
 /// Port: a tenant's rotations, to change.
 #[async_trait]
 pub trait Rotations: Send {
@@ -187,6 +196,12 @@ pub trait Rotations: Send {
     /// Of which purposes the keys are older than `days`, or sealed as much as a key [may](ward_crypto::Keyring::MOST_MESSAGES), and
     /// no rotation is under way.
     async fn due_rotations(&mut self, days: Option<u32>) -> Result<Vec<KeyPurpose>, StoreError>;
+
+    /// Those under way, at rest or not.
+    async fn under_way(&mut self) -> Result<Vec<Rotation>, StoreError>;
+
+    /// Those of them whose key sealed as much as one may: they must not rest.
+    async fn worn_rotations(&mut self) -> Result<Vec<Rotation>, StoreError>;
 }
 
 /// Port: a tenant's rotations, to read.
@@ -206,8 +221,11 @@ pub trait KeyUpkeep: Send {
     /// The versions of the key for `purpose` that there are, the newest first.
     async fn versions(&mut self, purpose: KeyPurpose) -> Result<Vec<KeyVersion>, StoreError>;
 
-    /// Makes the next version of the key for `purpose`.
+    /// Makes the next version of the key for `purpose`; not of the tenant's own, which somebody else wraps.
     async fn add_version(&mut self, purpose: KeyPurpose) -> Result<KeyId, StoreError>;
+
+    /// Stores the next version of the tenant's own key; nothing, if the tenant's keys aren't what was seen when it was made.
+    async fn add_own(&mut self, next: &NextOwn) -> Result<Option<KeyId>, StoreError>;
 
     /// How many rows the rotation has to move.
     async fn left_to_move(&mut self, rotation: &Rotation) -> Result<u64, StoreError>;
@@ -225,16 +243,20 @@ pub trait KeyUpkeep: Send {
 pub enum Next {
     /// Another step, at once.
     Now,
+    /// Another step, with the next version of the tenant's own key: its service is asked while no unit is open.
+    Own,
     /// Another step, once nothing new is put under the version before.
     Settled,
     /// Nothing.
     Nothing,
 }
 
-/// Takes a running rotation a step further; nothing is to be committed without an event.
+/// Takes a running rotation a step further; nothing is to be committed without an event. Where the next version of the tenant's `own` key is
+/// needed and isn't given, or was made for keys that have changed since, the answer is [`Next::Own`].
 pub async fn advance(
     unit: &mut dyn Unit,
     mut rotation: Rotation,
+    own: Option<&NextOwn>,
 ) -> Result<(Next, Option<Event>), StoreError> {
     let of = |action| {
         let event = Event::of(&ADVANCE_ROTATION, action, rotation.id);
@@ -244,7 +266,12 @@ pub async fn advance(
         let newest = unit.versions(rotation.purpose).await?.first().copied();
         match newest.filter(|newest| newest.made_at > rotation.begun_at) {
             None => {
-                let id = unit.add_version(rotation.purpose).await?;
+                let made = match (rotation.purpose, own) {
+                    (KeyPurpose::Tenant, None) => None,
+                    (KeyPurpose::Tenant, Some(own)) => unit.add_own(own).await?,
+                    (purpose, _) => Some(unit.add_version(purpose).await?),
+                };
+                let Some(id) = made else { return Ok((Next::Own, None)) };
                 return Ok((Next::Settled, Some(of(KEY_ROTATED).noting("id", id))));
             }
             Some(newest) if !newest.settled => return Ok((Next::Settled, None)),

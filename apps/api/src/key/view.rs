@@ -108,11 +108,13 @@ struct HeldKeyView {
 #[derive(Enum)]
 #[oai(rename_all = "snake_case")]
 enum KeyStanding {
+    /// It is used for what is new once every replica has it: within a minute.
+    Pending,
     /// It is used for what is new.
     Active,
     /// It is used beside the one after it, for a time.
     Retiring,
-    /// It is used for what is old.
+    /// It is used for what is old; for a minute after another came into use, a replica may use it still.
     Retired,
 }
 
@@ -148,6 +150,7 @@ impl HeldKeyList {
 impl From<Standing> for KeyStanding {
     fn from(standing: Standing) -> Self {
         match standing {
+            Standing::Pending => Self::Pending,
             Standing::Active => Self::Active,
             Standing::Retiring => Self::Retiring,
             Standing::Retired => Self::Retired,

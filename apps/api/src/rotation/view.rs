@@ -127,7 +127,7 @@ pub(super) struct RotationView {
 enum State {
     /// It is at work, or waits until the new key is known everywhere.
     Running,
-    /// It rests until it is resumed.
+    /// It rests until it is resumed, or its key sealed as many messages as one should.
     Paused,
     /// Nothing is left to move.
     Ended,

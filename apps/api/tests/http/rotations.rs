@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
-use crate::support::{Ask, Client, Deployment, Outcome};
+use crate::own_keys::{address, bringing};
+use crate::support::{Ask, Client, Deployment, Lockers, Outcome, State, left, subject};
 use crate::values::{Changed, all_is_told};
 
 const KINDS: [&str; 9] =
@@ -42,6 +44,23 @@ async fn later(deployment: Deployment, changed: &mut Changed, by: &str) -> Outco
     Ok(deployment)
 }
 
+/// How the keys for a purpose stand, the oldest first.
+async fn states(client: &Client, purpose: &str) -> Outcome<Vec<String>> {
+    let listed = client.get("/v1/keys").await?.expect(200)?;
+    let keys = listed["items"].as_array().into_iter().flatten().filter(|key| key["purpose"] == purpose);
+    Ok(keys.map(|key| key["state"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+/// Says that the newest key for a purpose sealed so much.
+async fn wear(deployment: &Deployment, tenant: &str, purpose: &str, messages: u64) -> Outcome {
+    let sql = format!(
+        "INSERT INTO ward.key_use SELECT k.tenant, max(k.id), {messages} FROM ward.wrapped_key k
+         WHERE k.tenant = '{tenant}' AND k.purpose = '{purpose}' GROUP BY k.tenant
+         ON CONFLICT (tenant, key) DO UPDATE SET messages = EXCLUDED.messages"
+    );
+    deployment.rewrite(&sql).await
+}
+
 async fn count(deployment: &Deployment, of: &str) -> Outcome<i64> {
     let mut master = deployment.database.connect("postgres").await?;
     let count = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {of}")))
@@ -72,9 +91,14 @@ async fn every_kind_of_key_is_followed_while_all_stays_readable_and_old_versions
     assert_eq!(again["items"][0]["id"], queue.ok_or("none")?["id"], "one at a time");
     happened(&changed.tenant.client, "key.rotated", 8).await?;
     all_is_told(&changed).await?;
+    for kind in KINDS.iter().filter(|kind| **kind != "subject") {
+        assert_eq!(states(&changed.tenant.client, kind).await?, ["active", "pending"], "{kind}");
+    }
+    assert_eq!(states(&changed.tenant.client, "log").await?, ["active"]);
 
     deployment = later(deployment, &mut changed, "4 min").await?;
     let client = changed.tenant.client.clone();
+    assert_eq!(states(&client, "queue").await?, ["retired", "active"]);
     happened(&client, "key.rotation_completed", 9).await?;
     for rotation in rotations(&client).await? {
         assert_eq!(
@@ -116,8 +140,19 @@ async fn a_rotation_that_is_paused_rests_until_it_is_resumed() -> Outcome {
     let begun = client.post("/v1/keys/rotate", json!({ "keys": ["index"] })).await?.expect(201)?;
     let path = format!("/v1/keys/rotations/{}", begun["items"][0]["id"].as_str().ok_or("no id")?);
     happened(&client, "key.rotated", 1).await?;
-    let paused = client.post(&format!("{path}/pause"), Value::Null).await?.expect(200)?;
+    let turn = async |to: &str, events: usize| -> Outcome<Value> {
+        let ask = Ask::new("POST", format!("{path}/{to}"));
+        let turned = client.send(&ask).await?.expect(200)?;
+        assert_eq!(left(&deployment.database, &ask.id).await?.len(), events, "{to}");
+        Ok(turned)
+    };
+    turn("resume", 0).await?;
+    let paused = turn("pause", 1).await?;
     assert_eq!(paused["state"], "paused");
+    deployment.rewrite("UPDATE ward.rotation SET moved_at = now() - interval '2 days'").await?;
+    assert_eq!(turn("pause", 0).await?, paused, "it was paused already");
+    let touched = "ward.rotation WHERE moved_at > now() - interval '1 day'";
+    assert_eq!(count(&deployment, touched).await?, 0);
 
     deployment = later(deployment, &mut changed, "4 min").await?;
     let client = changed.tenant.client.clone();
@@ -173,6 +208,120 @@ async fn a_key_that_sealed_as_much_as_its_suite_bears_is_followed_by_another() -
             rotations(&changed.tenant.client).await?.iter().map(|one| one["key"].clone()).collect();
         assert_eq!(kinds, vec![json!("audit"); begun], "{messages}");
     }
+    deployment.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_rotation_of_a_worn_key_cannot_rest() -> Outcome {
+    let mut deployment = Deployment::start("workforce").await?;
+    let mut changed = Changed::new(&deployment).await?;
+    let (client, id) = (changed.tenant.client.clone(), changed.tenant.id.clone());
+    let kinds = json!({ "keys": ["audit", "index"] });
+    let begun = client.post("/v1/keys/rotate", kinds).await?.expect(201)?;
+    happened(&client, "key.rotated", 2).await?;
+    let paths: Vec<_> = (begun["items"].as_array().into_iter().flatten())
+        .map(|one| {
+            (one["key"].clone(), format!("/v1/keys/rotations/{}", one["id"].as_str().unwrap_or_default()))
+        })
+        .collect();
+    let of =
+        |kind: &str| paths.iter().find(|(key, _)| key == kind).map(|(_, path)| path.clone()).ok_or("none");
+    let (audit, index) = (of("audit")?, of("index")?);
+    for path in [&audit, &index] {
+        client.post(&format!("{path}/pause"), Value::Null).await?.expect(200)?;
+    }
+    wear(&deployment, &id, "audit", 2_147_483_648).await?;
+    let refused = client.post(&format!("{audit}/pause"), Value::Null).await?;
+    assert_eq!((refused.status, &*refused.problem()), (409, "key-worn"));
+    client.post(&format!("{index}/pause"), Value::Null).await?.expect(200)?;
+
+    deployment = later(deployment, &mut changed, "0 min").await?;
+    let client = changed.tenant.client.clone();
+    happened(&client, "key.rotation_resumed", 1).await?;
+    let told = client.get("/v1/audit/events?action=key.rotation_resumed").await?.expect(200)?;
+    let resumed = &told["items"][0];
+    assert_eq!((&resumed["details"]["key"], &resumed["details"]["why"]), (&json!("audit"), &json!("worn")));
+    assert_eq!(
+        (&resumed["operation"], told["items"].as_array().map(Vec::len)),
+        (&json!("scheduleRotations"), Some(1))
+    );
+    assert_eq!(client.get(&audit).await?.expect(200)?["state"], "running");
+    assert_eq!(client.get(&index).await?.expect(200)?["state"], "paused");
+    assert_eq!(client.post(&format!("{audit}/pause"), Value::Null).await?.problem(), "key-worn");
+
+    deployment = later(deployment, &mut changed, "4 min").await?;
+    happened(&changed.tenant.client, "key.rotation_completed", 1).await?;
+    deployment.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_spent_key_is_lent_for_nothing_but_having_another_follow_it() -> Outcome {
+    let mut deployment = Deployment::start("workforce").await?;
+    let (mut changed, other) = (Changed::new(&deployment).await?, deployment.tenant("Other").await?);
+    let (client, id) = (changed.tenant.client.clone(), changed.tenant.id.clone());
+    for (messages, problem) in [(3_221_225_472 - 1_000_000, ""), (3_221_225_472, "key-unavailable")] {
+        wear(&deployment, &id, "queue", messages).await?;
+        deployment.advance(TimeDelta::seconds(61)); // so long keys are kept
+        assert_eq!(client.get("/v1/tenant").await?.problem(), problem, "{messages}");
+        other.client.get("/v1/tenant").await?.expect(200)?;
+    }
+    let refused = client.post("/v1/subjects", subject()).await?;
+    assert_eq!((refused.status, &*refused.problem()), (503, "key-unavailable"));
+    assert!(refused.header("retry-after").is_some());
+
+    // It is the key under which the work is planned that has another follow it.
+    deployment = later(deployment, &mut changed, "0 min").await?;
+    let made = format!("ward.wrapped_key WHERE tenant = '{id}' AND purpose = 'queue'");
+    for _ in 0..600 {
+        if count(&deployment, &made).await? == 2 {
+            break;
+        }
+        tokio::time::sleep(WAIT).await;
+    }
+    assert_eq!(
+        changed.tenant.client.get("/v1/tenant").await?.problem(),
+        "key-unavailable",
+        "it isn't in use yet"
+    );
+    deployment = later(deployment, &mut changed, "4 min").await?;
+    happened(&changed.tenant.client, "key.rotation_completed", 1).await?;
+    all_is_told(&changed).await?;
+    deployment.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_key_service_that_has_a_tenant_s_own_key_followed() -> Outcome {
+    let mut deployment = Deployment::start("workforce").await?;
+    let (mut changed, other) = (Changed::new(&deployment).await?, deployment.tenant("Other").await?);
+    let (client, slow, next) = (changed.tenant.client.clone(), address(), address());
+    client.send(&bringing(&slow)).await?.expect(200)?;
+    other.client.send(&bringing(&address())).await?.expect(200)?;
+    let theirs = Lockers::all().find(&slow);
+    theirs.is(State::Pondering);
+    let own = json!({ "keys": ["tenant"] });
+    client.post("/v1/keys/rotate", own.clone()).await?.expect(201)?;
+    for _ in 0..600 {
+        if theirs.waiting() > 0 {
+            break;
+        }
+        tokio::time::sleep(WAIT).await;
+    }
+    assert_eq!(theirs.waiting(), 1);
+
+    other.client.post("/v1/keys/rotate", own).await?.expect(201)?;
+    happened(&other.client, "key.rotated", 1).await?;
+    // Nor does whoever moves the key meanwhile; what the service before wraps is worth nothing then.
+    client.send(&bringing(&next)).await?.expect(200)?;
+    assert_eq!(theirs.waiting(), 1);
+    theirs.is(State::Well);
+    happened(&client, "key.rotated", 1).await?;
+    theirs.is(State::Refusing);
+    deployment = later(deployment, &mut changed, "4 min").await?;
+    happened(&changed.tenant.client, "key.rotation_completed", 1).await?;
+    all_is_told(&changed).await?;
     deployment.stop().await?;
     Ok(())
 }

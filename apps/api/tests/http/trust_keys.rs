@@ -178,7 +178,7 @@ async fn what_is_wanting_of_keys_is_said() -> Outcome {
         &deployment,
         "INSERT INTO ward.rotation (tenant, id, purpose, state, begun_at)
          SELECT t.tenant, gen_random_uuid(), p.purpose, 'paused', now() - interval '367 days'
-         FROM ward.tenant t, (VALUES ('index'), ('subject')) p (purpose) WHERE t.name = 'Clinic';
+         FROM ward.tenant t, (VALUES ('index'), ('subject'), ('queue')) p (purpose) WHERE t.name = 'Clinic';
          SET session_replication_role = replica;
          UPDATE ward.wrapped_key k SET created_at = k.created_at - interval '367 days' FROM ward.tenant t
          WHERE t.name = 'Clinic' AND k.tenant = t.tenant AND k.purpose = 'index'; RESET session_replication_role;

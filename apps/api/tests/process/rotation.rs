@@ -57,6 +57,12 @@ fn the_deployments_own_keys_are_followed_and_credentials_stay_good() {
     );
     ward.until("the versions", |ward| (ward.postgres().ask(&made) == [["8"]]).then_some(()));
 
+    // People's keys wait for nobody, and the deployment has none.
+    ward.until("rest", |ward| {
+        let rests = listed(ward);
+        (rests.len() == 8 && rests.iter().all(|(_, why, _)| why == "settles")).then_some(())
+    });
+
     // What takes three minutes is made older by the database's master.
     ward.kill();
     ward.postgres().ask(
@@ -71,7 +77,54 @@ fn the_deployments_own_keys_are_followed_and_credentials_stay_good() {
     for known in [&tenant, &newer] {
         assert_eq!(ward.client(&known.key).get("/v1/me").unwrap().status, 200);
     }
-    let unknown = ward.command().args(["rotate-keys", "--tenant", "x"]).output().unwrap();
-    assert_eq!(unknown.status.code(), Some(1));
+    let nobody = "00000000-0000-7000-8000-0000000000ff";
+    for (unknown, told) in [("x", "must be an id"), (nobody, "there is no tenant")] {
+        for list in [&["rotate-keys"][..], &["rotate-keys", "--list"]] {
+            let done = ward.command().args(list).args(["--tenant", unknown]).output().unwrap();
+            assert_eq!(done.status.code(), Some(1));
+            let said = String::from_utf8(done.stderr).unwrap();
+            assert!(said.lines().last().is_some_and(|last| last.contains(told)), "{said}");
+        }
+    }
+    ward.stop();
+}
+
+/// The rotations of the deployment's own keys that are under way: of which, why they rest, and since when if that is a failure.
+fn listed(ward: &Ward) -> Vec<(String, String, Value)> {
+    let told = ward.says(&["rotate-keys", "--list"]);
+    let one = |line: &str| {
+        let told: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(told["tenant"], DEPLOYMENT);
+        let word = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+        (word("key"), word("rests"), told["failed_at"].clone())
+    };
+    told.lines().map(one).collect()
+}
+
+#[test]
+fn a_rotation_of_the_deployments_own_that_rests_is_listed_with_why() {
+    let mut ward = Ward::start("error");
+    assert_eq!(listed(&ward), []);
+    // What the audit key's version would be stored as is refused.
+    ward.postgres().ask(
+        "CREATE FUNCTION public.no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+         CREATE TRIGGER no BEFORE INSERT ON ward.wrapped_key FOR EACH ROW WHEN (NEW.purpose = 'audit') EXECUTE FUNCTION public.no()",
+    );
+    ward.says(&["rotate-keys"]);
+    ward.until("the failure", |ward| {
+        let audit = listed(ward).into_iter().find(|(key, ..)| key == "audit")?;
+        (audit.1 == "failed").then(|| assert!(audit.2.is_string(), "{audit:?}"))
+    });
+    ward.postgres().ask(&format!(
+        "UPDATE ward.rotation SET state = 'paused' WHERE tenant = '{DEPLOYMENT}' AND purpose = 'queue'"
+    ));
+    assert!(listed(&ward).iter().any(|(key, why, _)| (&**key, &**why) == ("queue", "paused")));
+
+    ward.postgres().ask(
+        "DROP TRIGGER no ON ward.wrapped_key; UPDATE ward.job_lease SET leased_until = NULL WHERE kind = 'rotation'",
+    );
+    ward.until("the end of the failure", |ward| {
+        listed(ward).iter().any(|(key, why, _)| (&**key, &**why) == ("audit", "settles")).then_some(())
+    });
     ward.stop();
 }

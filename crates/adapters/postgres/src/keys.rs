@@ -23,11 +23,11 @@ use crate::turns::Shared;
 use crate::unit::PgUnit;
 
 /// Who wraps them is read with them: one moment's answer to both. A version is known everywhere once it is older than keys are kept
-/// anywhere, by the one clock that all replicas share.
+/// anywhere, by the one clock that all replicas share. What each sealed is as much as all replicas told by then.
 pub(crate) const OF_TENANT: &str = "
     SELECT k.id, k.purpose, k.subject, k.bytes, k.commitment, k.until, k.created_at,
-        k.created_at <= now() - interval '60 s' AS known, e.address, e.since
-    FROM ward.wrapped_key k LEFT JOIN ward.external_key e ON e.tenant = $1
+        k.created_at <= now() - interval '60 s' AS known, s.messages, e.address, e.since
+    FROM ward.wrapped_key k LEFT JOIN ward.external_key e ON e.tenant = $1 LEFT JOIN ward.messages_sealed() s ON s.key = k.id
     WHERE k.tenant = $1 AND k.subject IS NULL AND k.bytes IS NOT NULL ORDER BY k.id";
 
 pub(crate) const OF_SUBJECTS: &str = "
@@ -85,6 +85,9 @@ pub(crate) fn stored(rows: &[PgRow]) -> Result<StoredKeys, StoreError> {
             let (purpose, commitment) = (purpose.to_owned(), commitment(row)?);
             stored.later.push(LaterKey { id, purpose, subject: None, bytes, commitment });
             continue;
+        }
+        if let Some(messages) = row.try_get::<Option<i64>, _>("messages").map_err(failed)? {
+            stored.sealed.push((id_of(row)?, messages.cast_unsigned()));
         }
         let (until, known) = (row.try_get("until").map_err(failed)?, row.try_get("known").map_err(failed)?);
         stored.keys.push(WrappedKey { until, known, ..wrapped(row)? });

@@ -62,6 +62,12 @@ impl Deployment for Postgres {
         rows.iter().map(lease).collect::<Result<_, _>>().map_err(failed)
     }
 
+    async fn note_failure(&self, lease: &Lease, why: Option<&'static str>) -> Result<(), StoreError> {
+        let note = sqlx::query("SELECT ward.note_failure($1, $2, $3)");
+        let note = note.bind(Uuid::from(lease.tenant)).bind(Uuid::from(lease.id)).bind(why);
+        note.execute(&self.pool).await.map_err(failed).map(drop)
+    }
+
     async fn tenants(&self, after: Option<TenantId>, most: u32) -> Result<Vec<TenantId>, StoreError> {
         let query = sqlx::query_scalar("SELECT ward.tenants($1, $2)");
         let query = query.bind(after.map(Uuid::from)).bind(most.cast_signed());

@@ -37,6 +37,7 @@ const MIGRATIONS: &[(&str, &str)] = migrations![
     "0020_key_use",
     "0021_key_probes",
     "0022_erased_only",
+    "0023_key_limits",
 ];
 
 /// Serialises replicas that start together.

@@ -7,10 +7,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 use ward::audit::{self, RecordError, Writer};
-use ward::crypto::{Keyring, StoredKeys, Suite, TenantKeys};
-use ward::kernel::{Entity, Machine, Operation, Principal, StoreError, TenantId, authority};
+use ward::crypto::{KeyError, Keyring, StoredKeys, Suite, TenantKeys};
+use ward::kernel::{Entity, Machine, Operation, Principal, Requires, StoreError, TenantId, authority};
 use ward::rbac::{Denied, Permit};
-use ward::{ADD_KEYS, Reading, Store, Unit};
+use ward::{ADD_KEYS, ROTATOR, Reading, Store, Unit};
 
 use crate::connection::Connection;
 use crate::error::failed;
@@ -86,13 +86,13 @@ impl Postgres {
 
     /// Like [`Store::begin`], for a product team that has tables of its own.
     pub async fn unit(&self, permit: Permit) -> Result<PgUnit, StoreError> {
-        let keys = self.keys(permit.tenant()).await?;
+        let keys = self.lent(permit.tenant(), permit.operation()).await?;
         self.open_unit(self.writer(permit.principal().clone(), permit.operation()), keys).await
     }
 
     /// Like [`Store::read`], for a product team that has tables of its own.
     pub async fn reading(&self, permit: Permit) -> Result<PgReading, StoreError> {
-        let keys = self.keys(permit.tenant()).await?;
+        let keys = self.lent(permit.tenant(), permit.operation()).await?;
         let writer = self.writer(permit.principal().clone(), permit.operation());
         Ok(PgReading::new(self.shared.clone(), self.group.clone(), keys, self.machine.clone(), writer))
     }
@@ -179,6 +179,17 @@ impl Postgres {
         }
     }
 
+    /// The keys of `tenant`, for an operation. Where one of them is spent, for nothing but what has another follow it.
+    async fn lent(&self, tenant: TenantId, operation: &Operation) -> Result<Arc<TenantKeys>, StoreError> {
+        let keys = self.keys(tenant).await?;
+        match keys.spent() {
+            Some(spent) if operation.requires != Requires::Job(ROTATOR) => {
+                Err(keys::unavailable(KeyError::Spent(spent)))
+            }
+            _ => Ok(keys),
+        }
+    }
+
     async fn load_keys(&self, tenant: TenantId) -> Result<Arc<TenantKeys>, StoreError> {
         let stored = match keys::load(&self.shared, &self.keyring, tenant).await? {
             Loaded::Whole(keys) => return Ok(keys),
@@ -215,7 +226,7 @@ impl Postgres {
     async fn open_unit(&self, writer: Writer, keys: Arc<TenantKeys>) -> Result<PgUnit, StoreError> {
         let (tenant, writes) = (writer.tenant().into(), writer.operation.writes);
         let conn = Connection::open(&self.shared, tenant, writes).await.map_err(failed)?;
-        Ok(PgUnit::new(conn, (keys, self.keyring.clone()), self.machine.clone(), writer))
+        Ok(PgUnit::new(conn, keys, self.machine.clone(), writer))
     }
 }
 
@@ -240,7 +251,7 @@ impl Store for Postgres {
     }
 
     async fn refuse(&self, denied: &Denied) -> Result<(), StoreError> {
-        let keys = self.keys(denied.principal().tenant()).await?;
+        let keys = self.lent(denied.principal().tenant(), denied.operation()).await?;
         let writer = self.writer(denied.principal().clone(), denied.operation());
         let mut log = PgReading::new(
             self.shared.clone(),

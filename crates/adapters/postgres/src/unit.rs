@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use ward::Unit;
 use ward::audit::{Events, Receipt, RecordError, Recorded, Writer};
-use ward::crypto::{Keyring, TenantKeys};
+use ward::crypto::TenantKeys;
 use ward::kernel::{EventId, Ids, Machine, StoreError};
 
 use crate::connection::Connection;
@@ -17,7 +17,6 @@ use crate::scoped::Scoped;
 pub struct PgUnit {
     pub(crate) conn: Connection,
     pub(crate) keys: Arc<TenantKeys>,
-    pub(crate) keyring: Arc<Keyring>,
     pub(crate) machine: Arc<dyn Machine>,
     pub(crate) writer: Writer,
     /// What this unit has added to the log.
@@ -27,11 +26,11 @@ pub struct PgUnit {
 impl PgUnit {
     pub(crate) fn new(
         conn: Connection,
-        (keys, keyring): (Arc<TenantKeys>, Arc<Keyring>),
+        keys: Arc<TenantKeys>,
         machine: Arc<dyn Machine>,
         writer: Writer,
     ) -> Self {
-        Self { conn, keys, keyring, machine, writer, appended: Vec::new() }
+        Self { conn, keys, machine, writer, appended: Vec::new() }
     }
 
     /// Records `events` and commits them with the changes they explain, or nothing at all.

@@ -177,7 +177,7 @@ impl Keyring {
         let service = self.service_at(tenant, stored.external.as_deref()).await?;
         let keys = TenantKeys::load(tenant, &*service, &stored.keys, self.entropy.clone()).await?;
         keys.confirm(&stored.later)?;
-        Ok(Arc::new(keys.counted_in(self.tally.clone())))
+        Ok(Arc::new(keys.counted_in(self.tally.clone(), &stored.sealed)))
     }
 
     /// Drops what is held of a tenant whose key was refused, unless that is news of before it was forgotten.

@@ -6,13 +6,18 @@ use futures::lock::Mutex as Turn;
 use ward_kernel::TenantId;
 
 use crate::material::redacted;
-use crate::{KeyError, KeyPurpose, Keyring, LaterKey, Sealed, ServiceError, Suite, TenantKeys, WrappedKey};
+use crate::versions::{newest_first, serving};
+use crate::{
+    KeyError, KeyId, KeyPurpose, Keyring, LaterKey, Sealed, ServiceError, Suite, TenantKeys, WrappedKey,
+};
 
 /// For so long a failure is the answer to whoever asks next, so that a key service that says no isn't asked by every request.
 const REST: Duration = Duration::from_secs(1);
 
 /// A tenant's keys as they are stored, all but its subjects', and who wraps its own.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+///
+/// Two are equal whatever was sealed under their keys meanwhile.
+#[derive(Clone, Debug, Default)]
 pub struct StoredKeys {
     /// Where the key service is that the tenant brought; `None`, if the deployment's wraps its key.
     pub external: Option<String>,
@@ -20,13 +25,31 @@ pub struct StoredKeys {
     pub keys: Vec<WrappedKey>,
     /// Those for purposes that this Ward doesn't know. While a deployment is upgraded, they keep no tenant from being served.
     pub later: Vec<LaterKey>,
+    /// How many messages were [sealed](crate::Sealings) under which of them, as far as replicas told.
+    pub sealed: Vec<(KeyId, u64)>,
 }
+
+impl PartialEq for StoredKeys {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { external, keys, later, sealed: _ } = self;
+        (external, keys, later) == (&other.external, &other.keys, &other.later)
+    }
+}
+
+impl Eq for StoredKeys {}
 
 impl StoredKeys {
     /// The suite of the tenant's own key, told by what it wraps; nothing, where it wraps nothing that can be read.
     pub fn suite(&self) -> Option<Suite> {
         let wrapped = self.keys.iter().find(|key| key.purpose != KeyPurpose::Tenant)?;
         Sealed::parse(&wrapped.bytes).ok().map(|sealed| sealed.suite())
+    }
+
+    /// Which of the keys for `purpose` serves for what is new: the newest that everybody has. A log's signs as soon as it is stored.
+    pub fn serving(&self, purpose: KeyPurpose) -> Option<KeyId> {
+        let versions = newest_first(&self.keys, purpose).ok()?;
+        let at = if purpose == KeyPurpose::Log { 0 } else { serving(&versions) };
+        versions.get(at).map(|key| key.id)
     }
 }
 

@@ -8,7 +8,10 @@ use crate::cipher::Cipher;
 use crate::material::Material;
 use crate::suite::{LONGEST_NONCE, TAG};
 use crate::tally::Tally;
-use crate::{KeyId, Suite};
+use crate::{KeyId, Keyring, Suite};
+
+/// The most that one key of AES-256-GCM may ever seal under random nonces.
+const BEARS: u64 = 1 << 32;
 
 const VERSION: u8 = 1;
 const SCHEMA: u16 = 1;
@@ -125,8 +128,10 @@ pub(crate) struct Sealing {
     pub(crate) header: Header,
     pub(crate) cipher: Cipher,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Messages that were sealed, of a suite that bears only so many.
+    /// Messages that were sealed, of a suite that bears only so many: as far as is known here.
     messages: AtomicU64,
+    /// How many of them were told.
+    told: AtomicU64,
 }
 
 impl Sealing {
@@ -139,7 +144,19 @@ impl Sealing {
     ) -> Self {
         let cipher = Cipher::new(key.suite, &key.derive(label));
         let header = Header { suite: key.suite, key: id };
-        Self { tenant, header, cipher, entropy, messages: AtomicU64::new(0) }
+        Self { tenant, header, cipher, entropy, messages: AtomicU64::new(0), told: AtomicU64::new(0) }
+    }
+
+    /// Goes on from what was `sealed` before, here and elsewhere.
+    pub(crate) fn go_on_from(&self, sealed: u64) {
+        self.messages.store(sealed, Ordering::Relaxed);
+        self.told.store(sealed, Ordering::Relaxed);
+    }
+
+    /// Whether it sealed so much that only what has another key follow may go on under it.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.header.suite == Suite::Aes256Gcm
+            && self.messages.load(Ordering::Relaxed) >= Keyring::LAST_MESSAGES
     }
 
     pub(crate) fn seal(&self, ad: &[u8], text: &[u8]) -> Result<Vec<u8>, SealError> {
@@ -161,6 +178,9 @@ impl Sealing {
         if nonce.iter().all(|octet| nonce.first() == Some(octet)) {
             return Err(SealError);
         }
+        if self.header.suite == Suite::Aes256Gcm && self.messages.fetch_add(1, Ordering::Relaxed) >= BEARS {
+            return Err(SealError);
+        }
         let mut bytes = Vec::with_capacity(HEADER + nonce.len() + text.len() + TAG);
         bytes.extend_from_slice(&self.header.octets());
         bytes.extend_from_slice(nonce);
@@ -171,15 +191,14 @@ impl Sealing {
             return Err(SealError);
         };
         bytes.extend_from_slice(&tag);
-        if self.header.suite == Suite::Aes256Gcm {
-            self.messages.fetch_add(1, Ordering::Relaxed);
-        }
         Ok(bytes)
     }
 
-    /// Adds how many messages were sealed to what was counted before.
+    /// Adds how many messages were sealed since this was last called to what was counted.
     pub(crate) fn tell(&self, tally: &Tally) {
-        tally.add(self.tenant, self.header.key, self.messages.swap(0, Ordering::Relaxed));
+        let sealed = self.messages.load(Ordering::Relaxed);
+        let told = self.told.fetch_max(sealed, Ordering::Relaxed);
+        tally.add(self.tenant, self.header.key, sealed.saturating_sub(told));
     }
 
     /// The text, if `sealed` names this key and suite and was sealed under `ad`.

@@ -2,7 +2,6 @@ use ward_kernel::{Place, SealError};
 
 use crate::material::redacted;
 use crate::sealed::{Malformed, Sealed, Sealing};
-use crate::tally::Tally;
 use crate::versions::Versions;
 use crate::{Clear, KeyId};
 
@@ -48,8 +47,12 @@ impl SecretKey {
         Self(versions)
     }
 
-    pub(crate) fn tell(&self, tally: &Tally) {
-        self.0.all().for_each(|key| key.tell(tally));
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Sealing> {
+        self.0.all()
+    }
+
+    pub(crate) fn current(&self) -> &Sealing {
+        self.0.current()
     }
 
     pub(crate) const LABEL: &[u8] = b"ward v1 secret";

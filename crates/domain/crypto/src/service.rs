@@ -77,6 +77,9 @@ pub enum KeyError {
     /// Keys for this purpose have no versions, or theirs are made otherwise.
     #[error("no next version of a `{}` key is made so", .0.as_str())]
     Unversioned(KeyPurpose),
+    /// The key sealed as much as one may, and another hasn't followed it yet.
+    #[error("key `{0}` sealed as many messages as its cipher bears")]
+    Spent(KeyId),
     /// The source of randomness gave what is not random.
     #[error("no key can be made")]
     Weak(#[from] InvalidKey),

@@ -4,7 +4,7 @@
 /// ([draft-irtf-cfrg-xchacha-03](https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03)), so a key
 /// may seal as much as it likes. AES-256-GCM has 12 ([SP
 /// 800-38D](https://csrc.nist.gov/pubs/sp/800/38/d/final)): a key must not seal more than 2³² values and is due
-/// for rotation at 2³¹. What a tenant's own key and those of [`SecretKey`](crate::SecretKey) seal is
+/// for rotation at 2³¹; at 2³² it seals no more. What a tenant's own key and those of [`SecretKey`](crate::SecretKey) seal is
 /// [counted](crate::Keyring::MOST_MESSAGES); a subject's seals one person's fields, and comes nowhere near.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[repr(u8)]

@@ -44,6 +44,10 @@ impl Keyring {
     /// [NIST SP 800-38D](https://doi.org/10.6028/NIST.SP.800-38D), section 8.3, allows, so that what a process that died never told has room.
     pub const MOST_MESSAGES: u64 = 1 << 31;
 
+    /// From so many on a key is [spent](crate::TenantKeys::spent): three quarters of what the same section allows. The last quarter is for what
+    /// replicas sealed and haven't told, and for the work that has another key follow it. At 2³² the cipher itself seals no more.
+    pub const LAST_MESSAGES: u64 = 3 << 30;
+
     /// How many messages were sealed with AES-256-GCM by what this ring lent, since this was last asked. To be stored, or to be
     /// [given back](Self::give_back).
     ///

@@ -114,7 +114,16 @@ impl TenantKeys {
         &self.token
     }
 
-    pub(crate) fn counted_in(mut self, tally: Arc<Tally>) -> Self {
+    /// A key that sealed so much that it must seal nothing more but what has another follow it; whoever lends these keys asks for it first.
+    pub fn spent(&self) -> Option<KeyId> {
+        let mut current = std::iter::once(self.wrapper()).chain(self.secrets().map(SecretKey::current));
+        current.find(|key| key.is_spent()).map(|key| key.header.key)
+    }
+
+    /// The same, counting on from what was `sealed` before.
+    pub(crate) fn counted_in(mut self, tally: Arc<Tally>, sealed: &[(KeyId, u64)]) -> Self {
+        let before = |key: &Sealing| sealed.iter().find(|(id, _)| *id == key.header.key);
+        self.counted().for_each(|key| key.go_on_from(before(key).map_or(0, |(_, messages)| *messages)));
         self.tally = Some(tally);
         self
     }
@@ -122,8 +131,16 @@ impl TenantKeys {
     /// Adds what was sealed since to what was counted.
     pub(crate) fn tell(&self) {
         let Some(tally) = &self.tally else { return };
-        self.wrappers.all().for_each(|key| key.tell(tally));
-        [&self.audit, &self.idempotency, &self.queue].into_iter().for_each(|key| key.tell(tally));
+        self.counted().for_each(|key| key.tell(tally));
+    }
+
+    /// All that seals but people's keys.
+    fn counted(&self) -> impl Iterator<Item = &Sealing> {
+        self.wrappers.all().chain(self.secrets().flat_map(SecretKey::all))
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &SecretKey> {
+        [&self.audit, &self.idempotency, &self.queue].into_iter()
     }
 
     pub(crate) fn wrapper(&self) -> &Sealing {

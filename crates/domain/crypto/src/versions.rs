@@ -11,15 +11,13 @@ pub(crate) struct Versions<K> {
 
 impl<K> Versions<K> {
     /// Makes a key of each version stored for `purpose`; there must be one.
-    ///
-    /// The newest that is known everywhere is current. A tenant that was just founded has none such, so its oldest is.
     pub(crate) fn open(
         stored: &[WrappedKey],
         purpose: KeyPurpose,
         key: impl Fn(&WrappedKey) -> Result<K, KeyError>,
     ) -> Result<Self, KeyError> {
         let stored = newest_first(stored, purpose)?;
-        let current = stored.iter().position(|key| key.known).unwrap_or(stored.len() - 1);
+        let current = serving(&stored);
         let all = stored.into_iter().map(|stored| Ok((stored.id, key(stored)?)));
         Ok(Self { all: all.collect::<Result<_, KeyError>>()?, current })
     }
@@ -59,6 +57,13 @@ impl<K> Versions<K> {
         let others = self.all.iter().enumerate().filter(|(at, _)| *at != self.current);
         std::iter::once(self.current()).chain(others.map(|(_, (_, key))| key))
     }
+}
+
+/// Which of the versions, the newest first, is current: the newest that is known everywhere. A tenant that was just founded has none such, so its
+/// oldest is.
+pub(crate) fn serving(newest_first: &[&WrappedKey]) -> usize {
+    let known = newest_first.iter().position(|key| key.known);
+    known.unwrap_or(newest_first.len().saturating_sub(1))
 }
 
 /// The keys stored for `purpose`, at least one, and no id twice.

@@ -187,7 +187,7 @@ mod tests {
         let (keys, stored) = block_on(ring.create(tenant, Suite::default())).unwrap();
         let (id, key) = (KeyId::from(20), Material::random(Suite::default(), &Os).unwrap());
         let later = later(&keys, (id, LATER, None), &key);
-        (ring, StoredKeys { external: None, keys: stored, later: vec![later] })
+        (ring, StoredKeys { keys: stored, later: vec![later], ..StoredKeys::default() })
     }
 
     #[test]
@@ -217,6 +217,7 @@ mod tests {
         }
         assert!(block_on(ring.complete(tenant, &stored)).is_err(), "whoever made it made those before it");
     }
+
     #[test]
     fn a_key_of_a_purpose_of_tomorrow_moves_under_the_next_key_of_the_tenant_and_stays_what_it_is() {
         let tenant = TenantId::fixed(Uuid::from_u128(1));

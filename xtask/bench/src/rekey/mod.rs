@@ -176,7 +176,7 @@ impl Bench {
         let mut unit = self.tenants.store.begin(permit(self.tenant, &ADVANCE_ROTATION)?).await?;
         let rotation = unit.hold_rotation(id).await?.ok_or("no rotation")?;
         let before = rotation.done;
-        let (_, event) = advance(&mut *unit, rotation).await?;
+        let (_, event) = advance(&mut *unit, rotation, None).await?;
         let after = unit.hold_rotation(id).await?.ok_or("no rotation")?;
         if after.state != RotationState::Running {
             return Err("the rotation ended too soon".into());

@@ -61,7 +61,11 @@ pub(crate) async fn case(operation: &str, client: &Client) -> Outcome<Case> {
             a_rotation(client).await?;
             Case::plain().json(json!({ "keys": ["token", "import"] }))
         }
-        "showRotation" | "pauseRotation" | "resumeRotation" => Case::of(a_rotation(client).await?),
+        "showRotation" => Case::of(a_rotation(client).await?),
+        "pauseRotation" => Case::of(turned(client, a_rotation(client).await?, "resume").await?),
+        "resumeRotation" => {
+            Case::of(turned(client, a_rotation_of(client, "idempotency").await?, "pause").await?)
+        }
         "bringKey" => Case::plain().json(json!({ "address": format!("locker:{}", nobody()) })),
         "giveBackKey" => {
             let brought = json!({ "address": format!("locker:{}", nobody()) });
@@ -158,7 +162,12 @@ pub(crate) async fn a_record(client: &Client) -> Outcome<String> {
 
 /// One that is under way, and at rest until its key is known everywhere: nothing of the tenant's changes by itself meanwhile.
 async fn a_rotation(client: &Client) -> Outcome<String> {
-    let id = begun_rotation(client).await?;
+    a_rotation_of(client, "token").await
+}
+
+async fn a_rotation_of(client: &Client, key: &str) -> Outcome<String> {
+    let begun = client.post("/v1/keys/rotate", json!({ "keys": [key] })).await?.expect(201)?;
+    let id = begun["items"][0]["id"].as_str().ok_or("no id")?.to_owned();
     for _ in 0..600 {
         let made =
             client.get(&format!("/v1/audit/events?entity={id}&action=key.rotated")).await?.expect(200)?;
@@ -170,9 +179,10 @@ async fn a_rotation(client: &Client) -> Outcome<String> {
     Err("no key was made".into())
 }
 
-async fn begun_rotation(client: &Client) -> Outcome<String> {
-    let begun = client.post("/v1/keys/rotate", json!({ "keys": ["token"] })).await?.expect(201)?;
-    Ok(begun["items"][0]["id"].as_str().ok_or("no id")?.to_owned())
+/// The same, paused or resumed.
+async fn turned(client: &Client, id: String, turn: &str) -> Outcome<String> {
+    client.post(&format!("/v1/keys/rotations/{id}/{turn}"), Value::Null).await?.expect(200)?;
+    Ok(id)
 }
 
 /// An event that tells what became of personal values.

@@ -1,5 +1,7 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ward::crypto::{ExternalKeys, KeyService, LocalKeys, RootKey, ServiceError, TenantKey};
@@ -14,6 +16,7 @@ pub(crate) struct Lockers(Mutex<HashMap<String, Arc<Locker>>>);
 pub(crate) struct Locker {
     real: LocalKeys,
     state: Mutex<State>,
+    waiting: AtomicUsize,
 }
 
 /// How it answers.
@@ -25,6 +28,8 @@ pub(crate) enum State {
     Away,
     /// It unwraps, and something else than what was wrapped.
     Lying,
+    /// It wraps nothing before it is otherwise, and makes whoever asks wait.
+    Pondering,
 }
 
 impl Lockers {
@@ -40,7 +45,11 @@ impl Lockers {
         let machine = Arc::new(Machine::default());
         let new = || {
             let root = RootKey::random(&*machine).expect("randomness");
-            Arc::new(Locker { real: LocalKeys::new(root, machine.clone()), state: Mutex::default() })
+            Arc::new(Locker {
+                real: LocalKeys::new(root, machine.clone()),
+                state: Mutex::default(),
+                waiting: AtomicUsize::new(0),
+            })
         };
         lockers.entry(address.to_owned()).or_insert_with(new).clone()
     }
@@ -49,6 +58,11 @@ impl Lockers {
 impl Locker {
     pub(crate) fn is(&self, state: State) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// How many wait for it to wrap something.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> Result<State, ServiceError> {
@@ -70,6 +84,11 @@ impl ExternalKeys for Lockers {
 #[async_trait]
 impl KeyService for Locker {
     async fn wrap(&self, tenant: TenantId, key: &TenantKey) -> Result<Vec<u8>, ServiceError> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        while matches!(self.state(), Ok(State::Pondering)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         self.state()?;
         self.real.wrap(tenant, key).await
     }

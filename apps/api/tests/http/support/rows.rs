@@ -29,10 +29,12 @@ pub(crate) async fn digest(deployment: &Deployment, tenant: &str) -> Outcome<Dig
     rows(&deployment.database, tenant, &[]).await
 }
 
-/// The same where work is tried and fails meanwhile: it takes leases, and counts as sealed what it drops.
+/// The same where work is tried and fails meanwhile: it takes leases, notes why, and counts as sealed what it drops.
 pub(crate) async fn digest_beside_work(deployment: &Deployment, tenant: &str) -> Outcome<Digests> {
     let mut digests = rows(&deployment.database, tenant, &LEASES).await?;
-    digests.remove("key_use").ok_or("no such table")?;
+    for table in ["key_use", "job_failure"] {
+        digests.remove(table).ok_or("no such table")?;
+    }
     Ok(digests)
 }
 
@@ -105,6 +107,7 @@ async fn leases_that_move_and_messages_that_are_counted_are_seen_but_beside_work
         ("UPDATE ward.job_lease SET leased_until = now() WHERE tenant = ID", "job_lease", false),
         ("UPDATE ward.job_lease SET attempts = attempts + 1 WHERE tenant = ID", "job_lease", false),
         ("INSERT INTO ward.key_use VALUES (ID, 1, 1)", "key_use", false),
+        ("INSERT INTO ward.job_failure VALUES (ID, ID, 'failed', now())", "job_failure", false),
     ];
     for (sql, table, is_always_seen) in moves {
         let (all, most) = (digest(deployment, &id).await?, digest_beside_work(deployment, &id).await?);

@@ -13,7 +13,7 @@ const READER: &str = "CHECK (((set_config('ward.tenant'::text, (VALUE)::text, tr
 const DATED: &str = "CHECK ((abs(((((('x'::text || encode(uuid_send(id), 'hex'::text)))::bit(48))::bigint)::double precision \
                      - ((1000)::double precision * date_part('epoch'::text, at)))) <= (600000)::double precision))";
 
-const EXEMPT: [Exempt; 10] = [
+const EXEMPT: [Exempt; 11] = [
     Exempt {
         relation: "ward.migration",
         allows: &["SELECT"],
@@ -60,6 +60,11 @@ const EXEMPT: [Exempt; 10] = [
         reason: "ids of keys, and how much each sealed: counted for many tenants at once",
     },
     Exempt {
+        relation: "ward.job_failure",
+        allows: &[],
+        reason: "ids of jobs, and a word of why each failed: noted when the tenant's keys may not be had",
+    },
+    Exempt {
         relation: "ward.erasure_entry",
         allows: &[],
         reason: "ids of people erased, and where the ledger has them: it is one for all tenants, and held against the database before any is served",
@@ -74,7 +79,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 41] = [
+const DEFINERS: [Definer; 44] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -132,6 +137,12 @@ const DEFINERS: [Definer; 41] = [
         "ward.count_messages(uuid[],bigint[],bigint[])",
         "counts what keys of many tenants sealed in one batch: ids and numbers only",
     ),
+    own("ward.messages_sealed()", "says how much each of the current tenant's keys sealed"),
+    crossing(
+        "ward.note_failure(uuid,uuid,text)",
+        "notes why a job failed that is tried again: ids and a word only",
+    ),
+    own("ward.job_failures()", "says why jobs of the current tenant failed"),
     own("ward.worn_keys(bigint)", "says which of the current tenant's keys sealed too much"),
     crossing(
         "ward.most_messages()",

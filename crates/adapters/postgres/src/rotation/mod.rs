@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::crypto::{KeyId, KeyPurpose, Keyring};
 use ward::kernel::{RotationId, StoreError};
-use ward::{KeyUpkeep, KeyVersion, Moved, Rotation, RotationState, Rotations, RotationsView};
+use ward::{KeyUpkeep, KeyVersion, Moved, NextOwn, Rotation, RotationState, Rotations, RotationsView};
 
 use crate::error::failed;
 use crate::reading::PgReading;
@@ -40,6 +40,9 @@ const DUE: &str = "
             OR coalesce((SELECT max(r.begun_at) FROM ward.rotation r WHERE r.tenant = $1 AND r.purpose = p.purpose),
                 (SELECT min(k.created_at) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL))
                 < now() - make_interval(days => $3))";
+const ALL_UNDER_WAY: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND state <> 'ended' ORDER BY id";
+const WORN: &str = "
+    SELECT * FROM ward.rotation r WHERE r.tenant = $1 AND r.state <> 'ended' AND r.purpose IN (SELECT ward.worn_keys($2)) ORDER BY r.id";
 
 #[async_trait]
 impl Rotations for PgUnit {
@@ -75,6 +78,15 @@ impl Rotations for PgUnit {
         let due = self.scoped(DUE).bind(purposes).bind(days).bind(Keyring::MOST_MESSAGES.cast_signed());
         due.within(&self.conn).await?.iter().map(purpose).collect()
     }
+
+    async fn under_way(&mut self) -> Result<Vec<Rotation>, StoreError> {
+        self.scoped(ALL_UNDER_WAY).within(&self.conn).await?.iter().map(rotation).collect()
+    }
+
+    async fn worn_rotations(&mut self) -> Result<Vec<Rotation>, StoreError> {
+        let worn = self.scoped(WORN).bind(Keyring::MOST_MESSAGES.cast_signed());
+        worn.within(&self.conn).await?.iter().map(rotation).collect()
+    }
 }
 
 #[async_trait]
@@ -102,6 +114,10 @@ impl KeyUpkeep for PgUnit {
 
     async fn add_version(&mut self, purpose: KeyPurpose) -> Result<KeyId, StoreError> {
         self.next_version(purpose).await
+    }
+
+    async fn add_own(&mut self, next: &NextOwn) -> Result<Option<KeyId>, StoreError> {
+        self.next_own(next).await
     }
 
     async fn left_to_move(&mut self, rotation: &Rotation) -> Result<u64, StoreError> {

@@ -2,9 +2,9 @@
 
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use ward::crypto::{KeyId, KeyPurpose};
+use ward::crypto::{KeyId, KeyPurpose, WrappedKey};
 use ward::kernel::StoreError;
-use ward::{Custodian as _, KeyVersion};
+use ward::{Custodian as _, KeyVersion, NextOwn};
 
 use crate::error::failed;
 use crate::keys;
@@ -47,19 +47,25 @@ impl PgUnit {
     }
 
     pub(super) async fn next_version(&mut self, purpose: KeyPurpose) -> Result<KeyId, StoreError> {
-        let stored = self.hold_keys().await?.stored;
+        self.hold_keys().await?;
         let id = self.next_id().await?;
-        let made = if purpose == KeyPurpose::Tenant {
-            let new = (id, self.keys.suite());
-            self.keyring.make_own(self.writer.tenant(), stored.external.as_deref(), new).await
-        } else {
-            self.keys.make_version(purpose, id)
-        };
-        let made = made.map_err(keys::unavailable)?;
-        if keys::keep(self, &[made]).await?.is_empty() {
-            return Err(StoreError::Raced("another key was made at the same time".into()));
+        self.store_version(self.keys.make_version(purpose, id).map_err(keys::unavailable)?).await
+    }
+
+    /// Under the lock of whoever moves the tenant's keys, or makes others.
+    pub(super) async fn next_own(&mut self, next: &NextOwn) -> Result<Option<KeyId>, StoreError> {
+        if self.hold_keys().await?.stored != next.seen {
+            return Ok(None);
         }
-        Ok(id)
+        let id = self.next_id().await?;
+        self.store_version(WrappedKey { id, ..next.made.clone() }).await.map(Some)
+    }
+
+    async fn store_version(&self, made: WrappedKey) -> Result<KeyId, StoreError> {
+        match keys::keep(self, &[made]).await?.first() {
+            Some(id) => Ok(*id),
+            None => Err(StoreError::Raced("another key was made at the same time".into())),
+        }
     }
 
     pub(crate) async fn next_id(&self) -> Result<KeyId, StoreError> {
