@@ -2,7 +2,7 @@ use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 use uuid::Uuid;
 use ward::crypto::KeyPurpose;
-use ward::{Rotation, RotationState};
+use ward::{ROTATED, Rotation, RotationState};
 
 use crate::http::problem::Refused;
 use crate::http::time::Time;
@@ -57,16 +57,16 @@ pub(super) enum Kind {
     Token,
 }
 
-const KINDS: [(Kind, KeyPurpose); 9] = [
-    (Kind::Tenant, KeyPurpose::Tenant),
-    (Kind::Subject, KeyPurpose::Subject),
-    (Kind::Index, KeyPurpose::Index),
-    (Kind::Audit, KeyPurpose::Audit),
-    (Kind::Idempotency, KeyPurpose::Idempotency),
-    (Kind::Queue, KeyPurpose::Queue),
-    (Kind::ApiKey, KeyPurpose::ApiKey),
-    (Kind::Import, KeyPurpose::Import),
-    (Kind::Token, KeyPurpose::Token),
+const KINDS: [Kind; ROTATED.len()] = [
+    Kind::Tenant,
+    Kind::Subject,
+    Kind::Index,
+    Kind::Audit,
+    Kind::Idempotency,
+    Kind::Queue,
+    Kind::ApiKey,
+    Kind::Import,
+    Kind::Token,
 ];
 
 impl From<Kind> for KeyPurpose {
@@ -135,10 +135,10 @@ enum State {
 
 impl From<Rotation> for RotationView {
     fn from(rotation: Rotation) -> Self {
-        let kind = KINDS.into_iter().find(|(_, purpose)| *purpose == rotation.purpose);
+        let key = KINDS.into_iter().find(|kind| KeyPurpose::from(*kind) == rotation.purpose);
         Self {
             id: rotation.id.into(),
-            key: kind.map(|(kind, _)| kind),
+            key,
             state: match rotation.state {
                 RotationState::Running => State::Running,
                 RotationState::Paused => State::Paused,

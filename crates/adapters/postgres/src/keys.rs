@@ -79,11 +79,8 @@ pub(crate) fn stored(rows: &[PgRow]) -> Result<StoredKeys, StoreError> {
     let external = rows.first().map_or(Ok(None), |row| row.try_get("address")).map_err(failed)?;
     let mut stored = StoredKeys { external, ..StoredKeys::default() };
     for row in rows {
-        let purpose: &str = row.try_get("purpose").map_err(failed)?;
-        if KeyPurpose::parse(purpose).is_none() {
-            let (id, bytes) = (id_of(row)?, row.try_get("bytes").map_err(failed)?);
-            let (purpose, commitment) = (purpose.to_owned(), commitment(row)?);
-            stored.later.push(LaterKey { id, purpose, subject: None, bytes, commitment });
+        if let Some(later) = later(row)? {
+            stored.later.push(later);
             continue;
         }
         if let Some(messages) = row.try_get::<Option<i64>, _>("messages").map_err(failed)? {
@@ -165,12 +162,31 @@ pub(crate) fn wrapped(row: &PgRow) -> Result<WrappedKey, StoreError> {
     named(id_of(row)?, row)
 }
 
+/// The key, if this Ward doesn't know its purpose.
+pub(crate) fn later(row: &PgRow) -> Result<Option<LaterKey>, StoreError> {
+    let purpose: &str = row.try_get("purpose").map_err(failed)?;
+    if KeyPurpose::parse(purpose).is_some() {
+        return Ok(None);
+    }
+    Ok(Some(LaterKey {
+        id: id_of(row)?,
+        purpose: purpose.to_owned(),
+        subject: subject(row)?,
+        bytes: row.try_get("bytes").map_err(failed)?,
+        commitment: commitment(row)?,
+    }))
+}
+
+fn subject(row: &PgRow) -> Result<Option<SubjectId>, StoreError> {
+    Ok(row.try_get::<Option<Uuid>, _>("subject").map_err(failed)?.map(Into::into))
+}
+
 fn named(id: KeyId, row: &PgRow) -> Result<WrappedKey, StoreError> {
     let purpose: &str = row.try_get("purpose").map_err(failed)?;
     Ok(WrappedKey {
         id,
         purpose: KeyPurpose::parse(purpose).ok_or(corrupt("purpose"))?,
-        subject: row.try_get::<Option<Uuid>, _>("subject").map_err(failed)?.map(Into::into),
+        subject: subject(row)?,
         bytes: row.try_get("bytes").map_err(failed)?,
         commitment: commitment(row)?,
         until: None,

@@ -3,6 +3,7 @@
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::Moved;
+use ward::crypto::KeyId;
 use ward::kernel::StoreError;
 
 use super::octets;
@@ -25,23 +26,44 @@ const PUT: &str = "
 impl PgUnit {
     /// Goes on behind the key that was wrapped last, so that no batch looks at those before; and looks at all again in the end.
     pub(super) async fn rewrap(&self, after: Option<Uuid>, most: u32) -> Result<Moved, StoreError> {
-        let mut picked = self.pick(after.map_or(0, number), most).await?;
-        if picked.is_empty() && after.is_some() {
-            picked = self.pick(0, most).await?;
-        }
-        let (mut ids, mut bytes) = (Vec::new(), Vec::new());
-        for row in picked {
-            let wrapped = keys::wrapped(&row)?;
-            if let Some(anew) = self.keys.rewrap(&wrapped).map_err(keys::unavailable)? {
-                ids.push(i64::from(u32::from(anew.id)));
-                bytes.push(anew.bytes);
+        let (mut after, mut again) = (after.map_or(0, number), after.is_some());
+        loop {
+            let picked = self.pick(after, most).await?;
+            let Some(last) = picked.last().map(keys::id_of).transpose()? else {
+                if !again {
+                    return Ok(Moved::default());
+                }
+                (after, again) = (0, false);
+                continue;
+            };
+            after = i64::from(u32::from(last));
+            let (mut ids, mut bytes) = (Vec::new(), Vec::new());
+            for row in &picked {
+                if let Some((id, anew)) = self.anew(row)? {
+                    ids.push(i64::from(u32::from(id)));
+                    bytes.push(anew);
+                }
+            }
+            let rows = ids.len() as u64;
+            if rows > 0 {
+                self.scoped(PUT).bind(ids).bind(bytes).within(&self.conn).await?;
+                return Ok(Moved { rows, values: rows, last: Some(place(after)) });
             }
         }
-        let (rows, last) = (ids.len() as u64, ids.last().map(|id| place(*id)));
-        if rows > 0 {
-            self.scoped(PUT).bind(ids).bind(bytes).within(&self.conn).await?;
-        }
-        Ok(Moved { rows, values: rows, last })
+    }
+
+    /// A key as it is wrapped anew. One for a purpose of tomorrow that can't be is passed by, and what wraps it stays.
+    fn anew(&self, row: &PgRow) -> Result<Option<(KeyId, Vec<u8>)>, StoreError> {
+        let Some(later) = keys::later(row)? else {
+            let anew = self.keys.rewrap(&keys::wrapped(row)?).map_err(keys::unavailable)?;
+            return Ok(anew.map(|anew| (anew.id, anew.bytes)));
+        };
+        let anew = self.keys.rewrap_later(&later).unwrap_or_else(|error| {
+            let (tenant, key, purpose) = (Uuid::from(self.writer.tenant()), later.id, &later.purpose);
+            tracing::warn!(%tenant, %key, purpose, %error, "a key for a purpose that isn't known here stays under the key that wraps it");
+            None
+        });
+        Ok(anew.map(|anew| (anew.id, anew.bytes)))
     }
 
     async fn pick(&self, after: i64, most: u32) -> Result<Vec<PgRow>, StoreError> {

@@ -9,6 +9,7 @@ mod isolation;
 mod lookup;
 mod order;
 mod reading;
+mod rewraps;
 mod rewrites;
 mod support;
 mod unit;
