@@ -24,7 +24,7 @@ async fn rotating(w: &World, tenant: TenantId) -> Result<PgUnit, StoreError> {
     let permit = policy.permit(&Arc::new(authority::system(tenant, ROTATOR)), &ADVANCE_ROTATION).unwrap();
     let mut unit = w.store.unit(permit).await?;
     let seen = unit.hold_keys().await?.stored;
-    let made = (seen.keys[0].id, unit.keys().suite());
+    let made = (seen.keys.first().unwrap().id, unit.keys().suite());
     let made = w.store.keyring().make_own(tenant, None, made).await.unwrap();
     assert!(unit.add_own(&NextOwn { seen, made }).await?.is_some());
     w.store.serve_newest(&mut unit).await?;
