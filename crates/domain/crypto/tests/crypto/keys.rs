@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 use ward_crypto::{
-    InvalidKey, KeyError, KeyId, KeyPurpose, KeyService, PresentedToken, RootKey, ServiceError, Suite,
-    TenantKeys, TokenPurpose, WrappedKey,
+    InvalidKey, KeyError, KeyId, KeyPurpose, KeyService, PresentedToken, RootKey, ServiceError, StoredKeys,
+    Suite, TenantKeys, TokenPurpose, WrappedKey,
 };
 use ward_kernel::{Clock as _, Entropy, Indexer, Sealer, TenantId};
 
@@ -111,6 +111,22 @@ fn a_tenant_is_made_with_a_key_for_each_purpose_and_no_two_are_alike() {
         assert_eq!(KeyPurpose::parse(word).map(KeyPurpose::as_str), Some(word));
     }
     assert_eq!(KeyPurpose::parse("root"), None);
+}
+
+#[test]
+fn the_newest_version_that_everybody_has_serves_and_of_a_logs_the_newest() {
+    let (_, keys) = created(1, &*Switched::new(), Suite::default());
+    for purpose in [KeyPurpose::Tenant, KeyPurpose::Queue, KeyPurpose::Log] {
+        let first = keys.iter().find(|key| key.purpose == purpose).unwrap();
+        let later = |known| WrappedKey { id: 60.into(), known, ..first.clone() };
+        let serving = |later| {
+            StoredKeys { keys: [&*keys, &[later]].concat(), ..StoredKeys::default() }.serving(purpose)
+        };
+        assert_eq!(serving(later(true)), Some(60.into()));
+        let pending = if purpose == KeyPurpose::Log { 60.into() } else { first.id };
+        assert_eq!(serving(later(false)), Some(pending), "{purpose:?}");
+    }
+    assert_eq!(StoredKeys::default().serving(KeyPurpose::Queue), None);
 }
 
 #[test]

@@ -293,6 +293,7 @@ fn what_is_forgotten_meanwhile_is_asked_for_anew_and_whoever_began_before_is_not
     world.ring.forget_all();
     let mut after = Box::pin(world.load(&world.stored));
     assert!(after.as_mut().now_or_never().is_none());
+    assert_eq!(world.asked(), 2, "nobody waits for what began before");
     assert!(block_on(before).is_ok());
     let (after, last) = block_on(join(after, world.load(&world.stored)));
     assert!(after.is_ok() && last.is_ok());
