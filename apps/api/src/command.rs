@@ -64,7 +64,7 @@ pub async fn run(arguments: Vec<String>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", logs::causes(&*failure));
-            ExitCode::FAILURE
+            if failure.is::<NotUnderstood>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -136,15 +136,20 @@ async fn jobs(config: &Config) -> Result<(), Failure> {
 }
 
 async fn rotate_keys(config: &Config, options: &[&str]) -> Result<(), Failure> {
-    let (list, tenant) = match options {
-        ["--list", rest @ ..] => (true, rest),
-        rest => (false, rest),
-    };
-    let tenant = match tenant {
-        [] => TenantId::DEPLOYMENT,
-        ["--tenant", value] => value.parse::<Uuid>().map_err(|_| "`--tenant` must be an id")?.into(),
-        other => return Err(not_understood(other)),
-    };
+    let (mut list, mut tenant, mut rest) = (false, TenantId::DEPLOYMENT, options);
+    while !rest.is_empty() {
+        rest = match rest {
+            ["--list", rest @ ..] => {
+                list = true;
+                rest
+            }
+            ["--tenant", value, rest @ ..] => {
+                tenant = value.parse::<Uuid>().map_err(|_| "`--tenant` must be an id")?.into();
+                rest
+            }
+            other => return Err(not_understood(other)),
+        };
+    }
     let app = over_running(config).await?;
     app.founded(tenant).await?;
     if list {
@@ -209,8 +214,13 @@ async fn rotate_log_key(config: &Config, options: &[&str]) -> Result<(), Failure
     Ok(())
 }
 
+/// What was asked for is nothing that there is.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not understood: see `ward-api --help`")]
+struct NotUnderstood(String);
+
 fn not_understood(words: &[&str]) -> Failure {
-    format!("`{}` is not understood: see `ward-api --help`", words.join(" ")).into()
+    NotUnderstood(words.join(" ")).into()
 }
 
 async fn create_tenant(config: &Config, options: &[&str]) -> Result<(), Failure> {

@@ -4,13 +4,14 @@
 pub(crate) mod root;
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::{StreamExt as _, stream};
 use ward::audit::{Event, RecordError};
-use ward::crypto::{TransferError, Unloaded};
+use ward::crypto::{KeyError, TransferError, Unloaded};
 use ward::kernel::{Operation, StoreError, TenantId, Uuid, authority};
 use ward::rbac::Permit;
 use ward::{
@@ -61,9 +62,18 @@ impl Dark {
     }
 }
 
-/// Whether `error` came of a tenant's keys that weren't to be had: no fault of Ward's, and over when they are.
-pub(crate) fn is_dark(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (**error).source()).any(|error| error.is::<Unloaded>())
+/// Whether `error` came of a tenant's keys that weren't to be had, or are spent: no fault of Ward's, and over when they are or others follow.
+pub(crate) fn is_dark(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|error| error.is::<Unloaded>()) || is_spent(error)
+}
+
+/// Whether `error` came of a key that sealed as much as one may, and that no other has followed yet.
+pub(crate) fn is_spent(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|error| matches!(error.downcast_ref(), Some(KeyError::Spent(_))))
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
 }
 
 impl App {

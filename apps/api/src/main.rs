@@ -1,4 +1,4 @@
-//! `ward-api serve|migrate|doctor|check-config|create-tenant|openapi|permissions`.
+//! `ward-api`; `ward-api help` says what it does.
 
 use std::process::ExitCode;
 

@@ -25,7 +25,7 @@ use crate::erasure::work::ENTER_ERASURES;
 use crate::heads::LOG_HEADS;
 use crate::health::{HEALTH, READY};
 use crate::me::WHO_AM_I;
-use crate::operator::{BEGIN_ROTATIONS, FOUND_TENANT, LOOK_AT_JOBS, LOOK_AT_ROTATIONS};
+use crate::operator::{BEGIN_ROTATIONS, FOUND_TENANT, LOOK_AT_JOBS};
 use crate::probe::canary::PREPARE_CANARY;
 use crate::probe::erasure::TRY_ERASURE;
 use crate::probe::person::TRY_KEYS;
@@ -83,7 +83,6 @@ pub(crate) static TABLE: &[&Operation] = &[
     &CLAIM_EVIDENCE,
     &FOUND_TENANT,
     &LOOK_AT_JOBS,
-    &LOOK_AT_ROTATIONS,
     &BEGIN_ROTATIONS,
     &ROTATE_LOG_KEY,
     &ADD_KEYS,

@@ -6,12 +6,13 @@ use chrono::TimeDelta;
 use ward::audit::Events;
 use ward::identity::api_key::{self, CREATED};
 use ward::identity::{ApiKeySecret, Creator, Mint, Mode};
-use ward::kernel::{Operation, Requires, StoreError, TenantId, Text, Uuid, authority};
+use ward::kernel::{Operation, Requires, TenantId, Text, Uuid, authority};
 use ward::rbac::Permit;
 use ward::tenancy::{self, Founding, TENANT_FOUNDED};
 use ward::{
     GivenUp, JobFailure, ROTATE_LOG_KEY, ROTATED, ROTATION_STARTED, Rotation, RotationState, Store as _, Unit,
 };
+use ward_postgres::UnderWay;
 
 use crate::app::App;
 use crate::rotation;
@@ -36,18 +37,6 @@ pub(crate) static BEGIN_ROTATIONS: Operation = Operation {
     requires: Requires::Job(JOB),
     events: &[ROTATION_STARTED],
     writes: true,
-    discloses: false,
-    controls: &["C4"],
-    rate: "job",
-    idempotent: false,
-};
-
-/// Looks at the rotations that are under way, and why they rest.
-pub(crate) static LOOK_AT_ROTATIONS: Operation = Operation {
-    id: "lookAtRotations",
-    requires: Requires::Job(JOB),
-    events: &[],
-    writes: false,
     discloses: false,
     controls: &["C4"],
     rate: "job",
@@ -92,12 +81,6 @@ pub(crate) enum Rests {
     Settles,
     /// It failed, and is tried again.
     Failed(JobFailure),
-}
-
-/// Whether the version that the rotation made is one under which not everybody puts what is new yet.
-async fn settles(unit: &mut dyn Unit, rotation: &Rotation) -> Result<bool, StoreError> {
-    let newest = unit.versions(rotation.purpose).await?.first().copied();
-    Ok(newest.is_some_and(|newest| newest.made_at > rotation.begun_at && !newest.settled))
 }
 
 impl App {
@@ -148,16 +131,14 @@ impl App {
         &self,
         tenant: TenantId,
     ) -> Result<Vec<(Rotation, Option<Rests>)>, Failure> {
-        let mut unit = self.store.begin(self.operator(tenant, &LOOK_AT_ROTATIONS)?).await?;
-        let (failures, mut all) = (unit.failures().await?, Vec::new());
-        for rotation in unit.under_way().await? {
+        let (failures, mut all) = (self.store.job_failures(tenant).await?, Vec::new());
+        for UnderWay { rotation, settles } in self.store.rotations_under_way(tenant).await? {
             let job = rotation::work::job_id(rotation.id);
             let failure = failures.iter().find(|failure| failure.id == job).cloned();
             let rests = match (rotation.state, failure) {
                 (RotationState::Paused, _) => Some(Rests::Paused),
                 (_, Some(failure)) => Some(Rests::Failed(failure)),
-                _ if settles(&mut *unit, &rotation).await? => Some(Rests::Settles),
-                _ => None,
+                _ => settles.then_some(Rests::Settles),
             };
             all.push((rotation, rests));
         }

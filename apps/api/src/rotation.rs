@@ -34,7 +34,7 @@ pub(crate) struct Api(pub(crate) Arc<App>);
 impl Api {
     /// Have other keys follow the tenant's
     ///
-    /// Nothing stops meanwhile. A next version of each key serves for what is new within a minute, once every replica has it; a person's key is
+    /// Nothing stops meanwhile. A next version of each key serves for what is new once every replica has it, after a minute and within two; a person's key is
     /// followed at once. What is under older versions is moved in the background, and an older version is destroyed once nothing needs it.
     /// Of a kind of key that is being rotated already, that rotation is answered and no other begins.
     #[oai(path = "/keys/rotate", method = "post", operation_id = "rotateKeys")]

@@ -95,9 +95,6 @@ pub trait Queue: Send {
 
     /// The jobs that were given up, at most `most`, the oldest first.
     async fn given_up(&mut self, most: u32) -> Result<Vec<GivenUp>, StoreError>;
-
-    /// Why jobs failed last, of those for which that is [noted](Deployment::note_failure).
-    async fn failures(&mut self) -> Result<Vec<JobFailure>, StoreError>;
 }
 
 /// Port: what lies across tenants, without anything personal.

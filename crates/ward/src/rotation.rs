@@ -197,9 +197,6 @@ pub trait Rotations: Send {
     /// no rotation is under way.
     async fn due_rotations(&mut self, days: Option<u32>) -> Result<Vec<KeyPurpose>, StoreError>;
 
-    /// Those under way, at rest or not.
-    async fn under_way(&mut self) -> Result<Vec<Rotation>, StoreError>;
-
     /// Those of them whose key sealed as much as one may: they must not rest.
     async fn worn_rotations(&mut self) -> Result<Vec<Rotation>, StoreError>;
 }

@@ -1,21 +1,17 @@
 use std::collections::HashSet;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use ward::ErasureLedger;
 use ward::kernel::TenantId;
-
-/// After this, what isn't in the ledger is told to whoever relies on it.
-const LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// The ledger, and what this replica has seen of it.
 pub(crate) struct Erased {
     ledger: Box<dyn ErasureLedger>,
     /// The last number that the database knew: one that knows less was put back.
     pub(super) last: AtomicU64,
-    /// Since when entries can't be written.
-    failing: Mutex<Option<DateTime<Utc>>>,
+    /// Whether entries can't be written.
+    failing: AtomicBool,
     /// Why it couldn't be looked at, while that is so: it is told once.
     told: Mutex<Option<String>>,
 }
@@ -48,7 +44,7 @@ impl Erased {
         Self {
             ledger: Box::new(ledger),
             last: AtomicU64::new(0),
-            failing: Mutex::default(),
+            failing: AtomicBool::new(false),
             told: Mutex::default(),
         }
     }
@@ -56,12 +52,6 @@ impl Erased {
     /// The ledger itself.
     pub(crate) fn ledger(&self) -> &dyn ErasureLedger {
         &*self.ledger
-    }
-
-    /// Whether entries haven't been written for long.
-    pub(crate) fn is_late(&self, now: DateTime<Utc>) -> bool {
-        let failing = *self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        failing.is_some_and(|since| now - since >= LATE)
     }
 
     /// Tells why the ledger couldn't be looked at, unless that was told last, or that it could again.
@@ -81,10 +71,7 @@ impl Erased {
     }
 
     /// Notes whether entries could be written, and answers whether that is news.
-    pub(super) fn note(&self, failed: bool, now: DateTime<Utc>) -> bool {
-        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = failing.is_some() != failed;
-        *failing = failed.then(|| failing.unwrap_or(now));
-        is_news
+    pub(super) fn note(&self, failed: bool) -> bool {
+        self.failing.swap(failed, Ordering::AcqRel) != failed
     }
 }

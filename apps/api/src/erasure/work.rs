@@ -138,10 +138,9 @@ pub(crate) async fn keep(app: &App) -> Result<(), Failure> {
         return Ok(());
     }
     let entered = write(app, erased).await;
-    let now = app.clock().now();
     match entered {
         Ok(Beyond::Nothing) => {
-            if erased.note(false, now) {
+            if erased.note(false) {
                 tracing::info!("erasures are entered into the ledger again");
             }
         }
@@ -149,7 +148,7 @@ pub(crate) async fn keep(app: &App) -> Result<(), Failure> {
             app.unsettle("the ledger has erasures that the database hasn't: it was put back")
         }
         Err(failure) => {
-            if erased.note(true, now) {
+            if erased.note(true) {
                 tracing::warn!(
                     error = logs::causes(&*failure),
                     "erasures can't be entered into the ledger: trying on"

@@ -108,7 +108,7 @@ struct HeldKeyView {
 #[derive(Enum)]
 #[oai(rename_all = "snake_case")]
 enum KeyStanding {
-    /// It is used for what is new once every replica has it: within a minute.
+    /// It is used for what is new once every replica has it: after a minute, within two.
     Pending,
     /// It is used for what is new.
     Active,

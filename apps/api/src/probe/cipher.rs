@@ -28,8 +28,10 @@ pub(super) async fn cipher(app: &App) -> Result<Seen, ProbeError> {
     let suite = app.profile.suite;
     let (count, length) = judged(&values, suite, &mut wrong);
     let most = app.store.most_messages().await?;
-    if most > 2 * Keyring::MOST_MESSAGES {
-        wrong.push(format!("a key sealed {most} messages, which is more than AES-256-GCM bears"));
+    if most >= Keyring::LAST_MESSAGES {
+        wrong.push(format!(
+            "a key sealed {most} messages, and serves for nothing but having another follow it"
+        ));
     }
     let (mut for_it, mut other, mut worn, tenants) = (Counted::default(), 0_u64, 0, app.tenants().await?);
     for tenant in &tenants {
@@ -41,13 +43,13 @@ pub(super) async fn cipher(app: &App) -> Result<Seen, ProbeError> {
             for_it.count(*tenant, &standing);
         }
     }
-    let caveat = match (other, worn) {
-        (0, 0) => None,
-        (0, _) => {
-            Some(format!("{worn} keys sealed as many messages as one should, and wait to be followed."))
-        }
-        _ => Some(format!("{other} tenants were founded for another cipher, and keep it.")),
-    };
+    let caveats = [
+        (worn > 0)
+            .then(|| format!("{worn} keys sealed as many messages as one should, and wait to be followed.")),
+        (other > 0).then(|| format!("{other} tenants were founded for another cipher, and keep it.")),
+    ];
+    let caveats: Vec<_> = caveats.into_iter().flatten().collect();
+    let caveat = (!caveats.is_empty()).then(|| caveats.join(" "));
     let observed = format!(
         "{count} fields of two test customers, one of them just written, are sealed with {}, each under another nonce, of {length} bytes; the keys \
          of {for_it} are for it. The key that sealed most messages, of those that are counted, sealed {most} so far.",

@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use ward::kernel::{Entity, Operation, Place, TenantId};
 use ward::{EraseError, ErasureBook as _, ErasureEntry, ErasureReason, Store as _, Unanswered, erase};
 
@@ -6,6 +7,9 @@ use super::person::{EMAIL, person, sealed_email, word};
 use super::{PROBE_READ, ProbeError, Seen, job};
 use crate::app::App;
 use crate::erasure::ledger::Erased;
+
+/// After this, what isn't in the ledger is told to whoever relies on it.
+const LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// Erases a person, and takes all of it back.
 pub(crate) static TRY_ERASURE: Operation = job("tryErasure", &[], true);
@@ -56,7 +60,8 @@ async fn ledger(
     wrong: &mut Vec<String>,
 ) -> Result<(Option<String>, u64), ProbeError> {
     let known = app.store.last_entered().await?;
-    if erased.is_late(app.clock().now()) {
+    let oldest = app.store.to_enter(1).await?;
+    if oldest.iter().any(|oldest| app.clock().now() - oldest.destroyed_at > LATE) {
         wrong.push(
             "erasures have waited for more than a quarter of an hour to be entered into the ledger"
                 .to_owned(),

@@ -11,7 +11,7 @@ use ward::{KeyWatch as _, Look, Store as _};
 use self::turns::Turns;
 use super::{INSPECT_LOG, ProbeError, Seen};
 use crate::app::App;
-use crate::custodian::is_dark;
+use crate::custodian::{is_dark, is_spent};
 use crate::{due, logs};
 
 /// A1: a write and a refusal leave exactly their events, with actor, address and request.
@@ -131,6 +131,7 @@ impl Round<'_> {
     /// Looks at a part of a log; nothing, where it isn't what was signed.
     async fn look(&mut self, tenant: TenantId, tiles: u64) -> Result<Option<Look>, ProbeError> {
         let mut reading = match self.app.store.read(self.app.prober(tenant, &INSPECT_LOG)?).await {
+            Err(error) if is_spent(&error) => return Ok(None),
             Err(error) if is_dark(&error) && self.app.store.brought(tenant).await?.is_some() => {
                 return Ok(None);
             }

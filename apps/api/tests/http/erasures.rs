@@ -262,6 +262,21 @@ async fn the_check_tells_what_the_ledger_lacks_and_that_there_is_none() -> Outco
     fs::remove_file(entry(1))?;
     let (status, observed) = check(&tenant.client).await?;
     assert!(status == "failing" && observed.contains("1 entries are missing"), "{status}: {observed}");
+
+    // Nothing can be written where no directory is.
+    let (ledger, away) = (home.path().join("localhost/erasures"), home.path().join("away"));
+    fs::rename(&ledger, &away)?;
+    fs::write(&ledger, "")?;
+    let id = somebody(&tenant).await?;
+    erase(&tenant.client, &id, "requested").await?;
+    let waits = |observed: &str| observed.contains("waited for more than a quarter of an hour");
+    let (_, observed) = check(&tenant.client).await?;
+    assert!(!waits(&observed), "{observed}");
+    let earlier =
+        "UPDATE ward.erasure_entry SET destroyed_at = destroyed_at - interval '16 min' WHERE number IS NULL";
+    deployment.rewrite(earlier).await?;
+    let (status, observed) = check(&tenant.client).await?;
+    assert!(status == "failing" && waits(&observed), "{status}: {observed}");
     Ok(())
 }
 

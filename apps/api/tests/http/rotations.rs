@@ -271,7 +271,11 @@ async fn a_spent_key_is_lent_for_nothing_but_having_another_follow_it() -> Outco
     assert_eq!((refused.status, &*refused.problem()), (503, "key-unavailable"));
     assert!(refused.header("retry-after").is_some());
 
-    // It is the key under which the work is planned that has another follow it.
+    let tree = other.client.post("/v1/claims/audit-proofs/check", json!({})).await?.expect(200)?;
+    assert_eq!(tree["status"], "active", "its log is looked at when another key follows: {tree}");
+
+    // It is the key under which the work is planned that has another follow it, as anybody may ask for.
+    client.post("/v1/keys/rotate", json!({ "keys": ["queue"] })).await?.expect(201)?;
     deployment = later(deployment, &mut changed, "0 min").await?;
     let made = format!("ward.wrapped_key WHERE tenant = '{id}' AND purpose = 'queue'");
     for _ in 0..600 {

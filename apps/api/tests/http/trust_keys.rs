@@ -196,6 +196,9 @@ async fn what_is_wanting_of_keys_is_said() -> Outcome {
         assert_eq!(seen["status"], "degraded", "{seen}");
         assert!(says(&seen, told), "{seen}");
     }
+    alter(&deployment, "UPDATE ward.key_use SET messages = 3221225472").await?;
+    let seen = check(&client, "cipher").await?;
+    assert!(seen["status"] == "failing" && says(&seen, "sealed 3221225472 messages"), "{seen}");
     deployment.stop().await?;
     Ok(())
 }

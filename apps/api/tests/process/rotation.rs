@@ -78,9 +78,12 @@ fn the_deployments_own_keys_are_followed_and_credentials_stay_good() {
         assert_eq!(ward.client(&known.key).get("/v1/me").unwrap().status, 200);
     }
     let nobody = "00000000-0000-7000-8000-0000000000ff";
+    let odd = ward.command().args(["rotate-keys", "--all"]).output().unwrap();
+    assert_eq!(odd.status.code(), Some(2), "not understood");
     for (unknown, told) in [("x", "must be an id"), (nobody, "there is no tenant")] {
         for list in [&["rotate-keys"][..], &["rotate-keys", "--list"]] {
-            let done = ward.command().args(list).args(["--tenant", unknown]).output().unwrap();
+            let done =
+                ward.command().arg(list[0]).args(["--tenant", unknown]).args(&list[1..]).output().unwrap();
             assert_eq!(done.status.code(), Some(1));
             let said = String::from_utf8(done.stderr).unwrap();
             assert!(said.lines().last().is_some_and(|last| last.contains(told)), "{said}");

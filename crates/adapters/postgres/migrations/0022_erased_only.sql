@@ -16,38 +16,78 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION ward.left_of(uuid, uuid) TO ward_app;
 
--- A record is refused where it says otherwise than what is found as it is put down: that nothing is left; that the keys are that person's,
--- and destroyed; at the time by which the database destroyed them, or, where it is done again, now. It refers to them, as no constraint can.
+-- A record is refused where it says otherwise than what is found as it is put down: that nothing is left; that the keys are all of that
+-- person's, and destroyed; at the time by which the database destroyed them, or, where it is done again, now and since they were made. It refers
+-- to them, as no constraint can.
 CREATE FUNCTION ward.only_erased() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     left_now bigint;
     gone bigint[];
+    first timestamptz;
     last timestamptz;
 BEGIN
     SELECT l.keys_left + l.found_left + l.records_left + l.values_left INTO left_now FROM ward.left_of(NEW.tenant, NEW.subject) l;
     IF left_now + NEW.keys_left + NEW.found_left + NEW.records_left + NEW.values_left > 0 THEN
         RAISE EXCEPTION 'somebody is erased of whom nothing is left' USING ERRCODE = '23503';
     END IF;
-    SELECT array_agg(k.id), max(k.destroyed_at) INTO gone, last FROM ward.wrapped_key k
+    SELECT array_agg(k.id), min(k.created_at), max(k.destroyed_at) INTO gone, first, last FROM ward.wrapped_key k
     WHERE k.tenant = NEW.tenant AND k.subject = NEW.subject AND (k.purpose = 'subject' OR k.purpose = 'commitment');
-    IF gone IS NULL OR NOT NEW.keys <@ gone OR NOT EXISTS (SELECT FROM ward.subject s WHERE s.tenant = NEW.tenant AND s.id = NEW.subject) THEN
+    IF gone IS NULL OR NOT (NEW.keys <@ gone AND NEW.keys @> gone)
+        OR NOT EXISTS (SELECT FROM ward.subject s WHERE s.tenant = NEW.tenant AND s.id = NEW.subject) THEN
         RAISE EXCEPTION 'the keys destroyed are those of somebody known' USING ERRCODE = '23503';
     END IF;
     IF NEW.replayed_at IS NULL AND NEW.destroyed_at <> last
-        OR NEW.replayed_at NOT BETWEEN last AND clock_timestamp() OR NEW.destroyed_at > NEW.replayed_at THEN
+        OR NEW.replayed_at NOT BETWEEN last AND clock_timestamp() OR NEW.destroyed_at NOT BETWEEN first - interval '10 minutes' AND coalesce(NEW.replayed_at, last) THEN
         RAISE EXCEPTION 'an erasure is of when the keys were destroyed' USING ERRCODE = '23503';
     END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER only_erased AFTER INSERT ON ward.key_destroyed FOR EACH ROW EXECUTE FUNCTION ward.only_erased();
 
+-- And whoever is gets no other key: what is put into their row or beside it could not be sealed.
+CREATE FUNCTION ward.only_living() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM ward.key_destroyed d WHERE d.tenant = NEW.tenant AND d.subject = NEW.subject) THEN
+        RAISE EXCEPTION 'who is erased gets no other key' USING ERRCODE = '23503';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER only_living AFTER INSERT ON ward.wrapped_key FOR EACH ROW WHEN (NEW.subject IS NOT NULL) EXECUTE FUNCTION ward.only_living();
+
 -- Nothing else can be said.
 ALTER TABLE ward.key_destroyed
     ALTER COLUMN keys_left SET DEFAULT 0, ALTER COLUMN found_left SET DEFAULT 0,
-    ALTER COLUMN records_left SET DEFAULT 0, ALTER COLUMN values_left SET DEFAULT 0;
-ALTER TABLE ward.key_destroyed ADD CONSTRAINT key_destroyed_reason CHECK (reason IN ('no_longer_needed', 'consent_withdrawn', 'objected',
-    'unlawful', 'legal_obligation', 'childs_consent', 'requested')) NOT VALID;
-ALTER TABLE ward.key_destroyed VALIDATE CONSTRAINT key_destroyed_reason;
+    ALTER COLUMN records_left SET DEFAULT 0, ALTER COLUMN values_left SET DEFAULT 0,
+    ADD CONSTRAINT key_destroyed_suite CHECK (suite IN ('xchacha20-poly1305', 'aes-256-gcm')) NOT VALID,
+    ADD CONSTRAINT key_destroyed_reason CHECK (reason IN ('no_longer_needed', 'consent_withdrawn', 'objected', 'unlawful', 'legal_obligation',
+        'childs_consent', 'requested')) NOT VALID;
+ALTER TABLE ward.key_destroyed VALIDATE CONSTRAINT key_destroyed_suite, VALIDATE CONSTRAINT key_destroyed_reason;
+
+-- A place in the ledger is a number.
+CREATE OR REPLACE FUNCTION ward.place_erasure(whose uuid, person uuid, place bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+DECLARE
+    is_owed boolean;
+BEGIN
+    IF place IS NULL THEN RAISE EXCEPTION 'a place is a number' USING ERRCODE = '22004'; END IF;
+    INSERT INTO ward.erasure_entry AS e (tenant, subject, number, entered_at, owed)
+    VALUES (whose, person, place, clock_timestamp(), true)
+    ON CONFLICT (tenant, subject) DO UPDATE
+        SET number = coalesce(e.number, EXCLUDED.number), entered_at = coalesce(e.entered_at, EXCLUDED.entered_at)
+    RETURNING e.owed INTO is_owed;
+    RETURN is_owed;
+END $$;
+
+-- Nothing of one of the current tenant's people is here, whoever says so: nothing is owed.
+CREATE OR REPLACE FUNCTION ward.settle_erasure(whose uuid, person uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, ward, pg_temp AS $$
+BEGIN
+    IF whose IS DISTINCT FROM ward.tenant()
+        OR EXISTS (SELECT FROM ward.left_of(whose, person) l WHERE l.keys_left + l.found_left + l.records_left + l.values_left > 0) THEN
+        RAISE EXCEPTION 'somebody is erased of whom nothing is left' USING ERRCODE = '23503';
+    END IF;
+    UPDATE ward.erasure_entry e SET owed = false WHERE e.tenant = whose AND e.subject = person;
+END $$;
 
 -- What is owed, by tenant: one whose keys can't be had keeps nobody else from being looked at --------------------------------------------
 

@@ -22,10 +22,14 @@ use crate::unit::PgUnit;
 
 /// Keys are named by what they are for, so that the indexes of a subject's are used.
 const DESTROY: &str = "
-    WITH gone AS (UPDATE ward.wrapped_key k SET bytes = NULL
-        WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment') AND k.bytes IS NOT NULL
-        RETURNING k.id, k.purpose, k.created_at)
-    SELECT gone.id FROM gone ORDER BY gone.purpose DESC, gone.created_at DESC, gone.id";
+    UPDATE ward.wrapped_key k SET bytes = NULL
+    WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment') AND k.bytes IS NOT NULL";
+
+/// The one that sealed last first.
+const DESTROYED: &str = "
+    SELECT k.id FROM ward.wrapped_key k
+    WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment')
+    ORDER BY k.purpose DESC, k.created_at DESC, k.id";
 
 const REMOVE: &str = "
     WITH gone AS (DELETE FROM ward.record r WHERE r.tenant = $1 AND r.subject = $2 RETURNING r.id) SELECT count(*) AS gone FROM gone";
@@ -40,6 +44,11 @@ const PUT_DOWN: &str = "
             WHERE k.tenant = $1 AND k.subject = $2 AND (k.purpose = 'subject' OR k.purpose = 'commitment'))),
         CASE WHEN $9::timestamptz IS NOT NULL THEN clock_timestamp() END";
 
+/// Sets its tenant itself: that one's keys may not be had, or it may not be here.
+const SETTLE: &str = "
+    WITH context AS MATERIALIZED (SELECT set_config('ward.tenant', ($1::uuid)::text, true)::uuid AS tenant)
+    SELECT ward.settle_erasure(c.tenant, $2) FROM context c";
+
 const SHOW: &str = "
     SELECT d.*, e.number, e.entered_at FROM ward.key_destroyed d LEFT JOIN ward.erasure_place($2) e ON true
     WHERE d.tenant = $1 AND d.subject = $2";
@@ -52,7 +61,8 @@ impl Erasures for PgUnit {
     }
 
     async fn destroy_keys(&mut self, subject: SubjectId) -> Result<Vec<KeyId>, StoreError> {
-        let gone = self.scoped(DESTROY).bind(Uuid::from(subject)).within(&self.conn).await?;
+        self.scoped(DESTROY).bind(Uuid::from(subject)).within(&self.conn).await?;
+        let gone = self.scoped(DESTROYED).bind(Uuid::from(subject)).within(&self.conn).await?;
         gone.iter().map(keys::id_of).collect()
     }
 
@@ -129,9 +139,8 @@ impl ErasureBook for Postgres {
     }
 
     async fn settle(&self, tenant: TenantId, subject: SubjectId) -> Result<(), StoreError> {
-        let query = sqlx::query("SELECT ward.settle_erasure($1, $2)");
-        let query = query.bind(Uuid::from(tenant)).bind(Uuid::from(subject));
-        query.execute(&self.pool).await.map_err(failed).map(drop)
+        let settle = Scoped::new(tenant.into(), SETTLE).bind(Uuid::from(subject));
+        settle.alone(&self.shared, tenant.into()).await.map(drop)
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use ward::kernel::{JobId, Place, StoreError};
-use ward::{GivenUp, Job, JobFailure, Lease, Queue};
+use ward::{GivenUp, Job, Lease, Queue};
 
 use crate::error::failed;
 use crate::lookup;
@@ -92,16 +92,6 @@ impl Queue for PgUnit {
         let rows = self.scoped(GIVEN_UP).bind(i64::from(most)).within(&self.conn).await?;
         rows.iter().map(given_up).collect::<Result<_, _>>().map_err(failed)
     }
-
-    async fn failures(&mut self) -> Result<Vec<JobFailure>, StoreError> {
-        let rows = self.conn.fetch(sqlx::query("SELECT job, why, failed_at FROM ward.job_failures()"));
-        rows.await.map_err(failed)?.iter().map(failure).collect::<Result<_, _>>().map_err(failed)
-    }
-}
-
-fn failure(row: &PgRow) -> Result<JobFailure, sqlx::Error> {
-    let id = row.try_get::<Uuid, _>("job")?.into();
-    Ok(JobFailure { id, why: row.try_get("why")?, at: row.try_get("failed_at")? })
 }
 
 fn given_up(row: &PgRow) -> Result<GivenUp, sqlx::Error> {

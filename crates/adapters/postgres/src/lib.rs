@@ -106,6 +106,7 @@ pub use log::PrunedLog;
 pub use migrate::{MigrateError, migrate, schema};
 pub use probe::{KeyStanding, KeysWatched, RawLook};
 pub use reading::PgReading;
+pub use rotation::UnderWay;
 pub use sealed_column::{
     ColumnSealer, IndexedText, NotSealed, SealedCell, SealedField, SealedTable, SealedText,
 };

@@ -10,7 +10,7 @@ use ward::audit::{self, RecordError, Writer};
 use ward::crypto::{KeyError, Keyring, StoredKeys, Suite, TenantKeys};
 use ward::kernel::{Entity, Machine, Operation, Principal, Requires, StoreError, TenantId, authority};
 use ward::rbac::{Denied, Permit};
-use ward::{ADD_KEYS, ROTATOR, Reading, Store, Unit};
+use ward::{ADD_KEYS, ROTATION_STARTED, ROTATOR, Reading, Store, Unit};
 
 use crate::connection::Connection;
 use crate::error::failed;
@@ -183,9 +183,7 @@ impl Postgres {
     async fn lent(&self, tenant: TenantId, operation: &Operation) -> Result<Arc<TenantKeys>, StoreError> {
         let keys = self.keys(tenant).await?;
         match keys.spent() {
-            Some(spent) if operation.requires != Requires::Job(ROTATOR) => {
-                Err(keys::unavailable(KeyError::Spent(spent)))
-            }
+            Some(spent) if !has_others_follow(operation) => Err(keys::unavailable(KeyError::Spent(spent))),
             _ => Ok(keys),
         }
     }
@@ -228,6 +226,10 @@ impl Postgres {
         let conn = Connection::open(&self.shared, tenant, writes).await.map_err(failed)?;
         Ok(PgUnit::new(conn, keys, self.machine.clone(), writer))
     }
+}
+
+fn has_others_follow(operation: &Operation) -> bool {
+    operation.requires == Requires::Job(ROTATOR) || operation.events.contains(&ROTATION_STARTED)
 }
 
 #[async_trait]

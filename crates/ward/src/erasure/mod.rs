@@ -67,7 +67,7 @@ pub trait Erasures: Send {
     /// What was destroyed of somebody.
     async fn destroyed(&mut self, subject: SubjectId) -> Result<Option<KeyDestroyed>, StoreError>;
 
-    /// Destroys all keys of somebody, and says which.
+    /// Destroys all keys of somebody, and says which there were.
     async fn destroy_keys(&mut self, subject: SubjectId) -> Result<Vec<KeyId>, StoreError>;
 
     /// Removes all records about somebody, and says how many.

@@ -22,7 +22,8 @@ use crate::unit::PgUnit;
 /// Since when the newest key of each kind serves. People's keys have no versions: those older than a rotation's begin are followed by it.
 const STANDING: &str = "
     WITH under_way AS MATERIALIZED (
-        SELECT r.purpose, r.state, r.state = 'running' AND coalesce(r.moved_at, r.begun_at) < now() - interval '1 hour' AS still
+        SELECT r.purpose, r.state, r.state = 'running' AND coalesce(r.moved_at, r.begun_at) < now() - interval '1 hour'
+            AND NOT (r.purpose = 'tenant' AND EXISTS (SELECT FROM ward.external_key e WHERE e.tenant = $1)) AS still
         FROM ward.rotation r WHERE r.tenant = $1 AND r.state <> 'ended'),
     old AS MATERIALIZED (
         SELECT p.purpose FROM unnest($2::text[]) p (purpose)
@@ -52,7 +53,7 @@ pub struct KeyStanding {
     pub live: Option<TenantId>,
     /// Rotations that are under way.
     pub under_way: u64,
-    /// Those of them that are at work, and moved nothing for an hour.
+    /// Those of them that are at work, and moved nothing for an hour. What waits for a service that the tenant brought isn't among them.
     pub still: u64,
     /// Kinds of keys that are older than they may be by a day, and that no rotation follows.
     pub old: u64,

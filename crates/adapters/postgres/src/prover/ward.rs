@@ -79,7 +79,7 @@ const fn crossing(function: &'static str, reason: &'static str) -> Definer {
     Definer { function, crosses: true, reason }
 }
 
-const DEFINERS: [Definer; 44] = [
+const DEFINERS: [Definer; 45] = [
     own("ward.register_tenant()", "enters the current tenant in the directory"),
     crossing("ward.tenants(uuid,integer)", "lists ids of tenants, nothing else"),
     own("ward.api_key_holder(bytea)", "finds whose key it is from a digest that only its holder can make"),
@@ -137,6 +137,7 @@ const DEFINERS: [Definer; 44] = [
         "ward.count_messages(uuid[],bigint[],bigint[])",
         "counts what keys of many tenants sealed in one batch: ids and numbers only",
     ),
+    own("ward.forget_use()", "forgets how much the current tenant's destroyed keys sealed"),
     own("ward.messages_sealed()", "says how much each of the current tenant's keys sealed"),
     crossing(
         "ward.note_failure(uuid,uuid,text)",
@@ -165,7 +166,10 @@ const DEFINERS: [Definer; 44] = [
     ),
     crossing("ward.tenants_owing()", "lists tenants of whom a backup undid erasures: ids only"),
     crossing("ward.erasures_owed(uuid,integer)", "lists those of one tenant: ids only"),
-    crossing("ward.settle_erasure(uuid,uuid)", "notes that one of them has nobody to be erased here"),
+    own(
+        "ward.settle_erasure(uuid,uuid)",
+        "notes that nothing is here of one of the current tenant's people, having looked",
+    ),
 ];
 
 const APPEND_ONLY: [AppendOnly; 5] = [
@@ -176,7 +180,7 @@ const APPEND_ONLY: [AppendOnly; 5] = [
     AppendOnly { table: "ward.probe_run", stamped: None, erased: None, check: None },
 ];
 
-const TRIGGERS: [Trigger; 13] = [
+const TRIGGERS: [Trigger; 14] = [
     Trigger {
         table: "ward.wrapped_key",
         definition: "CREATE TRIGGER only_turn BEFORE UPDATE ON ward.wrapped_key FOR EACH ROW EXECUTE FUNCTION ward.only_turn()",
@@ -219,6 +223,11 @@ const TRIGGERS: [Trigger; 13] = [
         table: "ward.key_destroyed",
         definition: "CREATE TRIGGER only_erased AFTER INSERT ON ward.key_destroyed FOR EACH ROW EXECUTE FUNCTION ward.only_erased()",
         reason: "nobody is put down as erased of whom anything is left, nor at another time",
+    },
+    Trigger {
+        table: "ward.wrapped_key",
+        definition: "CREATE TRIGGER only_living AFTER INSERT ON ward.wrapped_key FOR EACH ROW WHEN ((new.subject IS NOT NULL)) EXECUTE FUNCTION ward.only_living()",
+        reason: "who is erased gets no other key",
     },
     Trigger {
         table: "ward.log_delivery",

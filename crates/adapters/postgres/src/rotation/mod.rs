@@ -4,6 +4,7 @@ mod follow;
 mod reindex;
 mod reseal;
 mod rewrap;
+mod under_way;
 mod versions;
 
 use async_trait::async_trait;
@@ -40,9 +41,10 @@ const DUE: &str = "
             OR coalesce((SELECT max(r.begun_at) FROM ward.rotation r WHERE r.tenant = $1 AND r.purpose = p.purpose),
                 (SELECT min(k.created_at) FROM ward.wrapped_key k WHERE k.tenant = $1 AND k.subject IS NULL))
                 < now() - make_interval(days => $3))";
-const ALL_UNDER_WAY: &str = "SELECT * FROM ward.rotation WHERE tenant = $1 AND state <> 'ended' ORDER BY id";
 const WORN: &str = "
     SELECT * FROM ward.rotation r WHERE r.tenant = $1 AND r.state <> 'ended' AND r.purpose IN (SELECT ward.worn_keys($2)) ORDER BY r.id";
+
+pub use under_way::UnderWay;
 
 #[async_trait]
 impl Rotations for PgUnit {
@@ -77,10 +79,6 @@ impl Rotations for PgUnit {
         let days = days.map(|days| i32::try_from(days).unwrap_or(i32::MAX));
         let due = self.scoped(DUE).bind(purposes).bind(days).bind(Keyring::MOST_MESSAGES.cast_signed());
         due.within(&self.conn).await?.iter().map(purpose).collect()
-    }
-
-    async fn under_way(&mut self) -> Result<Vec<Rotation>, StoreError> {
-        self.scoped(ALL_UNDER_WAY).within(&self.conn).await?.iter().map(rotation).collect()
     }
 
     async fn worn_rotations(&mut self) -> Result<Vec<Rotation>, StoreError> {

@@ -8,6 +8,7 @@ use ward::{Custodian as _, KeyVersion, NextOwn};
 
 use crate::error::failed;
 use crate::keys;
+use crate::lookup;
 use crate::scoped::Scoped;
 use crate::unit::PgUnit;
 
@@ -85,6 +86,7 @@ impl PgUnit {
         if !unused.is_empty() {
             let ids: Vec<_> = unused.iter().map(|id| i64::from(u32::from(*id))).collect();
             self.scoped(DESTROY).bind(ids).within(&self.conn).await?;
+            lookup::call(self, sqlx::query("SELECT ward.forget_use()")).await?;
         }
         Ok(unused)
     }

@@ -37,7 +37,7 @@ const RECORD: &str = "INSERT INTO ward.key_destroyed (subject, keys, destroyed_a
 
 /// A record of somebody, as what comes before its reason.
 fn record(of: Uuid, keys: &str, at: &str, again: &str) -> String {
-    format!("SELECT '{of}', {keys}, {at}, ({again})::timestamptz, 'requested', 'aes256gcm', 0, 0")
+    format!("SELECT '{of}', {keys}, {at}, ({again})::timestamptz, 'requested', 'aes-256-gcm', 0, 0")
 }
 
 fn time_of(id: Uuid) -> String {
@@ -72,13 +72,33 @@ async fn nobody_is_put_down_as_erased_of_whom_anything_is_left() {
     }
     let nobody = w.id::<SubjectId>().into();
     let (_, other) = somebody(&w).await;
-    for (of, keys) in [(id, "'{7}'"), (other, &*keys), (nobody, "'{}'"), (nobody, &keys)] {
+    let more = format!("{keys} || 7::bigint");
+    for (of, keys) in [(id, "'{}'"), (id, &more), (other, &*keys), (nobody, "'{}'"), (nobody, &keys)] {
         let refused = w.refuses(tenant, &destroy(id), &record(of, keys, &at, "NULL")).await;
         assert!(refused.contains("somebody known"), "{of} {keys}: {refused}");
     }
     assert_eq!(w.count("postgres", "SELECT count(*) FROM ward.key_destroyed").await, 0);
     w.sql(tenant, format!("{}; {RECORD} {}", destroy(id), record(id, &keys, &at, "NULL"))).await.unwrap();
     assert_eq!(w.count("postgres", "SELECT count(*) FROM ward.key_destroyed").await, 1);
+}
+
+#[tokio::test]
+async fn who_is_erased_gets_no_other_key() {
+    let w = world().await;
+    let (tenant, id) = somebody(&w).await;
+    // It would leave room for another.
+    let turned =
+        format!("UPDATE ward.wrapped_key SET purpose = 'commitment' WHERE subject = '{id}'; {}", destroy(id));
+    let erased = format!("{turned}; {RECORD} {}", record(id, &keys_of(id), &time_of(id), "NULL"));
+    for purpose in ["subject", "commitment"] {
+        let another = format!(
+            "{erased}; INSERT INTO ward.wrapped_key (id, purpose, subject, bytes, commitment)
+             SELECT 4294967295, '{purpose}', '{id}', 'x', commitment FROM ward.wrapped_key WHERE subject = '{id}'"
+        );
+        let refused = w.sql(tenant, another).await.unwrap_err().to_string();
+        assert!(refused.contains("no other key"), "{purpose}: {refused}");
+    }
+    w.sql(tenant, erased).await.unwrap();
 }
 
 #[tokio::test]
@@ -92,13 +112,18 @@ async fn nobody_is_put_down_as_erased_at_another_time() {
         (&*at, "now() - interval '1 day'"),
         (&at, "clock_timestamp() + interval '1 hour'"),
         ("clock_timestamp() + interval '1 minute'", "clock_timestamp()"),
+        ("'-infinity'", "clock_timestamp()"),
+        ("now() - interval '1 day'", "clock_timestamp()"),
     ];
     for (at, again) in times {
         let refused = w.refuses(tenant, &destroy(id), &record(id, &keys, at, again)).await;
         assert!(refused.contains("when the keys were destroyed"), "{at} {again}: {refused}");
     }
     // The ledger knows when it was done before the database was put back.
-    let again = record(id, &keys, "now() - interval '1 day'", "clock_timestamp()");
+    let earlier = format!(
+        "(SELECT created_at + interval '1 microsecond' FROM ward.wrapped_key WHERE subject = '{id}')"
+    );
+    let again = record(id, &keys, &earlier, "clock_timestamp()");
     w.sql(tenant, format!("{}; {RECORD} {again}", destroy(id))).await.unwrap();
 }
 
@@ -110,6 +135,8 @@ async fn why_somebody_was_erased_is_a_word_that_ward_knows() {
     let with = |reason| format!("{}; {RECORD} {}", destroy(id), record.replace("requested", reason));
     let refused = w.sql(tenant, with("whim")).await.unwrap_err().to_string();
     assert!(refused.contains("key_destroyed_reason"), "{refused}");
+    let refused = w.sql(tenant, with("requested").replace("'aes-256-gcm'", "'rot13'")).await.unwrap_err();
+    assert!(refused.to_string().contains("key_destroyed_suite"), "{refused}");
     for reason in ward::ErasureReason::ALL {
         let mut raw = w.db.connect("ward_app").await.unwrap();
         let mut kept = raw.begin().await.unwrap();
@@ -146,4 +173,22 @@ async fn a_tenant_of_whom_many_erasures_are_owed_hides_no_others() {
     assert_eq!((owed.len(), owed[0].tenant, owed[0].number), (1, one, 20_000));
     w.store.settle(one, owed[0].subject).await.unwrap();
     assert_eq!(w.store.owing().await.unwrap(), [many]);
+}
+
+#[tokio::test]
+async fn nobody_is_settled_of_whom_anything_is_left() {
+    let w = world().await;
+    let (tenant, id) = somebody(&w).await;
+    assert!(w.store.place(tenant, id.into(), 1).await.unwrap());
+    assert!(w.store.settle(tenant, id.into()).await.is_err());
+    let (whose, another) = (Uuid::from(tenant), w.tenant().await);
+    for as_if in [tenant, another] {
+        assert!(w.sql(as_if, format!("SELECT ward.settle_erasure('{whose}', '{id}')")).await.is_err());
+    }
+    assert_eq!(w.store.owing().await.unwrap(), [tenant]);
+    w.sql(tenant, destroy(id)).await.unwrap();
+    w.store.settle(tenant, id.into()).await.unwrap();
+    assert_eq!(w.store.owing().await.unwrap(), []);
+    let nowhere = format!("SELECT ward.place_erasure('{whose}', '{id}', NULL)");
+    assert!(w.db.run("ward_app", nowhere).await.is_err(), "a place is a number");
 }

@@ -31,7 +31,7 @@ const ROWS: &str = r"
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          LEFT JOIN LATERAL (
              SELECT max(substring(pg_get_constraintdef(k.oid) FROM 'length\(' || a.attname || '\) = (\d+)')) AS length,
-                    max(substring(pg_get_constraintdef(k.oid) FROM '\m' || a.attname || ' = (?:ANY \(ARRAY\[)?''(\w+)''')) AS word
+                    max(substring(pg_get_constraintdef(k.oid) FROM '\m' || a.attname || ' = (?:ANY \(ARRAY\[)?''([\w-]+)''')) AS word
              FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c') hint ON true
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       AND EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant')
