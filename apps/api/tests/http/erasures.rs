@@ -335,6 +335,33 @@ async fn a_tenant_whose_key_is_taken_away_isnt_served_after_a_restore_before_its
 }
 
 #[tokio::test]
+async fn a_tenant_whose_key_is_spent_keeps_no_other_from_being_served_after_a_restore() -> Outcome {
+    let home = tempdir()?;
+    let place = format!("file://{}", home.path().display());
+    let with = [("WARD_ERASURE_LEDGER", &*place)];
+    let deployment = Deployment::start("workforce").await?.set(&with).await?;
+    let (spent, other) = (deployment.tenant("Spent").await?, deployment.tenant("Other").await?);
+    let id = somebody(&spent).await?;
+    let back = kept(&deployment, &id).await?;
+    erase(&spent.client, &id, "requested").await?;
+    entered(&spent.client, &id).await?;
+    let keys = [&spent, &other].map(|tenant| tenant.client.key().to_owned());
+    let deployment = deployment.set(&[]).await?;
+    let wear = "INSERT INTO ward.key_use SELECT k.tenant, k.id, 3221225472 FROM ward.wrapped_key k JOIN ward.tenant t USING (tenant)
+                WHERE t.name = 'Spent' AND k.purpose = 'tenant' ON CONFLICT (tenant, key) DO UPDATE SET messages = EXCLUDED.messages";
+    deployment.rewrite(&format!("{back}; {wear}")).await?;
+
+    let deployment = deployment.set(&with).await?;
+    let [spent, other] = keys.map(|key| deployment.anonymous().with_key(key));
+    deployment.anonymous().get("/ready").await?.expect(200)?;
+    other.get("/v1/tenant").await?.expect(200)?;
+    let refused = spent.get("/v1/tenant").await?;
+    assert_eq!((refused.status, &*refused.problem()), (503, "erasures-unsettled"), "{}", refused.text());
+    deployment.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_replica_serves_nobody_while_another_does_erasures_again_after_a_restore() -> Outcome {
     let (deployment, _ledger) = Deployment::with_a_ledger("workforce").await?;
     let tenant = deployment.tenant("Clinic").await?;

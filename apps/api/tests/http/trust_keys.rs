@@ -145,6 +145,23 @@ async fn what_is_broken_of_keys_turns_its_row_red() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_rotation_that_waits_for_a_customers_own_service_turns_no_row_red() -> Outcome {
+    let (deployment, _ledger) = Deployment::with_a_ledger("workforce").await?;
+    deployment.checked().await?;
+    let (_, _, client) = with_a_key_brought(&deployment).await?;
+    for (purpose, status) in [("tenant", "active"), ("queue", "failing")] {
+        let waits = format!(
+            "INSERT INTO ward.rotation (tenant, id, purpose, state, begun_at)
+             SELECT tenant, gen_random_uuid(), '{purpose}', 'running', now() - interval '2 hours' FROM ward.external_key"
+        );
+        alter(&deployment, &waits).await?;
+        let seen = check(&client, "key-rotation").await?;
+        assert_eq!(seen["status"], status, "{purpose}: {seen}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_customer_whose_key_was_withdrawn_and_who_is_served_turns_the_row_red() -> Outcome {
     let (deployment, _ledger) = Deployment::with_a_ledger("workforce").await?;
     deployment.checked().await?;

@@ -1,6 +1,7 @@
 //! The two doors to the database: what opens them, what they let through, and what they leave.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may")]
 
+mod counted;
 mod due;
 mod early;
 mod erased;
